@@ -1,0 +1,114 @@
+"""Where a rule's gradients come from, behind one interface: exact, expected over groups of G, or one sampled group each.
+
+    sampled   ĝ_x = (1/G) Σ_i (r_i − r̄) φ(x, y_i),  σ̂_x = sd(r_1..r_G) + ε
+    expected  E[ĝ_x σ̂_x^{−α}], exact for binary rewards by T12's binomial sum (curvature/groups.py)
+
+The leave-one-out baseline multiplies (r_i − r̄) by G/(G−1). Independent checks: tests/bandits/test_oracle.py.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from bandits.policy import Local, contract
+from bandits.problem import Problem
+from bandits.update import Power, Rule
+from curvature.check import check_count, check_interval, is_concrete
+from curvature.groups import binomial, group_std
+
+
+class Oracle(eqx.Module):
+    """Turns the exact local quantities into the direction that a rule takes."""
+
+    @abstractmethod
+    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> Float[Array, "r m"]:
+        """The rule's direction in Θ; `key` is used by sampling only."""
+
+    def validate(self, rule: Rule, problem: Problem) -> None:
+        """Raises ValueError where this oracle cannot serve this rule on this problem."""
+
+
+class Exact(Oracle):
+    """The population gradient and deviation."""
+
+    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> Float[Array, "r m"]:
+        return rule.direction(problem.features, contract(problem.features, local.coefficients), local.std)
+
+
+class _Grouped(Oracle):
+    """Settings of the group estimator."""
+
+    group_size: int = eqx.field(static=True)
+    """G ≥ 2."""
+    ddof: int = eqx.field(static=True, default=0)
+    """0: population deviation (the paper); 1: sample deviation (TRL, verl)."""
+    epsilon: float = eqx.field(static=True, default=0.0)
+    """Added to the deviation (TRL 1e-4, verl 1e-6)."""
+    leave_one_out: bool = eqx.field(static=True, default=False)
+    """Baseline from the other G − 1 responses instead of all G."""
+
+    def __check_init__(self) -> None:
+        check_count("group_size", self.group_size, 2)
+        if self.ddof not in (0, 1):
+            raise ValueError(f"ddof is {self.ddof!r}; allowed: 0 (population) or 1 (sample)")
+        check_interval("epsilon", self.epsilon, 0, float("inf"), open_ends="h")
+
+    @property
+    def baseline_factor(self) -> float:
+        """(r_i − baseline) over (r_i − r̄)."""
+        return self.group_size / (self.group_size - 1) if self.leave_one_out else 1.0
+
+
+class Expected(_Grouped):
+    """The mean of the sampled oracle, without its noise: what a finite group does to the rule itself (T13)."""
+
+    def validate(self, rule: Rule, problem: Problem) -> None:
+        if not isinstance(rule, Power):
+            raise ValueError(
+                f"rule is {type(rule).__name__.lower()}; allowed with expected groups: none, group or power, "
+                "whose expectation is a sum over one prompt's group (use sampled groups)"
+            )
+        if is_concrete(problem.rewards) and not np.isin(np.asarray(problem.rewards), (0.0, 1.0)).all():
+            raise ValueError("rewards are not all 0 or 1; allowed with expected groups: binary rewards")
+
+    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> Float[Array, "r m"]:
+        assert isinstance(rule, Power)  # `validate` said so
+        G = self.group_size
+        s = jnp.asarray(group_std(G, ddof=self.ddof, epsilon=self.epsilon), local.value.dtype)
+        weight = binomial(jnp.clip(local.value, 0, 1), G - 2) @ rule.weight(s)
+        factor = self.baseline_factor * (G - 1) / G * weight
+        return problem.features.gather(factor[:, None] * contract(problem.features, local.coefficients))
+
+
+class Sampled(_Grouped):
+    """One group of G responses for every prompt at every step."""
+
+    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> Float[Array, "r m"]:
+        counts = draw_counts(local.probabilities, self.group_size, key=key).astype(local.value.dtype)
+        coefficients, s = self.estimate(counts, problem.rewards)
+        return rule.direction(problem.features, contract(problem.features, coefficients), s)
+
+    def estimate(
+        self, counts: Float[Array, "N K"], rewards: Float[Array, "N K"]
+    ) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
+        """(coefficients of φ in ĝ, σ̂ + ε) of groups given as counts of each arm."""
+        G = self.group_size
+        centred = rewards - jnp.sum(counts * rewards, axis=-1, keepdims=True) / G
+        s = jnp.sqrt(jnp.sum(counts * centred**2, axis=-1) / (G - self.ddof))
+        return self.baseline_factor * counts * centred / G, s + self.epsilon
+
+
+def draw_counts(probabilities: Float[Array, "N K"], group_size: int, *, key: Key[Array, ""]) -> Int[Array, "N K"]:
+    """How often each arm appears among G independent draws, by inverting the distribution function: O(N K G)."""
+    N, K = probabilities.shape
+    cdf = jnp.cumsum(probabilities, axis=-1)
+    cdf = cdf / cdf[:, -1:]  # the last entry is exactly 1: no draw falls past it
+    u = jax.random.uniform(key, (N, group_size, 1), probabilities.dtype)
+    below = jnp.sum(u < cdf[:, None, :], axis=1)
+    return jnp.diff(below, axis=-1, prepend=0)

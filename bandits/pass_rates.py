@@ -1,0 +1,121 @@
+"""Real distributions of pass rates: read a file, and say what was done to 0 and 1.
+
+A measured rate of 0 or 1 would make a prompt that no gradient can move, which is not what k = 0 right answers of n say.
+Every row is replaced by its posterior mean under Jeffreys' prior, (k + ½)/(n + 1); raw rows are counted and kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from jaxtyping import Float
+
+from curvature.check import check_interval
+
+PRIOR = 0.5
+"""Jeffreys' Beta(½, ½)."""
+
+ASSUMED_SAMPLES = 100
+"""n for a file that gives rates without counts: 0 becomes .005, 1 becomes .995."""
+
+
+@dataclass(frozen=True)
+class PassRates:
+    """Pass rates as read and as used."""
+
+    raw: Float[np.ndarray, " N"]
+    """As in the file, in [0, 1]."""
+    used: Float[np.ndarray, " N"]
+    """Posterior means, strictly inside (0, 1)."""
+    source: str
+    prior: str
+    """In words, for reports."""
+
+    @property
+    def num_zero(self) -> int:
+        """Prompts never solved."""
+        return int((self.raw == 0).sum())
+
+    @property
+    def num_one(self) -> int:
+        """Prompts always solved."""
+        return int((self.raw == 1).sum())
+
+
+def with_prior(correct: Float[np.ndarray, " N"], samples: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
+    """Posterior means (k + ½)/(n + 1).
+
+    >>> with_prior(np.array([0.0, 2.0, 4.0]), np.array([4.0, 4.0, 4.0])).tolist()
+    [0.1, 0.5, 0.9]
+    """
+    return (correct + PRIOR) / (samples + 2 * PRIOR)
+
+
+def read_pass_rates(path: str | Path, *, assumed_samples: int = ASSUMED_SAMPLES) -> PassRates:
+    """Read a CSV or Parquet file with columns `num_correct` and `num_samples`, or a column `pass_rate`.
+
+    Raises:
+        ValueError: no such file, another kind of file, a truncated one, no rows, missing columns, a rate outside [0, 1],
+            a count that is negative, not whole, or larger than its samples; the message names file, column and row.
+    """
+    path = Path(path)
+    table = _read(path)
+    if table.num_rows == 0:
+        raise ValueError(f"{path} has no rows; allowed: at least one prompt")
+    names = set(table.column_names)
+    if {"num_correct", "num_samples"} <= names:
+        correct, samples = _column(path, table, "num_correct"), _column(path, table, "num_samples")
+        _refuse(path, "num_samples", samples, (samples >= 1) & (samples == np.floor(samples)), "whole numbers of at least 1")
+        fits = (correct >= 0) & (correct <= samples) & (correct == np.floor(correct))
+        _refuse(path, "num_correct", correct, fits, "whole numbers from 0 to num_samples")
+        prior = "Jeffreys prior: (num_correct + 1/2)/(num_samples + 1)"
+    elif "pass_rate" in names:
+        rate = _column(path, table, "pass_rate")
+        _refuse(path, "pass_rate", rate, (rate >= 0) & (rate <= 1), "numbers in [0, 1]")
+        samples = np.full(rate.shape, float(assumed_samples))
+        correct = rate * samples
+        prior = f"Jeffreys prior with an assumed {assumed_samples} samples: ({assumed_samples} pass_rate + 1/2)/{assumed_samples + 1}"
+    else:
+        raise ValueError(f"{path} has columns {sorted(names)}; allowed: 'pass_rate', or 'num_correct' and 'num_samples'")
+    return PassRates(correct / samples, with_prior(correct, samples), str(path.name), prior)
+
+
+def synthetic_pass_rates(num_prompts: int = 256) -> PassRates:
+    """The embedded default, in no way measured: a U-shaped spread of rates from .01 to .99, sin² of even steps, as
+    language models have on a set of mixed difficulty."""
+    middle = (np.arange(num_prompts) + 0.5) / num_prompts
+    rates = 0.01 + 0.98 * np.sin(np.pi * middle / 2) ** 2
+    check_interval("pass_rate", rates, 0, 1, open_ends="lh")
+    return PassRates(rates, rates, "embedded synthetic default", "none needed: all rates are inside (0, 1)")
+
+
+def _read(path: Path) -> pa.Table:
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file; allowed: a CSV or Parquet file of pass rates")
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
+        raise ValueError(f"{path} ends in {suffix or 'nothing'!r}; allowed: .csv or .parquet")
+    try:
+        return pyarrow.csv.read_csv(path) if suffix == ".csv" else pyarrow.parquet.read_table(path)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read as {suffix[1:]} ({' '.join(str(error).split())})") from error
+
+
+def _column(path: Path, table: pa.Table, name: str) -> Float[np.ndarray, " N"]:
+    column = table[name]
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise ValueError(f"{path}: column {name} holds {column.type}; allowed: numbers")
+    values = column.to_numpy().astype(float)  # a missing entry becomes NaN, which every check refuses
+    _refuse(path, name, values, np.isfinite(values), "finite numbers, none missing")
+    return values
+
+
+def _refuse(path: Path, name: str, values: Float[np.ndarray, " N"], fits: np.ndarray, allowed: str) -> None:
+    if not fits.all():
+        row = int(np.argmin(fits))
+        raise ValueError(f"{path}: column {name} holds {values[row]:g} in row {row + 1}; allowed: {allowed}")

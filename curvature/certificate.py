@@ -1,0 +1,188 @@
+r"""Certificates: two-sided bounds on what an update of any size does to J (T1–T4), and the best certified step.
+
+    |J(θ+δ) − J(θ) − ∇J·δ| ≤ σ ψ(w(δ)/2),   ψ(a) = eᵃ − 1 − a                                         (T3)
+
+No orthogonality and no smallness is assumed. Averaged over prompts the lower end is a computable guarantee for
+the whole objective. Independent checks, and the false variants that are refused: tests/curvature/test_certificate.py.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+from curvature.check import as_float, check_finite, check_interval, check_shape
+from curvature.constants import CURVATURE, DIAMETER, HALF_WIDTH, SLOPE
+from curvature.moments import Moments
+from curvature.width import width
+
+
+def psi(a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """ψ(a) = eᵃ − 1 − a, to full relative accuracy for a near 0, where the formula itself cancels.
+
+    >>> print(float(psi(jnp.asarray(1e-9))) / 5e-19 - 1 < 1e-8)
+    True
+    """
+    small = jnp.abs(a) < 0.1
+    t = jnp.where(small, a, 0)
+    # Taylor to a¹⁰/10!: the next term is below 3e-18 of ψ at |a| = 0.1
+    series = t**2 / 2 * (1 + t / 3 * (1 + t / 4 * (1 + t / 5 * (1 + t / 6 * (1 + t / 7 * (1 + t / 8 * (1 + t / 9 * (1 + t / 10))))))))
+    return jnp.where(small, series, jnp.expm1(a) - a)
+
+
+def remainder_bound(std: Float[Array, "*shape"], width: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """T3's right side, σ ψ(w/2). 0 at σ = 0 (a reward that never varies), whatever the width; may be +inf."""
+    bound = psi(HALF_WIDTH * width)
+    return jnp.where(std > 0, std * jnp.where(std > 0, bound, 0), 0)
+
+
+class Certificate(eqx.Module):
+    """lower ≤ J(θ+δ) − J(θ) ≤ upper, in units of the reward."""
+
+    lower: Float[Array, "*batch"]
+    upper: Float[Array, "*batch"]
+
+
+def certificate(moments: Moments, features: ArrayLike, delta: ArrayLike) -> Certificate:
+    """T3: bounds on the change of this prompt's J under any update δ.
+
+    Arguments:
+        moments: of one prompt at θ (vmap for a batch).
+        features: [K, d] the same features as the moments were made of. An absent arm (logit -inf) may carry the
+            features of a present one, so that it does not widen the bound.
+        delta: [d] the update of θ, finite, of any length.
+
+    Returns:
+        `Certificate(lower, upper)`; (-inf, inf) once exp(w/2) overflows.
+
+    Raises:
+        ValueError: mismatched shapes, NaN or infinite numbers.
+
+    Cost: O(K d).
+
+    >>> from curvature import moments
+    >>> φ = [[0.5], [-0.5]]
+    >>> m = moments([0.0, 0.0], φ, [1.0, 0.0])
+    >>> c = certificate(m, φ, [1.0])  # J rises from .5 to 1/(1+1/e) = .731; ¼ ± ½ψ(½)
+    >>> print(round(float(c.lower), 4), round(float(c.upper), 4))
+    0.1756 0.3244
+    """
+    φ, δ = as_float("features", features), as_float("delta", delta)
+    d = moments.gradient.shape[0]
+    check_shape("delta", δ, (d,))
+    check_shape("features", φ, (None if moments.arms is None else moments.arms.scores.shape[0], d))
+    check_finite("delta", δ)
+    check_finite("features", φ)
+    first_order = moments.gradient @ δ
+    remainder = remainder_bound(moments.std, width(φ, δ))
+    return Certificate(first_order - remainder, first_order + remainder)
+
+
+def curvature_bound(std: Float[Array, "*shape"], width: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """T1: an upper bound on |uᵀ∇²J u|: σ w(u)²/4. Sharp: K = 2, p = (2±√2)/4."""
+    return CURVATURE * std * width**2
+
+
+def gradient_bound(std: Float[Array, "*shape"], width: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """T2: an upper bound on |∇J·u|: σ w(u)/2."""
+    return SLOPE * std * width
+
+
+def log_std_bound(width: Float[Array, "*shape"], pass_rate: ArrayLike | None = None) -> Float[Array, "*shape"]:
+    """T2: an upper bound on |∂_u log σ|: w(u)/2, and |1 − 2p| w(u)/2 for binary rewards of pass rate p.
+
+    Raises:
+        ValueError: a pass rate outside [0, 1].
+    """
+    if pass_rate is None:
+        return SLOPE * width
+    p = as_float("pass_rate", pass_rate)
+    check_interval("pass_rate", p, 0, 1)
+    return SLOPE * jnp.abs(1 - 2 * p) * width
+
+
+class CertifiedStep(eqx.Module):
+    """The step that a certificate values most, and what it guarantees."""
+
+    length: Float[Array, "*batch"]
+    """Length of the step, in units of θ (for `best_step`) or of the given direction (for `best_step_along`)."""
+    gain: Float[Array, "*batch"]
+    """The guaranteed gain of J at that length, ≥ 0: a lower bound."""
+
+
+def alignment(moments: Moments, diameter: ArrayLike) -> Float[Array, ""]:
+    """γ = 2|g|/(σ D) ∈ [0, 1] (T2), 0 where σ or D is 0: how much of the deviation the gradient can use."""
+    scale = SLOPE * moments.std * jnp.asarray(diameter)
+    norm = jnp.linalg.norm(moments.gradient)
+    return jnp.where(scale > 0, norm / jnp.where(scale > 0, scale, 1), 0)
+
+
+def best_step(moments: Moments, diameter: ArrayLike) -> CertifiedStep:
+    """T4: the best certified step along the prompt's own gradient, (2/D) ln(1+γ), and its gain.
+
+    Guaranteed gain σ[(1+γ) ln(1+γ) − γ]. To first order the step is 4/D² · g/σ: the GRPO direction and scale.
+
+    Arguments:
+        moments: of one prompt.
+        diameter: D ≥ the prompt's own, positive.
+
+    Raises:
+        ValueError: a diameter that is not positive and finite.
+
+    >>> from curvature import moments
+    >>> s = best_step(moments([0.0, 0.0], [[0.5], [-0.5]], [1.0, 0.0]), 1.0)
+    >>> print(round(float(s.length), 4), round(float(s.gain), 4))  # γ = 1: 2 ln 2 and ½(2 ln 2 − 1)
+    1.3863 0.1931
+    """
+    D = as_float("diameter", diameter)
+    check_interval("diameter", D, 0, float("inf"), open_ends="lh")
+    γ = alignment(moments, D)
+    return CertifiedStep(jnp.log1p(γ) / (HALF_WIDTH * D), moments.std * ((1 + γ) * jnp.log1p(γ) - γ))
+
+
+def first_order_step(diameter: ArrayLike) -> Float[Array, ""]:
+    """4/D²: the multiplier of g/σ that `best_step` tends to as γ → 0."""
+    D = as_float("diameter", diameter)
+    check_interval("diameter", D, 0, float("inf"), open_ends="lh")
+    return DIAMETER / D**2
+
+
+def best_step_along(
+    slopes: Float[Array, " N"], std: Float[Array, " N"], widths: Float[Array, " N"], *, iterations: int = 60
+) -> CertifiedStep:
+    """The multiple s ≥ 0 of one shared direction v that maximises Σ_x [s g_x·v − σ_x ψ(s w_x/2)].
+
+    Any rule's direction gets its own best certified step this way; no orthogonality is needed. The function of s
+    is concave; its derivative is bracketed in closed form and bisected, so the result is safe under jit.
+
+    Arguments:
+        slopes: [N] g_x·v.
+        std: [N] σ_x ≥ 0.
+        widths: [N] w_x(v) ≥ 0.
+        iterations: halvings of the bracket.
+
+    Returns:
+        The multiple and the guaranteed gain of the SUM over prompts; (0, 0) where Σ g_x·v ≤ 0.
+    """
+    h = HALF_WIDTH * widths
+    moving = (std > 0) & (h > 0)
+    ascent = jnp.sum(slopes)
+    # Σ σh expm1(s h) ≥ σh expm1(s h) for each prompt: the root is below every prompt's own solution
+    cost = jnp.where(moving, std * h, 1)
+    own = jnp.where(moving, jnp.log1p(jnp.maximum(ascent, 0) / cost) / jnp.where(moving, h, 1), jnp.inf)
+    high = jnp.min(own)
+    usable = (ascent > 0) & jnp.isfinite(high)
+    high = jnp.where(usable, high, 0)
+
+    def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = bracket
+        mid = (low + high) / 2
+        rising = ascent > jnp.sum(jnp.where(moving, std * h * jnp.expm1(mid * h), 0))
+        return jnp.where(rising, mid, low), jnp.where(rising, high, mid)
+
+    s, _ = jax.lax.fori_loop(0, iterations, halve, (jnp.zeros_like(high), high))
+    gain = s * ascent - jnp.sum(remainder_bound(std, s * widths))
+    return CertifiedStep(s, jnp.maximum(gain, 0))

@@ -1,0 +1,87 @@
+"""Refuse bad input in one sentence: the argument, what it got, what is allowed.
+
+Values are looked at only where they exist: under `jit`, `vmap` or `grad` the arrays are tracers and
+only their shapes are checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from jax.typing import ArrayLike
+
+
+def is_concrete(value: Any) -> bool:
+    """Whether the values of an array can be looked at (it is not a tracer)."""
+    return not isinstance(value, jax.core.Tracer)
+
+
+def as_float(name: str, value: ArrayLike) -> Array:
+    """`value` as a floating-point JAX array, or a ValueError that names the argument."""
+    if isinstance(value, jax.Array):
+        array = value
+    else:
+        try:
+            numpy_array = np.asarray(value)
+        except ValueError as error:
+            raise ValueError(f"{name} is ragged or not numeric ({error}); allowed: an array of real numbers") from error
+        if numpy_array.dtype.kind not in "fiub":
+            raise ValueError(f"{name} has dtype {numpy_array.dtype}; allowed: an array of real numbers")
+        array = jnp.asarray(numpy_array)
+    if jnp.issubdtype(array.dtype, jnp.floating):
+        return array
+    if not (jnp.issubdtype(array.dtype, jnp.integer) or array.dtype == jnp.bool_):
+        raise ValueError(f"{name} has dtype {array.dtype}; allowed: an array of real numbers")
+    return array.astype(jnp.result_type(float))
+
+
+def check_shape(name: str, array: Array, shape: Sequence[int | None]) -> None:
+    """Each entry of `shape` is a size, or None for any size ≥ 1."""
+    fits = array.ndim == len(shape) and all(
+        got >= 1 and (want is None or got == want) for got, want in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        allowed = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ("," if len(shape) == 1 else "") + ")"
+        raise ValueError(f"{name} has shape {tuple(array.shape)}; allowed: {allowed}, no empty axis")
+
+
+def check_finite(name: str, array: Array) -> None:
+    """No NaN, no infinity."""
+    if is_concrete(array) and not np.isfinite(np.asarray(array)).all():
+        bad = np.asarray(array)[~np.isfinite(np.asarray(array))].flat[0]
+        raise ValueError(f"{name} contains {bad}; allowed: finite numbers")
+
+
+def check_logits(name: str, array: Array) -> None:
+    """Finite, or −inf for an arm that is absent; at least one arm is present along the last axis."""
+    if not is_concrete(array):
+        return
+    values = np.asarray(array)
+    bad = values[np.isnan(values) | (values == np.inf)]
+    if bad.size:
+        raise ValueError(f"{name} contains {bad.flat[0]}; allowed: finite numbers, or -inf for an absent arm")
+    if (values == -np.inf).all(axis=-1).any():
+        raise ValueError(f"{name} is -inf for every arm; allowed: at least one finite logit")
+
+
+def check_interval(name: str, value: ArrayLike, low: float, high: float, *, open_ends: str = "") -> None:
+    """low ≤ value ≤ high, with "l" or "h" in `open_ends` making that end strict."""
+    if not is_concrete(value):
+        return
+    values = np.asarray(value, dtype=float)
+    ok = (values > low if "l" in open_ends else values >= low) & (values < high if "h" in open_ends else values <= high)
+    if not ok.all():  # a NaN fails both comparisons
+        left, right = "(" if "l" in open_ends else "[", ")" if "h" in open_ends else "]"
+        bad = values[~ok].flat[0] if values.ndim else float(values)
+        raise ValueError(f"{name} contains {bad}; allowed: numbers in {left}{low:g}, {high:g}{right}")
+
+
+def check_count(name: str, value: int, low: int) -> None:
+    """An integer of at least `low`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
+        raise ValueError(f"{name} is {value!r}; allowed: an integer of at least {low}")

@@ -1,0 +1,167 @@
+r"""How prompts interfere: Gram matrix, cosines, the indices χ and O, and the decoupled direction (T9).
+
+    χ = Σ_{x,x'} ⟨g_x, g_x'⟩/σ_x' ÷ Σ_x |g_x|²/σ_x,      O = |Σ_x g_x|² / Σ_x |g_x|²
+
+Both are 1 for orthogonal gradients. GRPO ascends J to first order iff χ > 0; above 1 prompts help each other, which is
+as much a finding as below. Gradients orthogonal at a point are not orthogonal spans (docs/theory.md, X1).
+Independent checks: tests/curvature/test_coherence.py.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+from curvature.check import as_float, check_finite, check_interval, check_shape
+
+
+def _gradients(gradients: ArrayLike) -> Float[Array, "N d"]:
+    g = as_float("gradients", gradients)
+    check_shape("gradients", g, (None, None))
+    check_finite("gradients", g)
+    return g
+
+
+def _std(std: ArrayLike, num_prompts: int) -> Float[Array, " N"]:
+    σ = as_float("std", std)
+    check_shape("std", σ, (num_prompts,))
+    check_interval("std", σ, 0, float("inf"), open_ends="h")
+    return σ
+
+
+def inverse_power(std: Float[Array, " N"], alpha: ArrayLike) -> Float[Array, " N"]:
+    """σ^{−α}, and 0 where σ = 0: a prompt whose reward never varies has no gradient to scale."""
+    alive = std > 0
+    return jnp.where(alive, jnp.where(alive, std, 1) ** -jnp.asarray(alpha, std.dtype), 0)
+
+
+def gram(gradients: ArrayLike) -> Float[Array, "N N"]:
+    """⟨g_x, g_x'⟩ for [N, d] gradients."""
+    g = _gradients(gradients)
+    return g @ g.T
+
+
+def cosines(gradients: ArrayLike) -> Float[Array, "N N"]:
+    """Pairwise cosines of [N, d] gradients; 0 where a gradient vanishes."""
+    g = _gradients(gradients)
+    norm = jnp.linalg.norm(g, axis=-1, keepdims=True)
+    unit = jnp.where(norm > 0, g / jnp.where(norm > 0, norm, 1), 0)
+    return unit @ unit.T
+
+
+def cross_ratio(gradients: ArrayLike, std: ArrayLike) -> Float[Array, ""]:
+    """χ: the first-order gain of J under GRPO, over what it would be were the gradients orthogonal. O(N d).
+
+    Arguments:
+        gradients: [N, d] g_x.
+        std: [N] σ_x ≥ 0; prompts with σ_x = 0 drop out.
+
+    Returns:
+        χ, real: 1 orthogonal, < 1 interference, ≤ 0 GRPO does not ascend, > 1 prompts help. NaN if every g_x is 0.
+
+    Two prompts with the same gradient help each other:
+
+    >>> print(cross_ratio([[1.0], [1.0]], [0.5, 0.5]))
+    2.0
+    """
+    g = _gradients(gradients)
+    weight = inverse_power(_std(std, g.shape[0]), 1)
+    return jnp.sum(g, axis=0) @ (weight @ g) / (weight @ jnp.sum(g**2, axis=-1))
+
+
+def orthogonality(gradients: ArrayLike) -> Float[Array, ""]:
+    """O = |Σ g_x|²/Σ|g_x|² ∈ [0, N]. NaN if every gradient is 0.
+
+    >>> print(orthogonality([[1.0, 0.0], [0.0, 2.0]]))
+    1.0
+    """
+    g = _gradients(gradients)
+    return jnp.sum(jnp.sum(g, axis=0) ** 2) / jnp.sum(g**2)
+
+
+def spread_factor(std: ArrayLike) -> Float[Array, ""]:
+    """T9: max over pairs of ½(√(σ_x/σ_x') + √(σ_x'/σ_x)) ≥ 1, attained by the extreme deviations. O(N).
+
+    Raises:
+        ValueError: a deviation that is not positive.
+
+    >>> print(spread_factor([0.1, 0.4]))
+    1.25
+    """
+    σ = as_float("std", std)
+    check_shape("std", σ, (None,))
+    check_interval("std", σ, 0, float("inf"), open_ends="lh")
+    root = jnp.sqrt(jnp.max(σ) / jnp.min(σ))
+    return (root + 1 / root) / 2
+
+
+def ascent_condition(coherence: ArrayLike, std: ArrayLike) -> Float[Array, ""]:
+    """T9: μ(N−1)·spread. Below 1, GRPO ascends to first order; at or above 1 nothing is claimed.
+
+    Arguments:
+        coherence: μ ≥ ‖P_x P_x'‖ for all pairs, in [0, 1].
+        std: [N] positive deviations.
+    """
+    μ = as_float("coherence", coherence)
+    check_interval("coherence", μ, 0, 1)
+    return μ * (jnp.shape(std)[0] - 1) * spread_factor(std)
+
+
+def span_basis(features: ArrayLike, *, tolerance: float = 1e-9) -> Float[Array, "d m"]:
+    """Orthonormal columns that span the differences of one prompt's features, m = min(K−1, d); zero columns where
+    the span is smaller (so that prompts batch under vmap). P_x = B Bᵀ."""
+    φ = as_float("features", features)
+    check_shape("features", φ, (None, None))
+    check_finite("features", φ)
+    differences = φ[1:] - φ[:1]
+    if differences.shape[0] == 0:
+        return jnp.zeros((φ.shape[1], 0), φ.dtype)
+    _, s, V = jnp.linalg.svd(differences, full_matrices=False)
+    return jnp.where(s > tolerance * s[0], V.T, 0)
+
+
+def pairwise_coherence(bases: Float[Array, "N d m"]) -> Float[Array, "N N"]:
+    """‖P_x P_x'‖ (spectral norm): 0 for orthogonal spans, 1 as soon as two spans share a direction."""
+    return jnp.linalg.norm(jnp.einsum("adm,bdn->abmn", bases, bases), ord=2, axis=(-2, -1))
+
+
+def decoupled(
+    gradients: ArrayLike, std: ArrayLike, bases: ArrayLike, *, ridge: float = 0.0, cutoff: float = 1e-10
+) -> Float[Array, " d"]:
+    """T9: (Σ_x σ_x P_x + λ I)⁻¹ Σ_x g_x, the maximiser of the quadratic form of T3's sum.
+
+    Orthogonal spans give `group`, one span common to all gives `batch` (Σ g / Σσ).
+
+    Arguments:
+        gradients: [N, d].
+        std: [N] σ_x ≥ 0.
+        bases: [N, d, m] orthonormal columns (or zero columns) spanning each prompt's feature differences.
+        ridge: λ ≥ 0, relative to the mean deviation. 0: pseudo-inverse.
+        cutoff: eigenvalues below this times the largest are treated as 0 in the pseudo-inverse.
+
+    Raises:
+        ValueError: mismatched shapes, negative deviations or ridge.
+
+    Cost: O(N m d² + d³).
+    """
+    g = _gradients(gradients)
+    N, d = g.shape
+    σ, B = _std(std, N), as_float("bases", bases)
+    check_shape("bases", B, (N, d, None))
+    check_finite("bases", B)
+    check_interval("ridge", ridge, 0, float("inf"), open_ends="h")
+    S = jnp.einsum("n,nam,nbm->ab", σ, B, B)
+    return solve_psd(S, jnp.sum(g, axis=0), ridge * jnp.mean(σ), cutoff)
+
+
+def solve_psd(
+    matrix: Float[Array, "d d"], right: Float[Array, "d *k"], ridge: ArrayLike = 0.0, cutoff: float = 1e-10
+) -> Float[Array, "d *k"]:
+    """(S + λI)⁺ b for symmetric S ⪰ 0, by eigenvalues: exact on the range, 0 off it."""
+    values, vectors = jnp.linalg.eigh(matrix)
+    alive = values > cutoff * values[-1]
+    shifted = jnp.where(alive, values, 0) + jnp.asarray(ridge, matrix.dtype)
+    inverse = jnp.where(shifted > 0, 1 / jnp.where(shifted > 0, shifted, 1), 0)
+    coefficients = vectors.T @ right
+    return vectors @ (inverse.reshape((-1,) + (1,) * (right.ndim - 1)) * coefficients)

@@ -1,0 +1,225 @@
+r"""Groups of G sampled responses with binary rewards: exact means and covariances (T12), the window (T13), a gain (T14).
+
+    E ĝ_GRPO = Δμ m_G,   m_G = E√(k(G−k))/G,   k ~ Bin(G, p);      E ĝ_REINFORCE = Δμ pq (G−1)/G
+    b_G(p) = E ĝ_GRPO / E ĝ_REINFORCE = E_{j~Bin(G−2, p)} [ G/√((j+1)(G−1−j)) ]  ∈  [2, G/√(G−1)]
+
+The second form of b_G follows from C(G,k) k(G−k) = G(G−1) C(G−2,k−1); it is how everything here is computed, because
+it keeps its digits as p → 0 or 1, and the window is read off it. Δμ = E[s|r=1] − E[s|r=0], deviations are the group's
+population ones, the baseline is the group's mean. Independent checks (Monte Carlo): tests/curvature/test_groups.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import lgamma
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import xlogy
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+from curvature.certificate import psi
+from curvature.check import as_float, check_count, check_finite, check_interval, check_shape
+from curvature.constants import DIAMETER, STEP
+
+
+def _pass_rate(pass_rate: ArrayLike) -> Float[Array, "*shape"]:
+    p = as_float("pass_rate", pass_rate)
+    check_interval("pass_rate", p, 0, 1)
+    return p
+
+
+def binomial(pass_rate: Float[Array, "*shape"], number: int) -> Float[Array, "*shape n"]:
+    """P(j) for j = 0..number successes in `number` trials, on a new last axis."""
+    j = np.arange(number + 1)
+    choose = np.array([lgamma(number + 1) - lgamma(i + 1) - lgamma(number - i + 1) for i in j])
+    p = pass_rate[..., None]
+    return jnp.exp(jnp.asarray(choose, p.dtype) + xlogy(j.astype(p.dtype), p) + xlogy((number - j).astype(p.dtype), 1 - p))
+
+
+def group_std(group_size: int, *, ddof: int = 0, epsilon: float = 0.0) -> Float[np.ndarray, " G-1"]:
+    """Deviation (+ ε) of a group with k = 1..G−1 right answers: √(k(G−k)/(G(G−ddof))) + ε.
+
+    Raises:
+        ValueError: G < 2, ddof not 0 or 1, ε negative.
+    """
+    check_count("group_size", group_size, 2)
+    if ddof not in (0, 1):
+        raise ValueError(f"ddof is {ddof!r}; allowed: 0 (population) or 1 (sample)")
+    check_interval("epsilon", epsilon, 0, float("inf"), open_ends="h")
+    k = np.arange(1, group_size)
+    return np.sqrt(k * (group_size - k) / (group_size * (group_size - ddof))) + epsilon
+
+
+def expected_weight(
+    pass_rate: ArrayLike, group_size: int, weight: Callable[[Array], Array], *, ddof: int = 0, epsilon: float = 0.0
+) -> Float[Array, "*shape"]:
+    """E ĝ / (pq Δμ (G−1)/G) for the estimator ĝ · weight(deviation of the group): E_{j~Bin(G−2,p)} weight(s_{j+1}).
+
+    Exact for binary rewards, any weight: multiply the exact gradient g = pq Δμ by (G−1)/G and by this.
+
+    Arguments:
+        pass_rate: p in [0, 1], any shape.
+        group_size: G ≥ 2.
+        weight: maps the G−1 deviations (+ ε) of mixed groups to multipliers.
+        ddof: 0 for the population deviation, 1 for the sample deviation (TRL, verl).
+        epsilon: added to the deviation.
+    """
+    p = _pass_rate(pass_rate)
+    s = jnp.asarray(group_std(group_size, ddof=ddof, epsilon=epsilon), p.dtype)
+    return binomial(p, group_size - 2) @ weight(s)
+
+
+def adaptivity(pass_rate: ArrayLike, group_size: int) -> Float[Array, "*shape"]:
+    """T13: b_G(p), by how much a group of G really rescales REINFORCE. In [2, G/√(G−1)], exactly 2 at G = 2.
+
+    Raises:
+        ValueError: p outside [0, 1] or G < 2.
+
+    >>> print(adaptivity(0.3, 2), round(float(adaptivity(1.0, 16)), 4))  # 16/√15
+    2.0 4.1312
+    """
+    return expected_weight(pass_rate, group_size, lambda s: 1 / s)
+
+
+def adaptivity_window(group_size: int) -> tuple[float, float]:
+    """T13: (2, G/√(G−1)), the ends of b_G over all pass rates; the exact GRPO's 1/σ² has no upper end.
+
+    >>> adaptivity_window(2)
+    (2.0, 2.0)
+    """
+    check_count("group_size", group_size, 2)
+    return 2.0, group_size / float(np.sqrt(group_size - 1))
+
+
+def group_factor(pass_rate: ArrayLike, group_size: int) -> Float[Array, "*shape"]:
+    """T12: m_G(p) = E√(k(G−k))/G, the GRPO counterpart of pq. At most σ√((G−1)/G)."""
+    p = _pass_rate(pass_rate)
+    return p * (1 - p) * (group_size - 1) / group_size * adaptivity(p, group_size)
+
+
+class GroupStatistics(eqx.Module):
+    """Mean and covariance of one prompt's group estimate of its gradient."""
+
+    mean: Float[Array, " d"]
+    covariance: Float[Array, "d d"]
+
+
+def _conditional(
+    pass_rate: ArrayLike, mean_gap: ArrayLike, right: ArrayLike, wrong: ArrayLike, group_size: int
+) -> tuple[Array, Array, Array, Array]:
+    check_count("group_size", group_size, 2)
+    p, Δμ = _pass_rate(pass_rate), as_float("mean_gap", mean_gap)
+    Σ1, Σ0 = as_float("covariance_right", right), as_float("covariance_wrong", wrong)
+    check_shape("pass_rate", p, ())
+    check_shape("mean_gap", Δμ, (None,))
+    for name, Σ in (("covariance_right", Σ1), ("covariance_wrong", Σ0)):
+        check_shape(name, Σ, (Δμ.shape[0], Δμ.shape[0]))
+        check_finite(name, Σ)
+    check_finite("mean_gap", Δμ)
+    return p, Δμ, Σ1, Σ0
+
+
+def grpo_statistics(
+    pass_rate: ArrayLike, mean_gap: ArrayLike, covariance_right: ArrayLike, covariance_wrong: ArrayLike, group_size: int
+) -> GroupStatistics:
+    """T12 for GRPO: (1/G) Σ (r_i − r̄)/std · s_i, no ε; 0 for groups that do not vary.
+
+    Covariance ΔμΔμᵀ[pq(G−1)/G − m_G²] + Σ₁(q−q^G)/G + Σ₀(p−p^G)/G, with the first bracket
+    Var √(k(G−k))/G = pq(G−1)/G − m_G².
+
+    Arguments:
+        pass_rate: p, a scalar in [0, 1].
+        mean_gap: [d] Δμ.
+        covariance_right, covariance_wrong: [d, d] Cov(s | r=1), Cov(s | r=0).
+        group_size: G ≥ 2.
+
+    Raises:
+        ValueError: outside those shapes and ranges.
+    """
+    p, Δμ, Σ1, Σ0 = _conditional(pass_rate, mean_gap, covariance_right, covariance_wrong, group_size)
+    G, q = group_size, 1 - p
+    m = group_factor(p, G)
+    own = jnp.outer(Δμ, Δμ) * (p * q * (G - 1) / G - m**2)
+    return GroupStatistics(m * Δμ, own + Σ1 * (q - q**G) / G + Σ0 * (p - p**G) / G)
+
+
+def reinforce_statistics(
+    pass_rate: ArrayLike, mean_gap: ArrayLike, covariance_right: ArrayLike, covariance_wrong: ArrayLike, group_size: int
+) -> GroupStatistics:
+    """T12 for REINFORCE with the group's mean as baseline: (1/G) Σ (r_i − r̄) s_i. Arguments as `grpo_statistics`."""
+    p, Δμ, Σ1, Σ0 = _conditional(pass_rate, mean_gap, covariance_right, covariance_wrong, group_size)
+    G, q = group_size, 1 - p
+    A = (G - 1) * p * q / G**3
+    mean = p * q * (G - 1) / G
+    own = jnp.outer(Δμ, Δμ) * (A * ((G - 2) * (G - 3) * p * q + G - 1) - mean**2)
+    return GroupStatistics(mean * Δμ, own + Σ1 * A * ((G - 2) * q + 1) + Σ0 * A * ((G - 2) * p + 1))
+
+
+def _noise(pass_rate: Array, trace_right: Array, trace_wrong: Array, group_size: int, diameter: Array) -> Array:
+    """ν_G of T14."""
+    p, q, G = pass_rate, 1 - pass_rate, group_size
+    return DIAMETER / diameter**2 * (trace_right * (q - q**G) + trace_wrong * (p - p**G))
+
+
+def _second_moment(
+    pass_rate: Array, alignment: Array, trace_right: Array, trace_wrong: Array, group_size: int, diameter: Array
+) -> Array:
+    """B_G of T14."""
+    G = group_size
+    return (alignment**2 * (G - 1) + _noise(pass_rate, trace_right, trace_wrong, G, diameter)) / G
+
+
+def expected_gain_bound(
+    pass_rate: ArrayLike,
+    alignment: ArrayLike,
+    trace_right: ArrayLike,
+    trace_wrong: ArrayLike,
+    group_size: int,
+    diameter: ArrayLike,
+    step: ArrayLike = STEP,
+) -> Float[Array, ""]:
+    """T14: a lower bound on E[J⁺] − J of one prompt after a sampled GRPO step of 4c/D² on its group's estimate.
+
+    c m_G γ² − σ ψ(c) B_G.
+
+    Arguments:
+        pass_rate: p in [0, 1].
+        alignment: γ = 2|g|/(σD) in [0, 1].
+        trace_right, trace_wrong: tr Cov(s | r=1), tr Cov(s | r=0), ≥ 0.
+        group_size: G ≥ 2.
+        diameter: D > 0.
+        step: c ≥ 0 in units of 4/D².
+    """
+    p, γ, c, D, t1, t0 = _gain_arguments(pass_rate, alignment, step, diameter, trace_right, trace_wrong)
+    B = _second_moment(p, γ, t1, t0, group_size, D)
+    return c * group_factor(p, group_size) * γ**2 - jnp.sqrt(p * (1 - p)) * psi(c) * B
+
+
+def best_group_step(
+    pass_rate: ArrayLike,
+    alignment: ArrayLike,
+    trace_right: ArrayLike,
+    trace_wrong: ArrayLike,
+    group_size: int,
+    diameter: ArrayLike,
+) -> Float[Array, ""]:
+    """T14: c = ln(1 + m_G γ²/(σ B_G)), the step that makes `expected_gain_bound` greatest; 0 where nothing varies."""
+    p, γ, _, D, t1, t0 = _gain_arguments(pass_rate, alignment, STEP, diameter, trace_right, trace_wrong)
+    cost = jnp.sqrt(p * (1 - p)) * _second_moment(p, γ, t1, t0, group_size, D)
+    return jnp.where(cost > 0, jnp.log1p(group_factor(p, group_size) * γ**2 / jnp.where(cost > 0, cost, 1)), 0)
+
+
+def _gain_arguments(
+    pass_rate: ArrayLike, alignment: ArrayLike, step: ArrayLike, diameter: ArrayLike, right: ArrayLike, wrong: ArrayLike
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    p, γ = _pass_rate(pass_rate), as_float("alignment", alignment)
+    c, D = as_float("step", step), as_float("diameter", diameter)
+    t1, t0 = as_float("trace_right", right), as_float("trace_wrong", wrong)
+    check_interval("alignment", γ, 0, 1 + 1e-9)
+    for name, value in (("step", c), ("trace_right", t1), ("trace_wrong", t0)):
+        check_interval(name, value, 0, float("inf"), open_ends="h")
+    check_interval("diameter", D, 0, float("inf"), open_ends="lh")
+    return p, γ, c, D, t1, t0

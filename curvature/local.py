@@ -1,0 +1,168 @@
+"""Local curvature: along a direction, at the ends of the spectrum, and taken apart (T5).
+
+    κ(u) = uᵀ∇²J u = E[(r − J) M_u] = corr(r, M_u) · σ · sd(M_u),   M_u = (u·s)² + uᵀ∇² log π u,   s = ∇ log π
+
+The deviation σ is one factor of three: T1 bounds the other two by w(u)²/4, T5 says what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from curvature.check import as_float, check_finite, check_shape
+from curvature.moments import Moments, hessian_vector_product, tilt
+
+DENSE_LIMIT = 512
+"""Up to this many parameters the whole spectrum is cheaper than Lanczos iterations."""
+
+
+def local_curvature(moments: Moments, direction: ArrayLike) -> Float[Array, ""]:
+    """uᵀ∇²J u, exactly, in O(K d); never forms the Hessian.
+
+    Arguments:
+        moments: of one prompt (vmap for a batch).
+        direction: [d] u, not normalised here: the result scales with |u|². Pass a unit vector for the
+            curvature per unit of length squared.
+
+    Raises:
+        ValueError: a direction of another length, or not finite.
+
+    At p = (2+√2)/4 a coin with features ±½ has the sharp ratio of T1, |κ| = σ w²/4:
+
+    >>> from curvature import moments
+    >>> p = (2 + 2**0.5) / 4
+    >>> m = moments([np.log(p / (1 - p)), 0.0], [[0.5], [-0.5]], [1.0, 0.0])
+    >>> print(round(float(-local_curvature(m, [1.0]) / m.std), 12))
+    0.25
+    """
+    u = as_float("direction", direction)
+    check_shape("direction", u, moments.gradient.shape)
+    check_finite("direction", u)
+    if moments.arms is None:
+        return u @ hessian_vector_product(moments, u)
+    return moments.arms.weights @ (moments.arms.scores @ u) ** 2
+
+
+class CurvatureParts(eqx.Module):
+    """T5: κ = correlation · std · spread. The product is exact wherever σ and spread are positive."""
+
+    correlation: Float[Array, ""]
+    """corr(r, M_u) in [−1, 1]; 0 where either factor does not vary."""
+    std: Float[Array, ""]
+    """σ."""
+    spread: Float[Array, ""]
+    """sd(M_u) under the policy, in units of 1/θ²."""
+
+    @property
+    def curvature(self) -> Float[Array, ""]:
+        """The product."""
+        return self.correlation * self.std * self.spread
+
+
+def _parts(
+    π: Float[Array, " K"], advantages: Float[Array, " K"], σ: Float[Array, ""], M: Float[Array, " K"]
+) -> CurvatureParts:
+    M = M - π @ M
+    spread = jnp.sqrt(π @ M**2)
+    scale = σ * spread
+    correlation = jnp.where(scale > 0, π @ (advantages * M) / jnp.where(scale > 0, scale, 1), 0)
+    return CurvatureParts(correlation, σ, spread)
+
+
+def curvature_parts(moments: Moments, direction: ArrayLike) -> CurvatureParts:
+    """T5 for a log-linear policy, where M_u = (u·s)² − Var(u·φ).
+
+    Arguments:
+        moments: of one prompt, with its arms.
+        direction: [d].
+
+    Raises:
+        ValueError: a direction of another length, or Moments without arms.
+    """
+    u = as_float("direction", direction)
+    check_shape("direction", u, moments.gradient.shape)
+    check_finite("direction", u)
+    if moments.arms is None:
+        raise ValueError("moments carries no arms; allowed: the result of curvature.moments")
+    a = moments.arms
+    return _parts(a.probabilities, a.advantages, moments.std, (a.scores @ u) ** 2)
+
+
+def curvature_parts_of(
+    logits: Callable[[Float[Array, " d"]], Float[Array, " K"]],
+    parameters: Float[Array, " d"],
+    rewards: Float[Array, " K"],
+    direction: Float[Array, " d"],
+) -> CurvatureParts:
+    """T5 for any differentiable policy over K arms, by two nested forward derivatives of log π.
+
+    Arguments:
+        logits: θ ↦ [K] (log-probabilities do as well).
+        parameters, direction: [d].
+        rewards: [K].
+    """
+
+    def log_policy(step: Float[Array, ""]) -> Float[Array, " K"]:
+        return jax.nn.log_softmax(logits(parameters + step * direction))
+
+    zero, one = jnp.zeros((), parameters.dtype), jnp.ones((), parameters.dtype)
+
+    def slope(step: Float[Array, ""]) -> Float[Array, " K"]:
+        return jax.jvp(log_policy, (step,), (one,))[1]
+
+    score, bend = jax.jvp(slope, (zero,), (one,))
+    _, σ, π, advantages = tilt(log_policy(zero), rewards)
+    return _parts(π, advantages, σ, score**2 + bend)
+
+
+class Extremes(eqx.Module):
+    """The least and the greatest eigenvalue of ∇²J with unit eigenvectors."""
+
+    least: Float[Array, ""]
+    greatest: Float[Array, ""]
+    least_vector: Float[Array, " d"]
+    greatest_vector: Float[Array, " d"]
+
+
+def extreme_eigenvalues(moments: Moments, *, tolerance: float = 1e-10, seed: int = 0) -> Extremes:
+    """Both ends of the spectrum of ∇²J.
+
+    Dense below `DENSE_LIMIT` parameters; above it, implicitly restarted Lanczos (ARPACK through
+    `scipy.sparse.linalg.eigsh`) on Hessian-vector products, O(K d) each. Runs on the host: not for use under jit.
+
+    Arguments:
+        moments: of one prompt; the Hessian need not have been formed.
+        tolerance: relative accuracy of the Lanczos eigenvalues.
+        seed: of the Lanczos start vector.
+
+    Raises:
+        scipy.sparse.linalg.ArpackNoConvergence: no convergence; raise `tolerance`.
+    """
+    d = moments.gradient.shape[0]
+    if d <= DENSE_LIMIT:
+        H = moments.hessian
+        if H is None:
+            H = jax.vmap(lambda e: hessian_vector_product(moments, e))(jnp.eye(d, dtype=moments.gradient.dtype))
+        values, vectors = jnp.linalg.eigh(H)
+        return Extremes(values[0], values[-1], vectors[:, 0], vectors[:, -1])
+    dtype = np.dtype(moments.gradient.dtype)
+    product = jax.jit(lambda v: hessian_vector_product(moments, v))
+    operator = LinearOperator((d, d), matvec=lambda v: np.asarray(product(jnp.asarray(v.ravel()))), dtype=dtype)
+    start = np.random.default_rng(seed).standard_normal(d).astype(dtype)
+    if not np.any(np.asarray(product(jnp.asarray(start)))):  # H = 0: σ or every score vanishes
+        unit = jnp.asarray(start / np.linalg.norm(start))
+        return Extremes(jnp.zeros((), dtype), jnp.zeros((), dtype), unit, unit)
+    values, vectors = eigsh(operator, k=2, which="BE", tol=tolerance, v0=start)
+    order = np.argsort(values)
+    low, high = order[0], order[-1]
+    return Extremes(
+        jnp.asarray(values[low]), jnp.asarray(values[high]), jnp.asarray(vectors[:, low]), jnp.asarray(vectors[:, high])
+    )

@@ -1,0 +1,59 @@
+"""How far a step can move the logits apart: the width of the features along a direction, and their diameter.
+
+    w(u) = max_y φ(y)·u − min_y φ(y)·u,     D = max_{|u|=1} w(u) = max_{y,y'} |φ(y) − φ(y')|
+
+Only differences of features matter to a softmax, so these are the natural units of a step (T1–T6).
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+from curvature.check import as_float, check_finite, check_shape
+
+
+def width(features: Float[Array, "K d"], direction: Float[Array, " d"]) -> Float[Array, ""]:
+    """w(u) of one prompt, in logits: exact, O(K d)."""
+    return jnp.ptp(features @ direction)
+
+
+def diameter(features: ArrayLike, *, block: int = 256) -> Float[Array, ""]:
+    """D, the greatest distance between two feature vectors: exact, O(K² d) time and O(block · K) memory.
+
+    Arguments:
+        features: [K, d], finite.
+        block: rows compared at once.
+
+    >>> print(diameter([[0.0, 0.0], [3.0, 4.0]]))
+    5.0
+    """
+    φ = as_float("features", features)
+    check_shape("features", φ, (None, None))
+    check_finite("features", φ)
+    K, d = φ.shape
+    block = min(block, K)
+    padded = jnp.concatenate([φ, jnp.broadcast_to(φ[-1], (-K % block, d))])
+
+    def farthest(rows: Float[Array, "block d"]) -> Float[Array, ""]:
+        # direct differences, arm by arm: |a|² + |b|² − 2ab would lose half the digits of close arms
+        return jax.lax.map(lambda row: jnp.max(jnp.sum((φ - row) ** 2, axis=-1)), rows).max()
+
+    squared = jax.lax.map(farthest, padded.reshape(-1, block, d)).max()
+    return jnp.sqrt(squared)
+
+
+def diameter_bound(features: ArrayLike) -> Float[Array, ""]:
+    """An upper bound on D in O(K d): twice the greatest distance from the centroid. At most 2 D.
+
+    For 10⁵ arms, where the exact diameter's K² pairs are too many: every theorem holds with any D ≥ all D_x.
+
+    >>> print(diameter_bound([[0.0, 0.0], [3.0, 4.0]]))
+    5.0
+    """
+    φ = as_float("features", features)
+    check_shape("features", φ, (None, None))
+    check_finite("features", φ)
+    return 2 * jnp.sqrt(jnp.sum((φ - φ.mean(axis=0)) ** 2, axis=-1).max())
