@@ -14,10 +14,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Key
 
-from curvature.check import as_float, check_count, check_finite, check_interval, check_shape
+from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
 
 
 class Features(eqx.Module):
@@ -65,7 +64,7 @@ class Features(eqx.Module):
         return jnp.sqrt(pairs.max(axis=(1, 2)) * self.squared_lengths())
 
 
-def from_array(features: ArrayLike) -> Features:
+def from_array(features: Numbers) -> Features:
     """Any feature array φ [N, K, d] whose prompts share all d parameters.
 
     Raises:
@@ -88,7 +87,7 @@ def equicorrelation(num_prompts: int, coherence: float) -> Float[np.ndarray, "N 
     return (1 - coherence) * np.eye(num_prompts) + coherence
 
 
-def embed(correlation: ArrayLike, *, cutoff: float = 1e-12) -> Float[Array, "N r"]:
+def embed(correlation: Numbers, *, cutoff: float = 1e-12) -> Float[Array, "N r"]:
     """Unit vectors e_x with ⟨e_x, e_x'⟩ = C_xx', in the smallest dimension r = rank C.
 
     Raises:
@@ -124,7 +123,9 @@ def simplex_arms(num_arms: int, diameter: float = 1.0) -> Float[Array, "K K-1"]:
     return jnp.asarray(rows.T * diameter / np.sqrt(2))
 
 
-def random_arms(num_prompts: int, num_arms: int, dimension: int, *, diameter: ArrayLike = 1.0, key: Key[Array, ""]) -> Array:
+def random_arms(
+    num_prompts: int, num_arms: int, dimension: int, *, diameter: Numbers = 1.0, key: Key[Array, ""]
+) -> Array:
     """Gaussian arms [N, K, m], each prompt's scaled to have exactly its diameter (a number, or [N])."""
     check_count("num_prompts", num_prompts, 1)
     check_count("num_arms", num_arms, 2)
@@ -136,7 +137,7 @@ def random_arms(num_prompts: int, num_arms: int, dimension: int, *, diameter: Ar
     return u * (D / Features(u, None).diameters())[:, None, None]
 
 
-def coherent(correlation: ArrayLike | None, arms: ArrayLike, *, num_prompts: int | None = None) -> Features:
+def coherent(correlation: Numbers | None, arms: Numbers, *, num_prompts: int | None = None) -> Features:
     """Features with the given coherence between prompts.
 
     Arguments:

@@ -70,7 +70,9 @@ def read_pass_rates(path: str | Path, *, assumed_samples: int = ASSUMED_SAMPLES)
     names = set(table.column_names)
     if {"num_correct", "num_samples"} <= names:
         correct, samples = _column(path, table, "num_correct"), _column(path, table, "num_samples")
-        _refuse(path, "num_samples", samples, (samples >= 1) & (samples == np.floor(samples)), "whole numbers of at least 1")
+        _refuse(
+            path, "num_samples", samples, (samples >= 1) & (samples == np.floor(samples)), "whole numbers of at least 1"
+        )
         fits = (correct >= 0) & (correct <= samples) & (correct == np.floor(correct))
         _refuse(path, "num_correct", correct, fits, "whole numbers from 0 to num_samples")
         prior = "Jeffreys prior: (num_correct + 1/2)/(num_samples + 1)"
@@ -81,13 +83,16 @@ def read_pass_rates(path: str | Path, *, assumed_samples: int = ASSUMED_SAMPLES)
         correct = rate * samples
         prior = f"Jeffreys prior with an assumed {assumed_samples} samples: ({assumed_samples} pass_rate + 1/2)/{assumed_samples + 1}"
     else:
-        raise ValueError(f"{path} has columns {sorted(names)}; allowed: 'pass_rate', or 'num_correct' and 'num_samples'")
+        raise ValueError(
+            f"{path} has columns {sorted(names)}; allowed: 'pass_rate', or 'num_correct' and 'num_samples'"
+        )
     return PassRates(correct / samples, with_prior(correct, samples), str(path.name), prior)
 
 
 def synthetic_pass_rates(num_prompts: int = 256) -> PassRates:
     """The embedded default, in no way measured: a U-shaped spread of rates from .01 to .99, sin² of even steps, as
-    language models have on a set of mixed difficulty."""
+    language models have on a set of mixed difficulty.
+    """
     middle = (np.arange(num_prompts) + 0.5) / num_prompts
     rates = 0.01 + 0.98 * np.sin(np.pi * middle / 2) ** 2
     check_interval("pass_rate", rates, 0, 1, open_ends="lh")

@@ -8,12 +8,11 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Key
 
 from bandits.features import Features, coherent, equicorrelation, random_arms, simplex_arms
 from bandits.rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards
-from curvature.check import as_float, check_finite, check_logits, check_shape
+from curvature.check import Numbers, as_float, check_finite, check_logits, check_shape
 
 
 class Problem(eqx.Module):
@@ -33,11 +32,11 @@ class Problem(eqx.Module):
         return self.rewards.shape[0]
 
     def best_values(self) -> Float[Array, " N"]:
-        """sup J_x of each prompt on its own: the best reward among its present arms."""
+        """Sup J_x of each prompt on its own: the best reward among its present arms."""
         return jnp.where(jnp.isfinite(self.offsets), self.rewards, -jnp.inf).max(axis=-1)
 
 
-def problem(features: Features, offsets: ArrayLike, rewards: ArrayLike, *, diameter: float | None = None) -> Problem:
+def problem(features: Features, offsets: Numbers, rewards: Numbers, *, diameter: float | None = None) -> Problem:
     """Put a problem together, checked.
 
     Arguments:
@@ -61,7 +60,7 @@ def problem(features: Features, offsets: ArrayLike, rewards: ArrayLike, *, diame
 
 
 def from_pass_rates(
-    pass_rates: ArrayLike,
+    pass_rates: Numbers,
     *,
     num_arms: int = 4,
     coherence: float = 0.0,

@@ -10,12 +10,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Key
 from scipy.optimize import linprog
 
 from bandits.features import Features
-from curvature.check import as_float, check_count, check_finite, check_interval, check_shape
+from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
 
 
 def one_hot_rewards(labels: Int[Array, " N"], num_arms: int) -> Float[Array, "N K"]:
@@ -41,7 +40,7 @@ def draw_labels(num_prompts: int, num_arms: int, *, conflict: float = 1.0, key: 
     return jnp.where(chosen, own, shared)
 
 
-def offsets_for_pass_rate(rewards: ArrayLike, pass_rate: ArrayLike, base: ArrayLike | None = None) -> Float[Array, "N K"]:
+def offsets_for_pass_rate(rewards: Numbers, pass_rate: Numbers, base: Numbers | None = None) -> Float[Array, "N K"]:
     """Offsets b under which every prompt passes with exactly the given rate.
 
     Arguments:
@@ -62,7 +61,9 @@ def offsets_for_pass_rate(rewards: ArrayLike, pass_rate: ArrayLike, base: ArrayL
         raise ValueError(f"rewards contains {values[~np.isin(values, (0.0, 1.0))].flat[0]}; allowed: 0 and 1")
     one_kind = (values == values[:, :1]).all(axis=1)
     if one_kind.any():
-        raise ValueError(f"rewards of prompt {one_kind.argmax()} are all {values[one_kind][0, 0]:g}; allowed: both 0 and 1")
+        raise ValueError(
+            f"rewards of prompt {one_kind.argmax()} are all {values[one_kind][0, 0]:g}; allowed: both 0 and 1"
+        )
     check_interval("pass_rate", p, 0, 1, open_ends="lh")
     if p.ndim:
         check_shape("pass_rate", p, (r.shape[0],))
@@ -75,7 +76,7 @@ def offsets_for_pass_rate(rewards: ArrayLike, pass_rate: ArrayLike, base: ArrayL
     return b + jnp.where(r == 1, (jnp.log(p) - log_right)[:, None], (jnp.log1p(-p) - log_wrong)[:, None])
 
 
-def rewards_with_moments(logits: ArrayLike, value: ArrayLike, std: ArrayLike, raw: ArrayLike) -> Float[Array, "N K"]:
+def rewards_with_moments(logits: Numbers, value: Numbers, std: Numbers, raw: Numbers) -> Float[Array, "N K"]:
     """Real-valued rewards with the given mean and deviation under softmax(logits), in the shape of `raw`.
 
     Arguments:

@@ -205,7 +205,5 @@ def run(
     Raises:
         ValueError: counts out of range, or an oracle that cannot serve the rule.
     """
-    many = run_many(
-        problem, rule, step_size, num_steps, keys=key[None], oracle=oracle, record_every=record_every
-    )
+    many = run_many(problem, rule, step_size, num_steps, keys=key[None], oracle=oracle, record_every=record_every)
     return jax.tree.map(lambda x: x[0], many)

@@ -1,5 +1,4 @@
-"""How far to go along a direction: a constant, the best certified multiple (T3), or up to a limit on the KL divergence.
-"""
+"""How far to go along a direction: a constant, the best certified multiple (T3), or up to a limit on the KL divergence."""
 
 from __future__ import annotations
 
@@ -8,12 +7,11 @@ from abc import abstractmethod
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from bandits.policy import Local, kl_divergence
 from curvature.certificate import best_step_along
-from curvature.check import check_interval
+from curvature.check import Numbers, check_interval
 
 
 class StepSize(eqx.Module):
@@ -21,7 +19,7 @@ class StepSize(eqx.Module):
 
     @abstractmethod
     def multiple(self, local: Local, change: Float[Array, "N K"]) -> Float[Array, ""]:
-        """s ≥ 0, where `change` [N, K] is φ·v, the change of the logits per unit of s."""
+        """S ≥ 0, where `change` [N, K] is φ·v, the change of the logits per unit of s."""
 
 
 class Constant(StepSize):
@@ -71,13 +69,13 @@ class KLLimited(StepSize):
         return jnp.where(value > self.limit, s * self.limit / jnp.where(value > self.limit, value, 1), s)
 
 
-def constant(step_size: ArrayLike) -> Constant:
+def constant(step_size: Numbers) -> Constant:
     """A checked `Constant`. Raises ValueError unless step_size is positive and finite."""
     check_interval("step_size", step_size, 0, float("inf"), open_ends="lh")
     return Constant(jnp.asarray(step_size, jnp.result_type(float)))
 
 
-def kl_limited(step_size: ArrayLike, limit: ArrayLike = 0.05) -> KLLimited:
+def kl_limited(step_size: Numbers, limit: Numbers = 0.05) -> KLLimited:
     """A checked `KLLimited`. Raises ValueError unless both are positive and finite."""
     check_interval("step_size", step_size, 0, float("inf"), open_ends="lh")
     check_interval("limit", limit, 0, float("inf"), open_ends="lh")

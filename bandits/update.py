@@ -15,11 +15,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from bandits.features import Features
-from curvature.check import check_interval
+from curvature.check import Numbers, check_interval
 from curvature.coherence import inverse_power, solve_psd, span_basis
 
 
@@ -82,7 +81,7 @@ class Decoupled(Rule):
 NAMES = ("none", "group", "batch", "power", "decoupled")
 
 
-def make_rule(name: str, features: Features, *, alpha: ArrayLike = 1.5, ridge: float = 0.0) -> Rule:
+def make_rule(name: str, features: Features, *, alpha: Numbers = 1.5, ridge: float = 0.0) -> Rule:
     """A rule by its name.
 
     Arguments:

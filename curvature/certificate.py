@@ -11,10 +11,9 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from curvature.check import as_float, check_finite, check_interval, check_shape
+from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape
 from curvature.constants import CURVATURE, DIAMETER, HALF_WIDTH, SLOPE
 from curvature.moments import Moments
 from curvature.width import width
@@ -29,7 +28,11 @@ def psi(a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     small = jnp.abs(a) < 0.1
     t = jnp.where(small, a, 0)
     # Taylor to a¹⁰/10!: the next term is below 3e-18 of ψ at |a| = 0.1
-    series = t**2 / 2 * (1 + t / 3 * (1 + t / 4 * (1 + t / 5 * (1 + t / 6 * (1 + t / 7 * (1 + t / 8 * (1 + t / 9 * (1 + t / 10))))))))
+    series = (
+        t**2
+        / 2
+        * (1 + t / 3 * (1 + t / 4 * (1 + t / 5 * (1 + t / 6 * (1 + t / 7 * (1 + t / 8 * (1 + t / 9 * (1 + t / 10))))))))
+    )
     return jnp.where(small, series, jnp.expm1(a) - a)
 
 
@@ -46,7 +49,7 @@ class Certificate(eqx.Module):
     upper: Float[Array, "*batch"]
 
 
-def certificate(moments: Moments, features: ArrayLike, delta: ArrayLike) -> Certificate:
+def certificate(moments: Moments, features: Numbers, delta: Numbers) -> Certificate:
     """T3: bounds on the change of this prompt's J under any update δ.
 
     Arguments:
@@ -91,7 +94,7 @@ def gradient_bound(std: Float[Array, "*shape"], width: Float[Array, "*shape"]) -
     return SLOPE * std * width
 
 
-def log_std_bound(width: Float[Array, "*shape"], pass_rate: ArrayLike | None = None) -> Float[Array, "*shape"]:
+def log_std_bound(width: Float[Array, "*shape"], pass_rate: Numbers | None = None) -> Float[Array, "*shape"]:
     """T2: an upper bound on |∂_u log σ|: w(u)/2, and |1 − 2p| w(u)/2 for binary rewards of pass rate p.
 
     Raises:
@@ -113,14 +116,14 @@ class CertifiedStep(eqx.Module):
     """The guaranteed gain of J at that length, ≥ 0: a lower bound."""
 
 
-def alignment(moments: Moments, diameter: ArrayLike) -> Float[Array, ""]:
+def alignment(moments: Moments, diameter: Numbers) -> Float[Array, ""]:
     """γ = 2|g|/(σ D) ∈ [0, 1] (T2), 0 where σ or D is 0: how much of the deviation the gradient can use."""
     scale = SLOPE * moments.std * jnp.asarray(diameter)
     norm = jnp.linalg.norm(moments.gradient)
     return jnp.where(scale > 0, norm / jnp.where(scale > 0, scale, 1), 0)
 
 
-def best_step(moments: Moments, diameter: ArrayLike) -> CertifiedStep:
+def best_step(moments: Moments, diameter: Numbers) -> CertifiedStep:
     """T4: the best certified step along the prompt's own gradient, (2/D) ln(1+γ), and its gain.
 
     Guaranteed gain σ[(1+γ) ln(1+γ) − γ]. To first order the step is 4/D² · g/σ: the GRPO direction and scale.
@@ -143,7 +146,7 @@ def best_step(moments: Moments, diameter: ArrayLike) -> CertifiedStep:
     return CertifiedStep(jnp.log1p(γ) / (HALF_WIDTH * D), moments.std * ((1 + γ) * jnp.log1p(γ) - γ))
 
 
-def first_order_step(diameter: ArrayLike) -> Float[Array, ""]:
+def first_order_step(diameter: Numbers) -> Float[Array, ""]:
     """4/D²: the multiplier of g/σ that `best_step` tends to as γ → 0."""
     D = as_float("diameter", diameter)
     check_interval("diameter", D, 0, float("inf"), open_ends="lh")

@@ -7,13 +7,16 @@ only their shapes are checked.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 from jax.typing import ArrayLike
+from jaxtyping import Array
+
+Numbers: TypeAlias = ArrayLike | Sequence[Any]
+"""What public functions take: arrays of JAX or NumPy, numbers, and (nested) lists of numbers."""
 
 
 def is_concrete(value: Any) -> bool:
@@ -21,7 +24,7 @@ def is_concrete(value: Any) -> bool:
     return not isinstance(value, jax.core.Tracer)
 
 
-def as_float(name: str, value: ArrayLike) -> Array:
+def as_float(name: str, value: Numbers) -> Array:
     """`value` as a floating-point JAX array, or a ValueError that names the argument."""
     if isinstance(value, jax.Array):
         array = value
@@ -46,7 +49,9 @@ def check_shape(name: str, array: Array, shape: Sequence[int | None]) -> None:
         got >= 1 and (want is None or got == want) for got, want in zip(array.shape, shape, strict=True)
     )
     if not fits:
-        allowed = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ("," if len(shape) == 1 else "") + ")"
+        allowed = (
+            "(" + ", ".join("any" if s is None else str(s) for s in shape) + ("," if len(shape) == 1 else "") + ")"
+        )
         raise ValueError(f"{name} has shape {tuple(array.shape)}; allowed: {allowed}, no empty axis")
 
 
@@ -69,8 +74,8 @@ def check_logits(name: str, array: Array) -> None:
         raise ValueError(f"{name} is -inf for every arm; allowed: at least one finite logit")
 
 
-def check_interval(name: str, value: ArrayLike, low: float, high: float, *, open_ends: str = "") -> None:
-    """low ≤ value ≤ high, with "l" or "h" in `open_ends` making that end strict."""
+def check_interval(name: str, value: Numbers, low: float, high: float, *, open_ends: str = "") -> None:
+    """Low ≤ value ≤ high, with "l" or "h" in `open_ends` making that end strict."""
     if not is_concrete(value):
         return
     values = np.asarray(value, dtype=float)

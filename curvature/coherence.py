@@ -10,39 +10,38 @@ Independent checks: tests/curvature/test_coherence.py.
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from curvature.check import as_float, check_finite, check_interval, check_shape
+from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape
 
 
-def _gradients(gradients: ArrayLike) -> Float[Array, "N d"]:
+def _gradients(gradients: Numbers) -> Float[Array, "N d"]:
     g = as_float("gradients", gradients)
     check_shape("gradients", g, (None, None))
     check_finite("gradients", g)
     return g
 
 
-def _std(std: ArrayLike, num_prompts: int) -> Float[Array, " N"]:
+def _std(std: Numbers, num_prompts: int) -> Float[Array, " N"]:
     σ = as_float("std", std)
     check_shape("std", σ, (num_prompts,))
     check_interval("std", σ, 0, float("inf"), open_ends="h")
     return σ
 
 
-def inverse_power(std: Float[Array, " N"], alpha: ArrayLike) -> Float[Array, " N"]:
+def inverse_power(std: Float[Array, " N"], alpha: Numbers) -> Float[Array, " N"]:
     """σ^{−α}, and 0 where σ = 0: a prompt whose reward never varies has no gradient to scale."""
     alive = std > 0
     return jnp.where(alive, jnp.where(alive, std, 1) ** -jnp.asarray(alpha, std.dtype), 0)
 
 
-def gram(gradients: ArrayLike) -> Float[Array, "N N"]:
+def gram(gradients: Numbers) -> Float[Array, "N N"]:
     """⟨g_x, g_x'⟩ for [N, d] gradients."""
     g = _gradients(gradients)
     return g @ g.T
 
 
-def cosines(gradients: ArrayLike) -> Float[Array, "N N"]:
+def cosines(gradients: Numbers) -> Float[Array, "N N"]:
     """Pairwise cosines of [N, d] gradients; 0 where a gradient vanishes."""
     g = _gradients(gradients)
     norm = jnp.linalg.norm(g, axis=-1, keepdims=True)
@@ -50,7 +49,7 @@ def cosines(gradients: ArrayLike) -> Float[Array, "N N"]:
     return unit @ unit.T
 
 
-def cross_ratio(gradients: ArrayLike, std: ArrayLike) -> Float[Array, ""]:
+def cross_ratio(gradients: Numbers, std: Numbers) -> Float[Array, ""]:
     """χ: the first-order gain of J under GRPO, over what it would be were the gradients orthogonal. O(N d).
 
     Arguments:
@@ -70,7 +69,7 @@ def cross_ratio(gradients: ArrayLike, std: ArrayLike) -> Float[Array, ""]:
     return jnp.sum(g, axis=0) @ (weight @ g) / (weight @ jnp.sum(g**2, axis=-1))
 
 
-def orthogonality(gradients: ArrayLike) -> Float[Array, ""]:
+def orthogonality(gradients: Numbers) -> Float[Array, ""]:
     """O = |Σ g_x|²/Σ|g_x|² ∈ [0, N]. NaN if every gradient is 0.
 
     >>> print(orthogonality([[1.0, 0.0], [0.0, 2.0]]))
@@ -80,7 +79,7 @@ def orthogonality(gradients: ArrayLike) -> Float[Array, ""]:
     return jnp.sum(jnp.sum(g, axis=0) ** 2) / jnp.sum(g**2)
 
 
-def spread_factor(std: ArrayLike) -> Float[Array, ""]:
+def spread_factor(std: Numbers) -> Float[Array, ""]:
     """T9: max over pairs of ½(√(σ_x/σ_x') + √(σ_x'/σ_x)) ≥ 1, attained by the extreme deviations. O(N).
 
     Raises:
@@ -96,7 +95,7 @@ def spread_factor(std: ArrayLike) -> Float[Array, ""]:
     return (root + 1 / root) / 2
 
 
-def ascent_condition(coherence: ArrayLike, std: ArrayLike) -> Float[Array, ""]:
+def ascent_condition(coherence: Numbers, std: Numbers) -> Float[Array, ""]:
     """T9: μ(N−1)·spread. Below 1, GRPO ascends to first order; at or above 1 nothing is claimed.
 
     Arguments:
@@ -108,9 +107,10 @@ def ascent_condition(coherence: ArrayLike, std: ArrayLike) -> Float[Array, ""]:
     return μ * (jnp.shape(std)[0] - 1) * spread_factor(std)
 
 
-def span_basis(features: ArrayLike, *, tolerance: float = 1e-9) -> Float[Array, "d m"]:
+def span_basis(features: Numbers, *, tolerance: float = 1e-9) -> Float[Array, "d m"]:
     """Orthonormal columns that span the differences of one prompt's features, m = min(K−1, d); zero columns where
-    the span is smaller (so that prompts batch under vmap). P_x = B Bᵀ."""
+    the span is smaller (so that prompts batch under vmap). P_x = B Bᵀ.
+    """
     φ = as_float("features", features)
     check_shape("features", φ, (None, None))
     check_finite("features", φ)
@@ -127,7 +127,7 @@ def pairwise_coherence(bases: Float[Array, "N d m"]) -> Float[Array, "N N"]:
 
 
 def decoupled(
-    gradients: ArrayLike, std: ArrayLike, bases: ArrayLike, *, ridge: float = 0.0, cutoff: float = 1e-10
+    gradients: Numbers, std: Numbers, bases: Numbers, *, ridge: float = 0.0, cutoff: float = 1e-10
 ) -> Float[Array, " d"]:
     """T9: (Σ_x σ_x P_x + λ I)⁻¹ Σ_x g_x, the maximiser of the quadratic form of T3's sum.
 
@@ -156,7 +156,7 @@ def decoupled(
 
 
 def solve_psd(
-    matrix: Float[Array, "d d"], right: Float[Array, "d *k"], ridge: ArrayLike = 0.0, cutoff: float = 1e-10
+    matrix: Float[Array, "d d"], right: Float[Array, "d *k"], ridge: Numbers = 0.0, cutoff: float = 1e-10
 ) -> Float[Array, "d *k"]:
     """(S + λI)⁺ b for symmetric S ⪰ 0, by eigenvalues: exact on the range, 0 off it."""
     values, vectors = jnp.linalg.eigh(matrix)

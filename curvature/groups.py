@@ -1,4 +1,4 @@
-r"""Groups of G sampled responses with binary rewards: exact means and covariances (T12), the window (T13), a gain (T14).
+r"""Groups of G sampled responses with binary rewards: means and covariances (T12), the window (T13), a gain (T14).
 
     E ĝ_GRPO = Δμ m_G,   m_G = E√(k(G−k))/G,   k ~ Bin(G, p);      E ĝ_REINFORCE = Δμ pq (G−1)/G
     b_G(p) = E ĝ_GRPO / E ĝ_REINFORCE = E_{j~Bin(G−2, p)} [ G/√((j+1)(G−1−j)) ]  ∈  [2, G/√(G−1)]
@@ -17,15 +17,14 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import xlogy
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from curvature.certificate import psi
-from curvature.check import as_float, check_count, check_finite, check_interval, check_shape
+from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
 from curvature.constants import DIAMETER, STEP
 
 
-def _pass_rate(pass_rate: ArrayLike) -> Float[Array, "*shape"]:
+def _pass_rate(pass_rate: Numbers) -> Float[Array, "*shape"]:
     p = as_float("pass_rate", pass_rate)
     check_interval("pass_rate", p, 0, 1)
     return p
@@ -36,7 +35,9 @@ def binomial(pass_rate: Float[Array, "*shape"], number: int) -> Float[Array, "*s
     j = np.arange(number + 1)
     choose = np.array([lgamma(number + 1) - lgamma(i + 1) - lgamma(number - i + 1) for i in j])
     p = pass_rate[..., None]
-    return jnp.exp(jnp.asarray(choose, p.dtype) + xlogy(j.astype(p.dtype), p) + xlogy((number - j).astype(p.dtype), 1 - p))
+    return jnp.exp(
+        jnp.asarray(choose, p.dtype) + xlogy(j.astype(p.dtype), p) + xlogy((number - j).astype(p.dtype), 1 - p)
+    )
 
 
 def group_std(group_size: int, *, ddof: int = 0, epsilon: float = 0.0) -> Float[np.ndarray, " G-1"]:
@@ -54,7 +55,7 @@ def group_std(group_size: int, *, ddof: int = 0, epsilon: float = 0.0) -> Float[
 
 
 def expected_weight(
-    pass_rate: ArrayLike, group_size: int, weight: Callable[[Array], Array], *, ddof: int = 0, epsilon: float = 0.0
+    pass_rate: Numbers, group_size: int, weight: Callable[[Array], Array], *, ddof: int = 0, epsilon: float = 0.0
 ) -> Float[Array, "*shape"]:
     """E ĝ / (pq Δμ (G−1)/G) for the estimator ĝ · weight(deviation of the group): E_{j~Bin(G−2,p)} weight(s_{j+1}).
 
@@ -72,7 +73,7 @@ def expected_weight(
     return binomial(p, group_size - 2) @ weight(s)
 
 
-def adaptivity(pass_rate: ArrayLike, group_size: int) -> Float[Array, "*shape"]:
+def adaptivity(pass_rate: Numbers, group_size: int) -> Float[Array, "*shape"]:
     """T13: b_G(p), by how much a group of G really rescales REINFORCE. In [2, G/√(G−1)], exactly 2 at G = 2.
 
     Raises:
@@ -94,7 +95,7 @@ def adaptivity_window(group_size: int) -> tuple[float, float]:
     return 2.0, group_size / float(np.sqrt(group_size - 1))
 
 
-def group_factor(pass_rate: ArrayLike, group_size: int) -> Float[Array, "*shape"]:
+def group_factor(pass_rate: Numbers, group_size: int) -> Float[Array, "*shape"]:
     """T12: m_G(p) = E√(k(G−k))/G, the GRPO counterpart of pq. At most σ√((G−1)/G)."""
     p = _pass_rate(pass_rate)
     return p * (1 - p) * (group_size - 1) / group_size * adaptivity(p, group_size)
@@ -108,7 +109,7 @@ class GroupStatistics(eqx.Module):
 
 
 def _conditional(
-    pass_rate: ArrayLike, mean_gap: ArrayLike, right: ArrayLike, wrong: ArrayLike, group_size: int
+    pass_rate: Numbers, mean_gap: Numbers, right: Numbers, wrong: Numbers, group_size: int
 ) -> tuple[Array, Array, Array, Array]:
     check_count("group_size", group_size, 2)
     p, Δμ = _pass_rate(pass_rate), as_float("mean_gap", mean_gap)
@@ -123,7 +124,7 @@ def _conditional(
 
 
 def grpo_statistics(
-    pass_rate: ArrayLike, mean_gap: ArrayLike, covariance_right: ArrayLike, covariance_wrong: ArrayLike, group_size: int
+    pass_rate: Numbers, mean_gap: Numbers, covariance_right: Numbers, covariance_wrong: Numbers, group_size: int
 ) -> GroupStatistics:
     """T12 for GRPO: (1/G) Σ (r_i − r̄)/std · s_i, no ε; 0 for groups that do not vary.
 
@@ -147,7 +148,7 @@ def grpo_statistics(
 
 
 def reinforce_statistics(
-    pass_rate: ArrayLike, mean_gap: ArrayLike, covariance_right: ArrayLike, covariance_wrong: ArrayLike, group_size: int
+    pass_rate: Numbers, mean_gap: Numbers, covariance_right: Numbers, covariance_wrong: Numbers, group_size: int
 ) -> GroupStatistics:
     """T12 for REINFORCE with the group's mean as baseline: (1/G) Σ (r_i − r̄) s_i. Arguments as `grpo_statistics`."""
     p, Δμ, Σ1, Σ0 = _conditional(pass_rate, mean_gap, covariance_right, covariance_wrong, group_size)
@@ -173,13 +174,13 @@ def _second_moment(
 
 
 def expected_gain_bound(
-    pass_rate: ArrayLike,
-    alignment: ArrayLike,
-    trace_right: ArrayLike,
-    trace_wrong: ArrayLike,
+    pass_rate: Numbers,
+    alignment: Numbers,
+    trace_right: Numbers,
+    trace_wrong: Numbers,
     group_size: int,
-    diameter: ArrayLike,
-    step: ArrayLike = STEP,
+    diameter: Numbers,
+    step: Numbers = STEP,
 ) -> Float[Array, ""]:
     """T14: a lower bound on E[J⁺] − J of one prompt after a sampled GRPO step of 4c/D² on its group's estimate.
 
@@ -199,12 +200,12 @@ def expected_gain_bound(
 
 
 def best_group_step(
-    pass_rate: ArrayLike,
-    alignment: ArrayLike,
-    trace_right: ArrayLike,
-    trace_wrong: ArrayLike,
+    pass_rate: Numbers,
+    alignment: Numbers,
+    trace_right: Numbers,
+    trace_wrong: Numbers,
     group_size: int,
-    diameter: ArrayLike,
+    diameter: Numbers,
 ) -> Float[Array, ""]:
     """T14: c = ln(1 + m_G γ²/(σ B_G)), the step that makes `expected_gain_bound` greatest; 0 where nothing varies."""
     p, γ, _, D, t1, t0 = _gain_arguments(pass_rate, alignment, STEP, diameter, trace_right, trace_wrong)
@@ -213,7 +214,7 @@ def best_group_step(
 
 
 def _gain_arguments(
-    pass_rate: ArrayLike, alignment: ArrayLike, step: ArrayLike, diameter: ArrayLike, right: ArrayLike, wrong: ArrayLike
+    pass_rate: Numbers, alignment: Numbers, step: Numbers, diameter: Numbers, right: Numbers, wrong: Numbers
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
     p, γ = _pass_rate(pass_rate), as_float("alignment", alignment)
     c, D = as_float("step", step), as_float("diameter", diameter)

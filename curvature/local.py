@@ -13,18 +13,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from curvature.check import as_float, check_finite, check_shape
+from curvature.check import Numbers, as_float, check_finite, check_shape
 from curvature.moments import Moments, hessian_vector_product, tilt
 
 DENSE_LIMIT = 512
 """Up to this many parameters the whole spectrum is cheaper than Lanczos iterations."""
 
 
-def local_curvature(moments: Moments, direction: ArrayLike) -> Float[Array, ""]:
+def local_curvature(moments: Moments, direction: Numbers) -> Float[Array, ""]:
     """uᵀ∇²J u, exactly, in O(K d); never forms the Hessian.
 
     Arguments:
@@ -77,7 +76,7 @@ def _parts(
     return CurvatureParts(correlation, σ, spread)
 
 
-def curvature_parts(moments: Moments, direction: ArrayLike) -> CurvatureParts:
+def curvature_parts(moments: Moments, direction: Numbers) -> CurvatureParts:
     """T5 for a log-linear policy, where M_u = (u·s)² − Var(u·φ).
 
     Arguments:

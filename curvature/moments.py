@@ -17,10 +17,9 @@ from functools import partial
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from curvature.check import as_float, check_finite, check_logits, check_shape
+from curvature.check import Numbers, as_float, check_finite, check_logits, check_shape
 
 
 class Arms(eqx.Module):
@@ -82,7 +81,7 @@ def _moments(
     return Moments(J, σ, g, H, Arms(π, advantages, scores))
 
 
-def moments(logits: ArrayLike, features: ArrayLike, rewards: ArrayLike, *, hessian: bool = True) -> Moments:
+def moments(logits: Numbers, features: Numbers, rewards: Numbers, *, hessian: bool = True) -> Moments:
     """Exact J, σ, ∇J and ∇²J of a log-linear policy at logits = b + θ·φ.
 
     Arguments:

@@ -1,6 +1,6 @@
 """The convergence theorem: bounds on the average gradient norm (T6) and the exact exponents of two arms (T7).
 
-    (1/NT) Σ_{x,t} |g_x| ≤ sqrt( s · D² Δ / (4 c₀ T) ),   s = σ̄ for GRPO (step 4c/D²), σ_max for REINFORCE (4c/(D² σ_max))
+    (1/NT) Σ_{x,t} |g_x| ≤ sqrt( s · D² Δ / (4 c₀ T) ),   s = σ̄ (GRPO, step 4c/D²) or σ_max (REINFORCE, 4c/(D² σ_max))
 
 These are upper bounds for prompts whose feature spans are orthogonal, steps on the SUM over prompts, rewards in
 [0, 1]. What truly separates the rules is T7. Independent checks: tests/curvature/test_rates.py.
@@ -9,14 +9,13 @@ These are upper bounds for prompts whose feature spans are orthogonal, steps on 
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from curvature.check import as_float, check_interval
+from curvature.check import Numbers, as_float, check_interval
 from curvature.constants import A_PRIORI_STD, DIAMETER, RATE, STEP
 
 
-def theorem_step(diameter: ArrayLike) -> Float[Array, ""]:
+def theorem_step(diameter: Numbers) -> Float[Array, ""]:
     """4c/D², GRPO's step in T6; `theorem_step(D) / σ_max` is REINFORCE's.
 
     Raises:
@@ -27,9 +26,7 @@ def theorem_step(diameter: ArrayLike) -> Float[Array, ""]:
     return DIAMETER * STEP / D**2
 
 
-def gradient_norm_bound(
-    scale: ArrayLike, diameter: ArrayLike, gap: ArrayLike, num_steps: ArrayLike
-) -> Float[Array, "*shape"]:
+def gradient_norm_bound(scale: Numbers, diameter: Numbers, gap: Numbers, num_steps: Numbers) -> Float[Array, "*shape"]:
     """T6: the upper bound on the average of |g_x| over prompts and T iterations. Arguments broadcast.
 
     Arguments:
@@ -54,7 +51,7 @@ def gradient_norm_bound(
     return jnp.sqrt(s * D**2 * Δ / (DIAMETER * RATE * T))
 
 
-def rate_ratio_bound(average_std: ArrayLike, max_std: ArrayLike = A_PRIORI_STD) -> Float[Array, "*shape"]:
+def rate_ratio_bound(average_std: Numbers, max_std: Numbers = A_PRIORI_STD) -> Float[Array, "*shape"]:
     """σ̄/σ_max ≤ 1: the ratio of the two squared bounds of T6, GRPO's over REINFORCE's. A ratio of upper bounds.
 
     Raises:
@@ -79,7 +76,7 @@ def tail_exponent(alpha: float) -> float:
     return -2 / (2 - alpha) if alpha < 2 else -float("inf")
 
 
-def hitting_time(pass_rate: ArrayLike, alpha: float, target: ArrayLike = 0.5) -> Float[Array, "*shape"]:
+def hitting_time(pass_rate: Numbers, alpha: float, target: Numbers = 0.5) -> Float[Array, "*shape"]:
     """T7: time for the flow ż = (p(1−p))^{1−α/2}, p = sigmoid(z), to go from p₀ to `target`, for α in {0, 1, 2}.
 
     Exact: 2(z + sinh z) (α=0), 4 sinh(z/2) (α=1), z (α=2), evaluated between the logits. From a small start it is

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from curvature.check import as_float, check_finite, check_shape
+from curvature.check import Numbers, as_float, check_finite, check_shape
 
 
 def width(features: Float[Array, "K d"], direction: Float[Array, " d"]) -> Float[Array, ""]:
@@ -20,7 +19,7 @@ def width(features: Float[Array, "K d"], direction: Float[Array, " d"]) -> Float
     return jnp.ptp(features @ direction)
 
 
-def diameter(features: ArrayLike, *, block: int = 256) -> Float[Array, ""]:
+def diameter(features: Numbers, *, block: int = 256) -> Float[Array, ""]:
     """D, the greatest distance between two feature vectors: exact, O(K² d) time and O(block · K) memory.
 
     Arguments:
@@ -45,7 +44,7 @@ def diameter(features: ArrayLike, *, block: int = 256) -> Float[Array, ""]:
     return jnp.sqrt(squared)
 
 
-def diameter_bound(features: ArrayLike) -> Float[Array, ""]:
+def diameter_bound(features: Numbers) -> Float[Array, ""]:
     """An upper bound on D in O(K d): twice the greatest distance from the centroid. At most 2 D.
 
     For 10⁵ arms, where the exact diameter's K² pairs are too many: every theorem holds with any D ≥ all D_x.

@@ -1,0 +1,14 @@
+"""float64, strict promotion and shape checking for every test."""
+
+import jax
+from hypothesis import HealthCheck, settings
+from jaxtyping import install_import_hook
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+settings.register_profile("default", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
+
+with install_import_hook(["curvature", "bandits"], "beartype.beartype"):
+    pass
