@@ -47,7 +47,8 @@ class Features(eqx.Module):
 
     def logits(self, parameters: Float[Array, "r m"]) -> Float[Array, "N K"]:
         """θ·φ(x, y), without the offset."""
-        return jnp.einsum("nkm,nm->nk", self.arms, self.spread(parameters))
+        # operands in this order: see `bandits.policy.contract`
+        return jnp.einsum("nm,nkm->nk", self.spread(parameters), self.arms)
 
     def squared_lengths(self) -> Float[Array, " N"] | float:
         """|e_x|²."""

@@ -1,4 +1,4 @@
-"""Where a rule's gradients come from, behind one interface: exact, expected over groups of G, or one sampled group each.
+"""Where a rule's gradients come from, behind one interface: exact, expected over groups of G, or sampled groups of G.
 
     sampled   ĝ_x = (1/G) Σ_i (r_i − r̄) φ(x, y_i),  σ̂_x = sd(r_1..r_G) + ε
     expected  E[ĝ_x σ̂_x^{−α}], exact for binary rewards by T12's binomial sum (curvature/groups.py)
@@ -100,15 +100,19 @@ class Sampled(_Grouped):
         """(coefficients of φ in ĝ, σ̂ + ε) of groups given as counts of each arm."""
         G = self.group_size
         centred = rewards - jnp.sum(counts * rewards, axis=-1, keepdims=True) / G
+        # a group of equal rewards has σ̂ = 0 exactly: the rounding of its mean, divided by itself, would count as ±1
+        drawn = counts > 0
+        highest = jnp.max(jnp.where(drawn, rewards, -jnp.inf), axis=-1, keepdims=True)
+        lowest = jnp.min(jnp.where(drawn, rewards, jnp.inf), axis=-1, keepdims=True)
+        centred = jnp.where(highest > lowest, centred, 0)
         s = jnp.sqrt(jnp.sum(counts * centred**2, axis=-1) / (G - self.ddof))
         return self.baseline_factor * counts * centred / G, s + self.epsilon
 
 
 def draw_counts(probabilities: Float[Array, "N K"], group_size: int, *, key: Key[Array, ""]) -> Int[Array, "N K"]:
     """How often each arm appears among G independent draws, by inverting the distribution function: O(N K G)."""
-    N, K = probabilities.shape
     cdf = jnp.cumsum(probabilities, axis=-1)
     cdf = cdf / cdf[:, -1:]  # the last entry is exactly 1: no draw falls past it
-    u = jax.random.uniform(key, (N, group_size, 1), probabilities.dtype)
+    u = jax.random.uniform(key, (probabilities.shape[0], group_size, 1), probabilities.dtype)
     below = jnp.sum(u < cdf[:, None, :], axis=1)
     return jnp.diff(below, axis=-1, prepend=0)

@@ -15,7 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from jaxtyping import Float
 
-from curvature.check import check_interval
+from curvature.check import check_count, check_interval
 
 PRIOR = 0.5
 """Jeffreys' Beta(½, ½)."""
@@ -60,10 +60,12 @@ def read_pass_rates(path: str | Path, *, assumed_samples: int = ASSUMED_SAMPLES)
     """Read a CSV or Parquet file with columns `num_correct` and `num_samples`, or a column `pass_rate`.
 
     Raises:
-        ValueError: no such file, another kind of file, a truncated one, no rows, missing columns, a rate outside [0, 1],
-            a count that is negative, not whole, or larger than its samples; the message names file, column and row.
+        ValueError: no such file, another kind of file, a truncated one, no rows, missing columns, a rate outside
+            [0, 1], a count that is negative, not whole, or larger than its samples; the message names file,
+            column and row.
     """
     path = Path(path)
+    check_count("assumed_samples", assumed_samples, 1)
     table = _read(path)
     if table.num_rows == 0:
         raise ValueError(f"{path} has no rows; allowed: at least one prompt")
@@ -81,7 +83,8 @@ def read_pass_rates(path: str | Path, *, assumed_samples: int = ASSUMED_SAMPLES)
         _refuse(path, "pass_rate", rate, (rate >= 0) & (rate <= 1), "numbers in [0, 1]")
         samples = np.full(rate.shape, float(assumed_samples))
         correct = rate * samples
-        prior = f"Jeffreys prior with an assumed {assumed_samples} samples: ({assumed_samples} pass_rate + 1/2)/{assumed_samples + 1}"
+        formula = f"({assumed_samples} pass_rate + 1/2)/{assumed_samples + 1}"
+        prior = f"Jeffreys prior with an assumed {assumed_samples} samples: {formula}"
     else:
         raise ValueError(
             f"{path} has columns {sorted(names)}; allowed: 'pass_rate', or 'num_correct' and 'num_samples'"
@@ -93,6 +96,7 @@ def synthetic_pass_rates(num_prompts: int = 256) -> PassRates:
     """The embedded default, in no way measured: a U-shaped spread of rates from .01 to .99, sin² of even steps, as
     language models have on a set of mixed difficulty.
     """
+    check_count("num_prompts", num_prompts, 1)
     middle = (np.arange(num_prompts) + 0.5) / num_prompts
     rates = 0.01 + 0.98 * np.sin(np.pi * middle / 2) ** 2
     check_interval("pass_rate", rates, 0, 1, open_ends="lh")
@@ -106,12 +110,15 @@ def _read(path: Path) -> pa.Table:
     if suffix not in (".csv", ".parquet"):
         raise ValueError(f"{path} ends in {suffix or 'nothing'!r}; allowed: .csv or .parquet")
     try:
-        return pyarrow.csv.read_csv(path) if suffix == ".csv" else pyarrow.parquet.read_table(path)
+        table = pyarrow.csv.read_csv(path) if suffix == ".csv" else pyarrow.parquet.read_table(path)
+        return table.rename_columns(table.column_names)  # a header that is not UTF-8 fails here
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as {suffix[1:]} ({' '.join(str(error).split())})") from error
 
 
 def _column(path: Path, table: pa.Table, name: str) -> Float[np.ndarray, " N"]:
+    if table.column_names.count(name) > 1:
+        raise ValueError(f"{path} has {table.column_names.count(name)} columns {name}; allowed: one")
     column = table[name]
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         raise ValueError(f"{path}: column {name} holds {column.type}; allowed: numbers")

@@ -23,8 +23,8 @@ def one_hot_rewards(labels: Int[Array, " N"], num_arms: int) -> Float[Array, "N 
 
 
 def draw_labels(num_prompts: int, num_arms: int, *, conflict: float = 1.0, key: Key[Array, ""]) -> Int[Array, " N"]:
-    """The right arm of each prompt. `conflict` 0: the same arm for all (realisable at any coherence); 1: drawn uniformly
-    and independently; between: that share of the prompts is redrawn.
+    """The right arm of each prompt. `conflict` 0: the same arm for all (realisable at any coherence); 1: drawn
+    uniformly and independently; between: that share of the prompts is redrawn.
 
     Raises:
         ValueError: conflict outside [0, 1].
@@ -101,7 +101,7 @@ def rewards_with_moments(logits: Numbers, value: Numbers, std: Numbers, raw: Num
     π = jax.nn.softmax(z)
     centred = x - jnp.sum(π * x, axis=-1, keepdims=True)
     spread = jnp.sqrt(jnp.sum(π * centred**2, axis=-1, keepdims=True))
-    flat = np.asarray(spread[:, 0] == 0)
+    flat = np.asarray((spread[:, 0] == 0) | (jnp.ptp(x, axis=-1) == 0))
     if flat.any():
         raise ValueError(f"raw of prompt {flat.argmax()} does not vary; allowed: at least two different rewards")
     N = z.shape[0]
@@ -111,7 +111,7 @@ def rewards_with_moments(logits: Numbers, value: Numbers, std: Numbers, raw: Num
 def realisable(features: Features, labels: Int[Array, " N"]) -> bool:
     """Whether one parameter makes every prompt's right arm the likeliest, so that sup_θ J = 1.
 
-    A linear programme (HiGHS through `scipy.optimize.linprog`): is there Θ with (φ(x,y*) − φ(x,y))·θ ≥ 1 for all wrong y?
+    A linear programme (HiGHS through SciPy's `linprog`): is there θ with (φ(x,y*) − φ(x,y))·θ ≥ 1 for all wrong y?
     Where not, prompts conflict and no rule can reach J = 1.
 
     Raises:

@@ -2,24 +2,33 @@
 
 One step evaluates each arm once: the logits, π, J and σ of the new point serve the record of this step and the
 gradient of the next. Memory is flat in the iterations that are not recorded. `jax.vmap` over keys, problems, rules or
-step sizes batches runs (`run_many` over keys).
+step sizes batches runs; `batch_runs` does the same faster on a CPU, and `run_many` is that over keys.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key
 
-from bandits.oracle import Exact, Oracle
+from bandits.oracle import Exact, Oracle, Sampled
 from bandits.policy import Local, contract, gradient_norms, kl_divergence, locate
 from bandits.problem import Problem
 from bandits.step import StepSize
 from bandits.update import Rule
 from curvature.certificate import remainder_bound
-from curvature.check import check_count
+from curvature.check import check_count, is_concrete
 from curvature.coherence import inverse_power
+
+BLOCK_NUMBERS = 2**14
+"""Size of one array of a block of runs: a few of them (128 KiB each) fit a core's second-level cache."""
 
 
 class State(eqx.Module):
@@ -83,7 +92,8 @@ def step(
     problem: Problem, rule: Rule, oracle: Oracle, step_size: StepSize, state: State
 ) -> tuple[State, Float[Array, "N K"], Float[Array, ""]]:
     """One update: (the new state, the change of the logits [N, K], the multiple)."""
-    key, draw = jax.random.split(state.key)
+    # a split costs a quarter of an exact step: none where nothing is drawn
+    key, draw = jax.random.split(state.key) if isinstance(oracle, Sampled) else (state.key, state.key)
     local = state.local
     v = oracle.direction(rule, problem, local, key=draw)
     per_unit = problem.features.logits(v)
@@ -152,13 +162,67 @@ def simulate(
     return Run(trajectory, final)
 
 
+def _in_blocks(simulate_one: Callable[..., Any], block: int) -> Callable[..., Any]:
+    """`jax.vmap(simulate_one)`, on a CPU one block of runs after the other."""
+    if jax.default_backend() != "cpu":
+        return jax.vmap(simulate_one)
+
+    def blocks(*batched: Any) -> Any:
+        num_runs = jax.tree.leaves(batched)[0].shape[0]
+        return jax.lax.map(lambda one: simulate_one(*one), batched, batch_size=min(block, num_runs))
+
+    return blocks
+
+
+def _on_all_cores(compiled: Callable[..., Any], block: int, batched: tuple[Any, ...]) -> Any:
+    """Split the runs among as many threads as there are CPU cores: XLA runs small loops on one core only."""
+    leaves = jax.tree.leaves(batched)
+    num_runs = leaves[0].shape[0]
+    workers = min(os.cpu_count() or 1, num_runs // block)
+    if workers < 2 or jax.default_backend() != "cpu" or not all(map(is_concrete, leaves)):
+        return compiled(*batched)
+    # equal shares, so that one compilation serves them all; the last is filled up with copies of the last run
+    shares = np.minimum(np.arange(workers * -(-num_runs // workers)), num_runs - 1).reshape(workers, -1)
+    with ThreadPoolExecutor(workers) as pool:
+        work = [jax.tree.map(lambda leaf, share=share: leaf[share], batched) for share in shares]
+        parts = list(pool.map(lambda share: jax.block_until_ready(compiled(*share)), work))
+    return jax.tree.map(lambda *part: jnp.concatenate(part)[:num_runs], *parts)
+
+
+def block_size(problem: Problem) -> int:
+    """How many runs of this problem make a block that stays in a core's cache."""
+    return max(1, BLOCK_NUMBERS // problem.rewards.size)
+
+
+def batch_runs(simulate_one: Callable[..., Any], *, block: int = 64) -> Callable[..., Any]:
+    """`jax.jit(jax.vmap(simulate_one))`, the same numbers faster on a CPU: blocks that fit the cache, on all cores.
+
+    Arguments:
+        simulate_one: a pure function of one run, such as `lambda size: simulate(..., size, ...)`.
+        block: runs at a time on one core (`block_size(problem)` suggests it). Elsewhere than on a CPU it is ignored.
+
+    Returns:
+        A function of the same arguments, each with a leading axis of one length; so is the result.
+
+    Raises:
+        ValueError: a block that is not a positive integer.
+
+    >>> print(batch_runs(lambda x: x**2, block=1)(jnp.arange(3.0)))
+    [0. 1. 4.]
+    """
+    check_count("block", block, 1)
+    compiled = jax.jit(_in_blocks(simulate_one, block))
+    return lambda *batched: _on_all_cores(compiled, block, batched)
+
+
 @eqx.filter_jit
 def _simulate_many(
     problem: Problem, rule: Rule, oracle: Oracle, step_size: StepSize, num_steps: int, keys: Array, record_every: int
 ) -> Run:
-    return jax.vmap(
-        lambda key: simulate(problem, rule, oracle, step_size, num_steps, key=key, record_every=record_every)
-    )(keys)
+    def one(key: Key[Array, ""]) -> Run:
+        return simulate(problem, rule, oracle, step_size, num_steps, key=key, record_every=record_every)
+
+    return _in_blocks(one, block_size(problem))(keys)
 
 
 def run_many(
@@ -178,7 +242,11 @@ def run_many(
     if num_steps % record_every:
         raise ValueError(f"record_every is {record_every}; allowed: a divisor of num_steps = {num_steps}")
     oracle.validate(rule, problem)
-    return _simulate_many(problem, rule, oracle, step_size, num_steps, keys, record_every)
+
+    def some(keys: Array) -> Run:
+        return _simulate_many(problem, rule, oracle, step_size, num_steps, keys, record_every)
+
+    return _on_all_cores(some, block_size(problem), (keys,))
 
 
 def run(

@@ -1,4 +1,4 @@
-"""How far to go along a direction: a constant, the best certified multiple (T3), or up to a limit on the KL divergence."""
+"""How far to go along a direction: a constant, the best certified multiple (T3), or up to a limit on the KL."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class KLLimited(StepSize):
     step_size: Float[Array, ""]
     limit: Float[Array, ""]
     """Nats per update."""
-    iterations: int = eqx.field(static=True, default=8)
+    iterations: int = eqx.field(static=True, default=16)  # a limit of 1e-6 needs about 12
 
     def multiple(self, local: Local, change: Float[Array, "N K"]) -> Float[Array, ""]:
         def divergence(s: Float[Array, ""]) -> Float[Array, ""]:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
@@ -21,7 +22,7 @@ Numbers: TypeAlias = ArrayLike | Sequence[Any]
 
 def is_concrete(value: Any) -> bool:
     """Whether the values of an array can be looked at (it is not a tracer)."""
-    return not isinstance(value, jax.core.Tracer)
+    return not isinstance(value, Tracer)
 
 
 def as_float(name: str, value: Numbers) -> Array:

@@ -104,7 +104,8 @@ def ascent_condition(coherence: Numbers, std: Numbers) -> Float[Array, ""]:
     """
     μ = as_float("coherence", coherence)
     check_interval("coherence", μ, 0, 1)
-    return μ * (jnp.shape(std)[0] - 1) * spread_factor(std)
+    σ = as_float("std", std)
+    return spread_factor(σ) * (σ.shape[0] - 1) * μ
 
 
 def span_basis(features: Numbers, *, tolerance: float = 1e-9) -> Float[Array, "d m"]:

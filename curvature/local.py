@@ -153,13 +153,18 @@ def extreme_eigenvalues(moments: Moments, *, tolerance: float = 1e-10, seed: int
         values, vectors = jnp.linalg.eigh(H)
         return Extremes(values[0], values[-1], vectors[:, 0], vectors[:, -1])
     dtype = np.dtype(moments.gradient.dtype)
-    product = jax.jit(lambda v: hessian_vector_product(moments, v))
-    operator = LinearOperator((d, d), matvec=lambda v: np.asarray(product(jnp.asarray(v.ravel()))), dtype=dtype)
+    compiled = jax.jit(hessian_vector_product)
+
+    def product(v: np.ndarray) -> np.ndarray:
+        return np.asarray(compiled(moments, jnp.asarray(v.ravel())))
+
+    # the stubs know neither the callable form of LinearOperator nor a tolerance that is not an integer
+    operator = LinearOperator((d, d), matvec=product, dtype=dtype)  # pyright: ignore[reportCallIssue]
     start = np.random.default_rng(seed).standard_normal(d).astype(dtype)
-    if not np.any(np.asarray(product(jnp.asarray(start)))):  # H = 0: σ or every score vanishes
+    if not np.any(product(start)):  # H = 0: σ or every score vanishes
         unit = jnp.asarray(start / np.linalg.norm(start))
         return Extremes(jnp.zeros((), dtype), jnp.zeros((), dtype), unit, unit)
-    values, vectors = eigsh(operator, k=2, which="BE", tol=tolerance, v0=start)
+    values, vectors = eigsh(operator, k=2, which="BE", tol=tolerance, v0=start)  # pyright: ignore[reportArgumentType]
     order = np.argsort(values)
     low, high = order[0], order[-1]
     return Extremes(

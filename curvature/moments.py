@@ -61,7 +61,11 @@ def tilt(
     first = jnp.sum(π * rewards)
     centred = rewards - first
     correction = jnp.sum(π * centred)
-    advantages = centred - correction
+    # equal rewards have σ = 0 exactly: the rounding left in σ, which rules divide by, would make a gradient of O(1)
+    present = π > 0
+    highest = jnp.max(jnp.where(present, rewards, -jnp.inf))
+    lowest = jnp.min(jnp.where(present, rewards, jnp.inf))
+    advantages = jnp.where(highest > lowest, centred - correction, 0)
     return first + correction, jnp.sqrt(jnp.sum(π * advantages**2)), π, advantages
 
 

@@ -1,0 +1,1 @@
+"""The convergence theorem held against the simulator: `grpo-curvature reproduce`."""

@@ -1,0 +1,53 @@
+# Everything starts here. `make reproduce` and `make test` do the set-up themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PASS_RATES ?=
+OUT ?= reproduction
+
+.PHONY: help setup reproduce test slow check format bench mutants lock clean
+
+help: ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+
+setup: $(STAMP) ## Make .venv with the locked, hashed dependencies and the command .venv/bin/grpo-curvature
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+reproduce: $(STAMP) ## Reproduce the convergence theorem; OUT=folder, PASS_RATES=file are optional
+	$(BIN)/grpo-curvature reproduce --out "$(OUT)" $(if $(PASS_RATES),--pass-rates "$(PASS_RATES)")
+
+check: $(STAMP) ## Format, lint and types: what CI and pre-commit run before the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+
+test: check ## All checks and tests but the slow ones
+	$(BIN)/python -m pytest -n 2 -q
+
+slow: $(STAMP) ## The tests that take minutes
+	$(BIN)/python -m pytest -n 2 -q -m slow
+
+format: $(STAMP) ## Format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## Benchmarks, as ratios in one run
+	$(BIN)/python -m benchmarks
+
+mutants: $(STAMP) ## Mutation testing of curvature/ and bandits/update.py (an hour or more; resumes)
+	$(BIN)/python -m tests.mutants
+
+lock: $(STAMP) ## Renew requirements.lock
+	$(BIN)/pip-compile --quiet --extra dev --extra test --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--no-header --allow-unsafe --strip-extras --output-file requirements.lock pyproject.toml
+
+clean: ## Remove what the targets made
+	rm -rf $(VENV) $(OUT) .mutants .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,110 @@
+"""The limits of this machine, measured in the same process as everything that is compared with them.
+
+    time limit of a piece of work = floating-point operations / peak_flops + exponentials / peak_exps
+
+Each peak is the best of what NumPy and XLA reach with all cores, in float64: matrix products of 2048 x 2048 (far from
+any memory limit), and exponentials of blocks that stay in cache. Only products of matrices and exponentials are counted
+as work; sums, comparisons, divisions and moving data are not, so that 100% cannot be reached.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one call over several repeats, compilation excluded."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle repeat."""
+        return float(np.median(self.seconds))
+
+    @property
+    def spread(self) -> str:
+        """Fastest and slowest repeat, relative to the median."""
+        low, high = min(self.seconds) / self.median, max(self.seconds) / self.median
+        return f"{low:.2f}-{high:.2f}"
+
+    def scaled(self, factor: float) -> Timing:
+        """The time of `factor` times the work, where the cost is proportional."""
+        return Timing(tuple(s * factor for s in self.seconds))
+
+
+def measure(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, Timing]:
+    """Time each call `repeats` times, taking turns, so that a busy moment of the machine hits all of them alike."""
+    for call in calls.values():
+        jax.block_until_ready(call())  # compiles, and warms the caches
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(repeats):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            jax.block_until_ready(call())
+            seconds[name].append(time.perf_counter() - start)
+    return {name: Timing(tuple(times)) for name, times in seconds.items()}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Peaks per second, and by whom they were reached."""
+
+    peak_flops: float
+    peak_exps: float
+    measured: dict[str, float]
+    """Everything that was tried."""
+
+    def time_limit(self, flops: float, exps: float) -> float:
+        """Seconds below which this machine cannot do that much work."""
+        return flops / self.peak_flops + exps / self.peak_exps
+
+
+def measure_limits(*, size: int = 2048, repeats: int = 7) -> Limits:
+    """Peaks of the matrix product and of the exponential, all cores, float64."""
+    cores = os.cpu_count() or 1
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((size, size))
+    A_jax, product = jnp.asarray(A), jax.jit(jnp.matmul)
+
+    block, num_blocks = 2**14, 64
+    x = rng.standard_normal((cores, block))
+    x_jax = jnp.asarray(x)
+    pool = ThreadPoolExecutor(cores)
+
+    def numpy_exps(row: np.ndarray) -> None:
+        out = np.empty_like(row)
+        for _ in range(num_blocks):
+            np.exp(row, out=out)
+
+    # each round's result feeds the next one: nothing can be hoisted out of the loop
+    xla_exps = jax.jit(lambda row: jax.lax.fori_loop(0, num_blocks, lambda _, y: jnp.exp(-y), row))
+    large, exp = jnp.asarray(rng.standard_normal(cores * block * num_blocks)), jax.jit(jnp.exp)
+    times = measure(
+        {
+            "GEMM, NumPy": lambda: A @ A,
+            "GEMM, XLA": lambda: product(A_jax, A_jax),
+            "exp, NumPy, in cache": lambda: list(pool.map(numpy_exps, x)),
+            "exp, XLA, in cache": lambda: list(pool.map(lambda row: jax.block_until_ready(xla_exps(row)), x_jax)),
+            "exp, XLA, large array": lambda: exp(large),
+        },
+        repeats,
+    )
+    pool.shutdown()
+    work = {name: 2 * size**3 if name.startswith("GEMM") else cores * block * num_blocks for name in times}
+    rates = {name: work[name] / min(timing.seconds) for name, timing in times.items()}  # a limit: the fastest repeat
+    return Limits(
+        max(rate for name, rate in rates.items() if name.startswith("GEMM")),
+        max(rate for name, rate in rates.items() if name.startswith("exp")),
+        rates,
+    )

@@ -1,0 +1,168 @@
+"""4,096 runs of 1,000 exact-gradient steps on 16 prompts with 16 arms, for three rules, against NumPy.
+
+Coherent features (ρ = 0.3, simplex arms), one step size a run, only the first step recorded. The rivals do the same
+arithmetic on the same factors e_x and u_y (never the 16 x 16 x 240 features), and keep no records:
+
+- NumPy, run by run: a Python loop over the iterations of one run, as one would first write it; timed on a few runs for
+  all 1,000 iterations and multiplied up to 4,096 runs, whose cost is the same;
+- NumPy, all runs at once: the same lines on arrays with a leading axis of 4,096; timed on a few iterations and
+  multiplied up to 1,000;
+- JAX, `jit(vmap(simulate))`: what `batch_runs`, with its blocks and threads, is worth.
+
+"error" is the greatest difference of the final J_x and parameters between ours and NumPy after all 1,000 iterations of
+the runs that were timed run by run. Memory: the peak of a fresh process for runs of different length.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bandits import Constant, Exact, Problem, Rule, from_pass_rates, make_rule, simulate
+from bandits.run import Run, batch_runs, block_size
+from benchmarks.machine import Limits, measure
+
+RULES = ("none", "group", "batch")
+
+
+def make_problem(num_prompts: int = 16, num_arms: int = 16) -> Problem:
+    """Pass rates from .05 to .9, coherence .3."""
+    rates = jnp.linspace(0.05, 0.9, num_prompts)
+    return from_pass_rates(rates, num_arms=num_arms, coherence=0.3, key=jax.random.key(0))
+
+
+def numpy_runs(
+    problem: Problem, name: str, steps: np.ndarray | float, iterations: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(final J_x, final Θ) of one run (`steps` a number) or of many at once (`steps` [S])."""
+    assert problem.features.embedding is not None
+    E, b, r = (np.asarray(a) for a in (problem.features.embedding, problem.offsets, problem.rewards))
+    u = np.asarray(problem.features.arms[0])  # shared by all prompts
+    s = np.asarray(steps)[..., None, None]
+    z = np.broadcast_to(b, (*np.shape(steps), *b.shape)).copy()
+    θ = np.zeros((*np.shape(steps), E.shape[1], u.shape[1]))
+
+    def locate(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        π = np.exp(z - z.max(axis=-1, keepdims=True))
+        π /= π.sum(axis=-1, keepdims=True)
+        return π, (π * r).sum(axis=-1)
+
+    for _ in range(iterations):
+        π, J = locate(z)
+        advantages = r - J[..., None]
+        coefficients = π * advantages
+        σ = np.sqrt((coefficients * advantages).sum(axis=-1))
+        a = coefficients @ u
+        if name == "group":
+            a = a / σ[..., None]
+        elif name == "batch":
+            a = a / σ.mean(axis=-1)[..., None, None]
+        v = s * (E.T @ a)
+        θ += v
+        z += (E @ v) @ u.T
+    return locate(z)[1], θ
+
+
+def work(problem: Problem) -> tuple[float, float]:
+    """(floating-point operations of the matrix products, exponentials) of one step of one run."""
+    N, K = problem.rewards.shape
+    r, m = problem.features.shape
+    return 2 * (2 * N * K * m) + 2 * (2 * N * r * m), N * K
+
+
+def benchmark_runs(
+    limits: Limits, *, num_runs: int = 4096, iterations: int = 1000, singles: int = 3, numpy_iterations: int = 10
+) -> list[dict]:
+    """Rows: what, seconds for all runs and iterations, ratio to ours, fraction of the limit, error."""
+    problem = make_problem()
+    sizes = np.linspace(0.1, 1.0, num_runs)
+    few = np.linspace(0, num_runs - 1, singles).astype(int)
+    flops, exps = work(problem)
+    limit = limits.time_limit(flops * num_runs * iterations, exps * num_runs * iterations)
+    rows = []
+    for name in RULES:
+        rule, chunk = make_rule(name, problem.features), iterations // 10
+
+        def one(size: Constant, rule: Rule = rule, length: int = iterations) -> Run:
+            return simulate(problem, rule, Exact(), size, length, key=jax.random.key(0), record_every=length)
+
+        ours = batch_runs(one, block=block_size(problem))
+        plain = jax.jit(jax.vmap(lambda size, rule=rule, length=chunk: one(size, rule, length)))
+        batched = Constant(jnp.asarray(sizes))
+        times = measure({"batch_runs": lambda ours=ours: ours(batched)}, 3)
+        rivals = measure(
+            {
+                "plain": lambda plain=plain: plain(batched),
+                "single": lambda name=name: [numpy_runs(problem, name, sizes[i], iterations // 4) for i in few],
+                "whole": lambda name=name: numpy_runs(problem, name, sizes, numpy_iterations),
+            },
+            3,
+        )
+        final = ours(batched).final
+        error = 0.0
+        for i in few:
+            J, θ = numpy_runs(problem, name, sizes[i], iterations)
+            error = max(error, np.abs(J - final.local.value[i]).max(), np.abs(θ - final.parameters[i]).max())
+        timings = {
+            "bandits.batch_runs": times["batch_runs"],
+            f"JAX, jit(vmap(simulate)) ({chunk} iterations, scaled)": rivals["plain"].scaled(iterations / chunk),
+            f"NumPy, run by run ({singles} runs, {iterations // 4} iterations, scaled)": rivals["single"].scaled(
+                4 * num_runs / singles
+            ),
+            f"NumPy, all runs at once ({numpy_iterations} iterations, scaled)": rivals["whole"].scaled(
+                iterations / numpy_iterations
+            ),
+        }
+        base = times["batch_runs"].median
+        for what, timing in timings.items():
+            rows.append(
+                {
+                    "group": f"rule {name}: {num_runs} runs x {iterations} iterations, N = K = 16",
+                    "what": what,
+                    "seconds": timing.median,
+                    "spread": timing.spread,
+                    "ratio": timing.median / base,
+                    "limit": limit / timing.median,
+                    "error": float(error) if what == "bandits.batch_runs" else None,
+                }
+            )
+    return rows
+
+
+def peak_memory(iterations: int, record_every: int, num_runs: int = 256) -> float:
+    """Run in this process and return its peak resident memory, MiB (Linux)."""
+    problem = make_problem()
+    rule = make_rule("group", problem.features)
+    runs = batch_runs(
+        lambda size: (
+            simulate(
+                problem, rule, Exact(), size, iterations, key=jax.random.key(0), record_every=record_every
+            ).trajectory
+        )
+    )
+    jax.block_until_ready(runs(Constant(jnp.linspace(0.1, 1.0, num_runs))))
+    # not ru_maxrss: a child inherits its parent's peak there
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def benchmark_memory(lengths: tuple[int, ...] = (100, 1_000, 10_000)) -> list[dict]:
+    """Peak memory of a fresh process by number of iterations, the first alone recorded; and all of them, to compare."""
+    cases = [(length, length) for length in lengths] + [(lengths[-1], 1)]
+    rows = []
+    for length, every in cases:
+        code = f"from benchmarks.runs import peak_memory; print(peak_memory({length}, {every}))"
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        rows.append(
+            {
+                "iterations": length,
+                "recorded": length // every,
+                "peak_mib": float(result.stdout.split()[-1]),
+            }
+        )
+    return rows

@@ -1,0 +1,61 @@
+"""What `grpo-curvature reproduce` can be told: one frozen dataclass, from which the flags are made."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bandits.pass_rates import ASSUMED_SAMPLES, PassRates, read_pass_rates, synthetic_pass_rates
+from curvature.check import check_count
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Reproduce the convergence theorem of GRPO against REINFORCE (arXiv 2601.23135) on the simulator.
+
+    Checks every proved bound on a grid of problems and on a distribution of pass rates, fits the exponents of two
+    arms, shows where GRPO loses, and compares tuned rules under sampled groups. Writes rows (Parquet), summary.json,
+    figures (PNG, SVG) and report.html. Exit status: 0 all bounds hold, 1 a proved bound is violated, 2 bad input.
+    Finished parts are kept: the same command goes on where it was stopped.
+    """
+
+    out: Path = Path("reproduction")
+    """Folder for rows, figures and the report; made if absent."""
+    pass_rates: Path | None = None
+    """CSV or Parquet with a column pass_rate, or num_correct and num_samples: one row a prompt. Default: an embedded
+    synthetic distribution."""
+    assumed_samples: int = ASSUMED_SAMPLES
+    """Samples behind each rate of a file that has rates but no counts; the prior for 0 and 1 needs it."""
+    seed: int = 0
+    """Seed of every random draw, 0 to 2^31 - 1."""
+    num_steps: int = 1000
+    """Iterations T of the runs that the theorem is checked on, at every T."""
+    num_seeds: int = 16
+    """Seeds that the tuned comparison reports, at least 2; tuning uses 8 others."""
+    fresh: bool = False
+    """Compute everything again, finished parts too."""
+
+    def __post_init__(self) -> None:
+        check_count("--seed", self.seed, 0)
+        if self.seed > 2**31 - 1:
+            raise ValueError(f"--seed is {self.seed}; allowed: 0 to {2**31 - 1}")
+        for name, value, low, high in (
+            ("--assumed-samples", self.assumed_samples, 1, 10**9),
+            ("--num-steps", self.num_steps, 10, 100_000),
+            ("--num-seeds", self.num_seeds, 2, 1024),
+        ):
+            check_count(name, value, low)
+            if value > high:
+                raise ValueError(f"{name} is {value}; allowed: {low} to {high}")
+
+    def read(self) -> PassRates:
+        """The pass rates that part (f) uses."""
+        if self.pass_rates is None:
+            return synthetic_pass_rates()
+        return read_pass_rates(self.pass_rates, assumed_samples=self.assumed_samples)
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the results: everything but where they are put."""
+        config = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items() if k not in ("out", "fresh")}
+        return {"command": "reproduce", **config}

@@ -1,0 +1,138 @@
+"""What the rows say: counts of checks and violations, exponents, ratios, and the tables that the report shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bandits.pass_rates import PassRates
+from experiments.convergence import certificates, comparison, counterexamples, exponents, theorem
+
+Rows = dict[str, np.ndarray]
+TOLERANCE = 0.02
+"""T7's fitted exponents must be this close to the predicted ones."""
+
+
+def check_counts(parts: dict[str, Rows]) -> list[dict[str, Any]]:
+    """One entry a proved bound: how often it was checked, how often violated. Each inequality counts once."""
+    grid, given = parts["theorem"], parts["pass_rates"]
+    random, rules = parts["certificates"], parts["comparison"]
+    runs = [("grid runs", grid), ("pass-rate runs", given)]
+
+    def entry(statement: str, what: str, checks: int, violated: np.ndarray | int) -> dict[str, Any]:
+        return {"statement": statement, "what": what, "num_checks": checks, "num_violations": int(np.sum(violated))}
+
+    return [
+        *(
+            entry("T6", f"{what}, both rules, every T", len(rows["bound"]), theorem.violations(rows))
+            for what, rows in runs
+        ),
+        *(
+            entry("T3", f"{what}, every step", len(rows["gain"]), theorem.certificate_violations(rows))
+            for what, rows in runs
+        ),
+        entry("T3", "random problems, both sides", 2 * len(random["gain"]), certificates.violations(random)),
+        entry(
+            "T3",
+            "sampled-group runs, every step",
+            len(rules["rule"]) * comparison.NUM_STEPS,
+            rules["num_certificate_violations"],
+        ),
+        entry("T1, T2", "random problems", 2 * len(random["gain"]), certificates.curvature_violations(random)),
+        entry("T13", "b_G in its window", len(parts["window"]["low"]), exponents.window_violations(parts["window"])),
+    ]
+
+
+def false_variants(parts: dict[str, Rows]) -> dict[str, int]:
+    """Violations of claims that are wrong on purpose: a check that could not fail would show 0 here too."""
+    grid = parts["theorem"]
+    return {
+        "T3 with half its remainder": int(
+            certificates.violations(parts["certificates"], certificates.FALSE_FACTOR).sum()
+        ),
+        "T6 with a third of its bound": int((grid["measured"] > grid["bound"] / 3).sum()),
+        "T13 with b_G capped at G/2/√(G−1)": int(
+            (parts["window"]["adaptivity"] > parts["window"]["high"] / 2 * (1 + 1e-11)).sum()
+        ),
+    }
+
+
+def regimes(grid: Rows) -> list[dict[str, Any]]:
+    """T6 by regime at the last T: measured over bound for both rules, ratios of squared rates, J reached."""
+    last = grid["num_steps_T"] == grid["num_steps_T"].max()
+    entries = []
+    for regime in dict.fromkeys(grid["regime"].tolist()):
+        rows = {name: values[grid["regime"] == regime] for name, values in grid.items()}
+        measured, bound = theorem.rate_ratios(rows)
+        at = last[grid["regime"] == regime]
+        entry: dict[str, Any] = {
+            "regime": regime,
+            "rate_ratio_measured": float(measured.mean()),
+            "rate_ratio_bound": float(bound.mean()),
+        }
+        for rule in ("none", "group"):
+            mine = rows["rule"] == rule
+            share = rows["measured"] / rows["bound"]
+            entry[f"{rule}_measured"] = float(rows["measured"][at & mine].mean())
+            entry[f"{rule}_bound"] = float(rows["bound"][at & mine].mean())
+            entry[f"{rule}_share_low"] = float(share[mine].min())
+            entry[f"{rule}_share_high"] = float(share[mine].max())
+            entry[f"{rule}_value"] = float(rows["value"][at & mine].mean())
+        entries.append(entry)
+    return entries
+
+
+def summarise(parts: dict[str, Rows], rates: PassRates) -> dict[str, Any]:
+    """Everything of summary.json that the rows decide."""
+    counts = check_counts(parts)
+    measured, bound = theorem.rate_ratios(parts["theorem"])
+    fitted = exponents.fits(parts["tails"])
+    last = {r: np.flatnonzero(parts["pass_rates"]["rule"] == r)[-1] for r in ("none", "group")}
+    given = parts["pass_rates"]
+    file_measured, file_bound = theorem.rate_ratios(given)
+    return {
+        "num_checks": sum(entry["num_checks"] for entry in counts),
+        "num_violations": sum(entry["num_violations"] for entry in counts),
+        "exponents": {alpha: fit["fitted"] for alpha, fit in fitted["exponents"].items()},
+        "exponents_predicted": {alpha: fit["predicted"] for alpha, fit in fitted["exponents"].items()},
+        "exponents_within_tolerance": all(
+            abs(fit["fitted"] - fit["predicted"]) <= TOLERANCE for fit in fitted["exponents"].values()
+        ),
+        "exponential_rate": fitted["exponential"],
+        "finite_groups": fitted["groups"],
+        "rate_ratio_measured": float(measured.mean()),
+        "rate_ratio_bound": float(bound.mean()),
+        "rate_ratio_note": "ratios of squared average gradient norms, GRPO over REINFORCE, at the last T, mean over "
+        "the grid; the bound ratio is a ratio of two upper bounds and does not bound the measured ratio",
+        "rate_ratio_measured_below_bound_ratio": float((measured <= bound).mean()),
+        "checks": counts,
+        "false_variants_caught": false_variants(parts),
+        "regimes": regimes(parts["theorem"]),
+        "pass_rates": {
+            "source": rates.source,
+            "num_prompts": len(rates.raw),
+            "num_zero": rates.num_zero,
+            "num_one": rates.num_one,
+            "mean_raw": float(rates.raw.mean()),
+            "mean_used": float(rates.used.mean()),
+            "prior": rates.prior,
+            "rate_ratio_measured": float(file_measured[0]),
+            "rate_ratio_bound": float(file_bound[0]),
+            **{
+                f"{rule}_{name}": float(given[name][i])
+                for rule, i in last.items()
+                for name in ("measured", "bound", "value")
+            },
+        },
+        "hitting_times": [
+            {
+                name: float(values[i])
+                for name, values in parts["hitting"].items()
+                if name in ("alpha", "pass_rate", "measured", "flow")
+            }
+            for i in range(len(parts["hitting"]["alpha"]))
+        ],
+        "where_grpo_loses": counterexamples.outcomes(parts["counterexamples"]),
+        "comparison": comparison.table(parts["comparison"]),
+    }
