@@ -4,11 +4,13 @@ import jax
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
+import tests.shapes  # noqa: F401  (the hook names it by its path)
+
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 settings.register_profile("default", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
 
-with install_import_hook(["curvature", "bandits"], "beartype.beartype"):
-    pass
+# stays in force: every later import of these packages is checked
+install_import_hook(["curvature", "bandits"], "tests.shapes.check")

@@ -48,29 +48,29 @@ class State(eqx.Module):
 class Trajectory(eqx.Module):
     """One row a recorded step, taken from the state before it; means are over prompts."""
 
-    time: Float[Array, "*batch T"]
+    time: Float[Array, "*rows"]
     """Steps taken before this one."""
-    value: Float[Array, "*batch T"]
+    value: Float[Array, "*rows"]
     """J = mean_x J_x before the step."""
-    std: Float[Array, "*batch T"]
+    std: Float[Array, "*rows"]
     """mean_x σ_x."""
-    gradient_norm: Float[Array, "*batch T"]
+    gradient_norm: Float[Array, "*rows"]
     """mean_x |g_x|."""
-    average_gradient_norm: Float[Array, "*batch T"]
+    average_gradient_norm: Float[Array, "*rows"]
     """Mean of `gradient_norm` over all steps up to and with this one (T6's left side at T = time + 1)."""
-    average_std: Float[Array, "*batch T"]
+    average_std: Float[Array, "*rows"]
     """Mean of `std` over the same steps (σ̄ of T6)."""
-    multiple: Float[Array, "*batch T"]
+    multiple: Float[Array, "*rows"]
     """The step size taken."""
-    certificate: Float[Array, "*batch T"]
+    certificate: Float[Array, "*rows"]
     """T3's lower bound on the gain of J."""
-    gain: Float[Array, "*batch T"]
+    gain: Float[Array, "*rows"]
     """Realised gain of J."""
-    kl: Float[Array, "*batch T"]
+    kl: Float[Array, "*rows"]
     """mean_x KL(before ‖ after), nats."""
-    cross_ratio: Float[Array, "*batch T"]
+    cross_ratio: Float[Array, "*rows"]
     """χ (`curvature.cross_ratio`); NaN where every gradient is 0."""
-    orthogonality: Float[Array, "*batch T"]
+    orthogonality: Float[Array, "*rows"]
     """O (`curvature.orthogonality`)."""
 
 

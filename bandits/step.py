@@ -60,7 +60,7 @@ class KLLimited(StepSize):
 
         slope = jax.value_and_grad(divergence)
 
-        def newton(_: int, s: Float[Array, ""]) -> Float[Array, ""]:
+        def newton(_: Array | int, s: Float[Array, ""]) -> Float[Array, ""]:
             value, rise = slope(s)
             return jnp.where(value > self.limit, s - (value - self.limit) / jnp.where(value > self.limit, rise, 1), s)
 

@@ -26,6 +26,8 @@ class Timing:
     """Seconds of one call over several repeats, compilation excluded."""
 
     seconds: tuple[float, ...]
+    cpu_seconds: tuple[float, ...]
+    """Processor time over all threads: what is left of the work where other programs share the machine."""
 
     @property
     def median(self) -> float:
@@ -38,9 +40,14 @@ class Timing:
         low, high = min(self.seconds) / self.median, max(self.seconds) / self.median
         return f"{low:.2f}-{high:.2f}"
 
+    @property
+    def cpu(self) -> float:
+        """Median processor time."""
+        return float(np.median(self.cpu_seconds))
+
     def scaled(self, factor: float) -> Timing:
         """The time of `factor` times the work, where the cost is proportional."""
-        return Timing(tuple(s * factor for s in self.seconds))
+        return Timing(tuple(s * factor for s in self.seconds), tuple(s * factor for s in self.cpu_seconds))
 
 
 def measure(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, Timing]:
@@ -48,12 +55,14 @@ def measure(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, Timi
     for call in calls.values():
         jax.block_until_ready(call())  # compiles, and warms the caches
     seconds: dict[str, list[float]] = {name: [] for name in calls}
+    cpu: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats):
         for name, call in calls.items():
-            start = time.perf_counter()
+            start, start_cpu = time.perf_counter(), time.process_time()
             jax.block_until_ready(call())
             seconds[name].append(time.perf_counter() - start)
-    return {name: Timing(tuple(times)) for name, times in seconds.items()}
+            cpu[name].append(time.process_time() - start_cpu)
+    return {name: Timing(tuple(seconds[name]), tuple(cpu[name])) for name in calls}
 
 
 @dataclass(frozen=True)

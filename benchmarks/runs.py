@@ -1,7 +1,7 @@
 """4,096 runs of 1,000 exact-gradient steps on 16 prompts with 16 arms, for three rules, against NumPy.
 
 Coherent features (ρ = 0.3, simplex arms), one step size a run, only the first step recorded. The rivals do the same
-arithmetic on the same factors e_x and u_y (never the 16 x 16 x 240 features), and keep no records:
+arithmetic on the same factors e_x and u_y (never the 16 x 16 x 240 features), sums of |g_x| and σ_x included:
 
 - NumPy, run by run: a Python loop over the iterations of one run, as one would first write it; timed on a few runs for
   all 1,000 iterations and multiplied up to 4,096 runs, whose cost is the same;
@@ -9,8 +9,9 @@ arithmetic on the same factors e_x and u_y (never the 16 x 16 x 240 features), a
   multiplied up to 1,000;
 - JAX, `jit(vmap(simulate))`: what `batch_runs`, with its blocks and threads, is worth.
 
-"error" is the greatest difference of the final J_x and parameters between ours and NumPy after all 1,000 iterations of
-the runs that were timed run by run. Memory: the peak of a fresh process for runs of different length.
+"error" is the greatest difference of the final J_x, the parameters and the averages of |g_x| and σ_x between ours and
+NumPy after all 1,000 iterations of the runs that were timed run by run.
+Memory: the peak of a fresh process for runs of different length.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ def make_problem(num_prompts: int = 16, num_arms: int = 16) -> Problem:
     return from_pass_rates(rates, num_arms=num_arms, coherence=0.3, key=jax.random.key(0))
 
 
-def numpy_runs(
-    problem: Problem, name: str, steps: np.ndarray | float, iterations: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """(final J_x, final Θ) of one run (`steps` a number) or of many at once (`steps` [S])."""
+def numpy_runs(problem: Problem, name: str, steps: np.ndarray | float, iterations: int) -> tuple[np.ndarray, ...]:
+    """(final J_x, final Θ, mean |g_x|, mean σ_x) of one run (`steps` a number) or of many at once (`steps` [S])."""
     assert problem.features.embedding is not None
     E, b, r = (np.asarray(a) for a in (problem.features.embedding, problem.offsets, problem.rewards))
     u = np.asarray(problem.features.arms[0])  # shared by all prompts
+    lengths = (E**2).sum(axis=-1)
     s = np.asarray(steps)[..., None, None]
     z = np.broadcast_to(b, (*np.shape(steps), *b.shape)).copy()
     θ = np.zeros((*np.shape(steps), E.shape[1], u.shape[1]))
+    total_norm, total_std = np.zeros(np.shape(steps)), np.zeros(np.shape(steps))
 
     def locate(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         π = np.exp(z - z.max(axis=-1, keepdims=True))
@@ -58,6 +59,8 @@ def numpy_runs(
         coefficients = π * advantages
         σ = np.sqrt((coefficients * advantages).sum(axis=-1))
         a = coefficients @ u
+        total_norm += np.sqrt(lengths * (a**2).sum(axis=-1)).mean(axis=-1)
+        total_std += σ.mean(axis=-1)
         if name == "group":
             a = a / σ[..., None]
         elif name == "batch":
@@ -65,7 +68,7 @@ def numpy_runs(
         v = s * (E.T @ a)
         θ += v
         z += (E @ v) @ u.T
-    return locate(z)[1], θ
+    return locate(z)[1], θ, total_norm / iterations, total_std / iterations
 
 
 def work(problem: Problem) -> tuple[float, float]:
@@ -84,30 +87,43 @@ def benchmark_runs(
     few = np.linspace(0, num_runs - 1, singles).astype(int)
     flops, exps = work(problem)
     limit = limits.time_limit(flops * num_runs * iterations, exps * num_runs * iterations)
+    batched = Constant(jnp.asarray(sizes))
     rows = []
     for name in RULES:
         rule, chunk = make_rule(name, problem.features), iterations // 10
 
-        def one(size: Constant, rule: Rule = rule, length: int = iterations) -> Run:
-            return simulate(problem, rule, Exact(), size, length, key=jax.random.key(0), record_every=length)
+        def one(size: Constant, rule: Rule = rule, length: int = iterations, start: Problem = problem) -> Run:
+            return simulate(start, rule, Exact(), size, length, key=jax.random.key(0), record_every=length)
 
         ours = batch_runs(one, block=block_size(problem))
-        plain = jax.jit(jax.vmap(lambda size, rule=rule, length=chunk: one(size, rule, length)))
-        batched = Constant(jnp.asarray(sizes))
-        times = measure({"batch_runs": lambda ours=ours: ours(batched)}, 3)
+        # the problem is an argument here: as constants, 4,096 copies of it would be folded at compile time, for seconds
+        plain = jax.jit(
+            lambda start, sizes, one=one, chunk=chunk, rule=rule: jax.vmap(lambda s: one(s, rule, chunk, start))(sizes)
+        )
+        results: list[Run] = []
+        times = measure(
+            {"batch_runs": lambda ours=ours, kept=results: kept.append(jax.block_until_ready(ours(batched)))}, 2
+        )
         rivals = measure(
             {
-                "plain": lambda plain=plain: plain(batched),
+                "plain": lambda plain=plain: plain(problem, batched),
                 "single": lambda name=name: [numpy_runs(problem, name, sizes[i], iterations // 4) for i in few],
                 "whole": lambda name=name: numpy_runs(problem, name, sizes, numpy_iterations),
             },
             3,
         )
-        final = ours(batched).final
-        error = 0.0
-        for i in few:
-            J, θ = numpy_runs(problem, name, sizes[i], iterations)
-            error = max(error, np.abs(J - final.local.value[i]).max(), np.abs(θ - final.parameters[i]).max())
+        final = results[-1].final
+        got = (
+            final.local.value,
+            final.parameters,
+            final.sum_gradient_norm / iterations,
+            final.sum_std / iterations,
+        )
+        error = max(
+            float(np.abs(np.asarray(mine[i]) - theirs).max())
+            for i in few
+            for mine, theirs in zip(got, numpy_runs(problem, name, sizes[i], iterations), strict=True)
+        )
         timings = {
             "bandits.batch_runs": times["batch_runs"],
             f"JAX, jit(vmap(simulate)) ({chunk} iterations, scaled)": rivals["plain"].scaled(iterations / chunk),
@@ -118,7 +134,7 @@ def benchmark_runs(
                 iterations / numpy_iterations
             ),
         }
-        base = times["batch_runs"].median
+        base = times["batch_runs"]
         for what, timing in timings.items():
             rows.append(
                 {
@@ -126,9 +142,10 @@ def benchmark_runs(
                     "what": what,
                     "seconds": timing.median,
                     "spread": timing.spread,
-                    "ratio": timing.median / base,
+                    "ratio": timing.median / base.median,
+                    "cpu_ratio": timing.cpu / base.cpu,
                     "limit": limit / timing.median,
-                    "error": float(error) if what == "bandits.batch_runs" else None,
+                    "error": error if what == "bandits.batch_runs" else None,
                 }
             )
     return rows

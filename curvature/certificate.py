@@ -180,7 +180,7 @@ def best_step_along(
     usable = (ascent > 0) & jnp.isfinite(high)
     high = jnp.where(usable, high, 0)
 
-    def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(_: Array | int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = bracket
         mid = (low + high) / 2
         rising = ascent > jnp.sum(jnp.where(moving, std * h * jnp.expm1(mid * h), 0))

@@ -29,7 +29,7 @@ def _std(std: Numbers, num_prompts: int) -> Float[Array, " N"]:
     return σ
 
 
-def inverse_power(std: Float[Array, " N"], alpha: Numbers) -> Float[Array, " N"]:
+def inverse_power(std: Float[Array, "*shape"], alpha: Numbers) -> Float[Array, "*shape"]:
     """σ^{−α}, and 0 where σ = 0: a prompt whose reward never varies has no gradient to scale."""
     alive = std > 0
     return jnp.where(alive, jnp.where(alive, std, 1) ** -jnp.asarray(alpha, std.dtype), 0)

@@ -40,7 +40,7 @@ def binomial(pass_rate: Float[Array, "*shape"], number: int) -> Float[Array, "*s
     )
 
 
-def group_std(group_size: int, *, ddof: int = 0, epsilon: float = 0.0) -> Float[np.ndarray, " G-1"]:
+def group_std(group_size: int, *, ddof: int = 0, epsilon: float = 0.0) -> Float[np.ndarray, " mixed"]:
     """Deviation (+ ε) of a group with k = 1..G−1 right answers: √(k(G−k)/(G(G−ddof))) + ε.
 
     Raises:

@@ -65,7 +65,7 @@ def test_spans_of_different_arms_are_never_more_coherent_than_the_correlation():
     features = coherent(C, random_arms(5, 3, 4, key=KEY))  # 2 dimensions of 4: the spans differ
     measured, off = measured_coherence(features), ~np.eye(5, dtype=bool)
     assert (measured <= np.abs(C) + 1e-12).all()
-    assert (measured[off] < np.abs(C)[off] - 1e-3).all()  # strictly below: "exactly |C|" would be false here
+    assert (measured[off] < 0.998 * np.abs(C)[off]).all()  # strictly below: "exactly |C|" would be false here
 
 
 def test_orthogonal_and_identical_ends():

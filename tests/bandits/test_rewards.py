@@ -63,8 +63,12 @@ def test_real_rewards_have_the_mean_and_deviation_and_keep_their_shape():
     alive = σ > 0
     slope = ((r[:, 1] - r[:, 0]) / (raw[:, 1] - raw[:, 0]))[alive]
     assert (slope > 0).all()
-    np.testing.assert_allclose((r[:, 3] - r[:, 2])[alive] / (raw[:, 3] - raw[:, 2])[alive], slope, rtol=1e-9)  # as above
-    np.testing.assert_allclose(rewards_with_moments(z, 0.5, 2.0, raw).std(axis=1) > 0, True)
+    np.testing.assert_allclose(
+        (r[:, 3] - r[:, 2])[alive] / (raw[:, 3] - raw[:, 2])[alive], slope, rtol=1e-9
+    )  # as above
+    shared = np.asarray(rewards_with_moments(z, 0.5, 2.0, raw))  # one number for all prompts
+    np.testing.assert_allclose((π * shared).sum(1), 0.5, rtol=1e-10)
+    np.testing.assert_allclose((π * (shared - 0.5) ** 2).sum(1), 4.0, rtol=1e-10)
 
 
 def test_labels_share_what_they_should():
@@ -133,7 +137,10 @@ def test_realisable_against_all_directions_of_the_plane():
         (lambda: offsets_for_pass_rate([[1.0, 0.0]], 0.5, [[0.0]]), "base has shape"),
         (lambda: offsets_for_pass_rate([[1.0, 0.0]], 0.5, [[0.0, -np.inf]]), "base contains -inf"),
         (lambda: rewards_with_moments([[0.0, 0.0, 1.0]], 0.0, 1.0, [[0.1, 0.1, 0.1]]), "raw of prompt 0 does not vary"),
-        (lambda: rewards_with_moments([[0.3, 0.1, 1.0, 0.7]] * 2, 0.0, 1.0, [[1, 2, 3, 4], [0.7] * 4]), "raw of prompt 1"),
+        (
+            lambda: rewards_with_moments([[0.3, 0.1, 1.0, 0.7]] * 2, 0.0, 1.0, [[1, 2, 3, 4], [0.7] * 4]),
+            "raw of prompt 1",
+        ),
         (lambda: rewards_with_moments([[0.0, 1.0]], 0.0, -1.0, [[0.0, 1.0]]), "std contains -1"),
         (lambda: rewards_with_moments([[0.0, 1.0]], np.nan, 1.0, [[0.0, 1.0]]), "value contains nan"),
         (lambda: rewards_with_moments([[0.0, 1.0]], [0.0, 0.0], 1.0, [[0.0, 1.0]]), "value has shape"),

@@ -1,0 +1,137 @@
+"""Step sizes: the certified one maximises its guarantee on a grid, the limited one meets its limit."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bandits import (
+    Certified,
+    Exact,
+    KLLimited,
+    StepSize,
+    constant,
+    from_pass_rates,
+    kl_divergence,
+    kl_limited,
+    locate,
+    make_rule,
+    problem,
+)
+
+KEY = jax.random.key(0)
+RULES = ("none", "group", "power", "batch", "decoupled")
+
+
+def make_problem(seed: int, coherence: float = 0.5, real: bool = False):
+    rng = np.random.default_rng(seed)
+    p = 1 / (1 + np.exp(-rng.uniform(-9, 6, 8)))
+    geometry = ["simplex", "gaussian"][seed % 2]
+    made = from_pass_rates(p, coherence=coherence, geometry=geometry, key=jax.random.key(seed))
+    return problem(made.features, made.offsets, rng.normal(size=made.rewards.shape)) if real else made
+
+
+def changes(made, rule: str):
+    local = locate(made, made.offsets)
+    v = Exact().direction(make_rule(rule, made.features), made, local, key=KEY)
+    return local, made.features.logits(v)
+
+
+def guarantee(local, change, s: np.ndarray) -> np.ndarray:
+    """Σ_x [s g·v − σ ψ(s w/2)] of T3, written out."""
+    c, σ, u = (np.asarray(a) for a in (local.coefficients, local.std, change))
+    slope, h = (c * u).sum(), np.ptp(u, axis=1) / 2
+    a = np.asarray(s)[:, None] * h
+    return s * slope - (σ * (np.expm1(a) - a)).sum(axis=1)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("real", [False, True])
+def test_certified_maximises_the_guarantee(rule, real):
+    for seed in range(3):
+        local, change = changes(make_problem(seed, real=real), rule)
+        s = float(Certified().multiple(local, change))
+        assert s > 0
+        best = guarantee(local, change, np.array([s]))[0]
+        assert best > 0
+        grid = guarantee(local, change, np.linspace(0, 5 * s, 4001))
+        assert grid.max() <= best * (1 + 1e-12)
+        # a maximum, not a plateau: a twentieth to either side is worse, and by the second order's amount
+        near = guarantee(local, change, s * np.array([0.95, 1.05]))
+        assert (near < best * (1 - 1e-4)).all()
+
+
+def test_certified_stays_where_the_direction_does_not_ascend():
+    local, change = changes(make_problem(0), "none")
+    assert float(Certified().multiple(local, -change)) == 0
+    assert float(Certified().multiple(local, 0 * change)) == 0
+    # it scales inversely with the direction
+    np.testing.assert_allclose(
+        7 * Certified().multiple(local, 7 * change), Certified().multiple(local, change), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_limited_steps_meet_their_limit(rule):
+    @jax.jit
+    def limited(local, change, size, limit):
+        s = KLLimited(size, limit).multiple(local, change)
+        return s, jnp.mean(kl_divergence(local, s * change))
+
+    active = 0
+    for seed, coherence in enumerate((0.0, 0.5, 1.0)):
+        local, change = changes(make_problem(seed, coherence), rule)
+        for limit in (1e-6, 1e-3, 0.05, 1.0):
+            for size in (1e-4, 1.0, 1e3, 1e6):
+                s, kl = (float(a) for a in limited(local, change, jnp.asarray(size), jnp.asarray(limit)))
+                full = float(jnp.mean(kl_divergence(local, size * change)))
+                assert kl <= limit * (1 + 1e-12)
+                assert 0 < s <= size
+                if full <= limit:
+                    assert s == size
+                else:
+                    active += 1
+                    # Newton ends within rounding; a millionth is what is promised
+                    np.testing.assert_allclose(kl, limit, rtol=1e-6)
+    assert 12 < active < 48  # both cases were met
+
+
+def test_too_few_iterations_fall_short_and_never_over():
+    # the false variant: the last chord keeps the limit, but Newton has not come down yet
+    local, change = changes(make_problem(0), "group")
+    s = KLLimited(jnp.asarray(1e6), jnp.asarray(1e-6), 3).multiple(local, change)
+    kl = float(jnp.mean(kl_divergence(local, s * change)))
+    assert 0 < kl < 0.5e-6
+
+
+def test_limited_steps_are_the_largest_by_bisection():
+    local, change = changes(make_problem(4), "none")
+    low, high = 0.0, 1e4
+    for _ in range(100):
+        middle = (low + high) / 2
+        inside = float(jnp.mean(kl_divergence(local, middle * change))) <= 0.05
+        low, high = (middle, high) if inside else (low, middle)
+    np.testing.assert_allclose(kl_limited(1e4).multiple(local, change), low, rtol=1e-10)  # .05 is the default
+
+
+def test_no_direction_no_limit():
+    local, change = changes(make_problem(0), "none")
+    assert float(kl_limited(3.0).multiple(local, 0 * change)) == 3.0
+
+
+def test_constant():
+    local, change = changes(make_problem(0), "none")
+    assert float(constant(0.25).multiple(local, change)) == 0.25
+    assert float(constant(2).step_size) == 2
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, np.inf, np.nan])
+def test_refusals(bad):
+    with pytest.raises(ValueError, match="step_size contains"):
+        constant(bad)
+    with pytest.raises(ValueError, match="step_size contains"):
+        kl_limited(bad)
+    with pytest.raises(ValueError, match="limit contains"):
+        kl_limited(1.0, bad)
+    with pytest.raises(TypeError, match="abstract"):
+        StepSize()

@@ -1,0 +1,116 @@
+"""The real command: bad input gives one clear line and exit 2; help teaches."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from experiments.cli import one_line
+
+COMMAND = str(Path(sys.executable).parent / "grpo-curvature")
+
+
+def call(*arguments: str, cwd: Path, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([COMMAND, *arguments], cwd=cwd, capture_output=True, text=True, check=False, **options)
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def truncated_parquet(path: Path) -> Path:
+    pq.write_table(pa.table({"pass_rate": np.linspace(0.1, 0.9, 50)}), path)
+    path.write_bytes(path.read_bytes()[:-40])
+    return path
+
+
+BAD_ARGUMENTS = {
+    "no command": ([], "Expected one of {reproduce}"),
+    "unknown command": (["reproduse"], "reproduse"),
+    "unknown flag": (["reproduce", "--outt", "x"], "--outt"),
+    "seed not a number": (["reproduce", "--seed", "abc"], "abc"),
+    "seed negative": (["reproduce", "--seed", "-1"], "--seed is -1; allowed: an integer of at least 0"),
+    "seed too large": (["reproduce", "--seed", "2147483648"], "--seed is 2147483648; allowed: 0 to 2147483647"),
+    "seed fractional": (["reproduce", "--seed", "1.5"], "1.5"),
+    "too few steps": (["reproduce", "--num-steps", "9"], "--num-steps is 9; allowed: an integer of at least 10"),
+    "too many steps": (["reproduce", "--num-steps", "100001"], "--num-steps is 100001; allowed: 10 to 100000"),
+    "one seed": (["reproduce", "--num-seeds", "1"], "--num-seeds is 1; allowed: an integer of at least 2"),
+    "no samples": (["reproduce", "--assumed-samples", "0"], "--assumed-samples is 0; allowed"),
+    "missing value": (["reproduce", "--out"], "--out"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_ARGUMENTS)
+def test_bad_arguments_give_one_line_and_exit_2(case: str, tmp_path: Path) -> None:
+    arguments, expected = BAD_ARGUMENTS[case]
+    done = call(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("grpo-curvature: error: ")
+    assert expected in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+BAD_FILES = {
+    "missing": (lambda d: d / "none.csv", "is not a file"),
+    "a folder": (lambda d: d, "is not a file"),
+    "another kind": (lambda d: write(d / "a.txt", "pass_rate\n.5\n"), "allowed: .csv or .parquet"),
+    "empty": (lambda d: write(d / "a.csv", ""), "cannot be read as csv"),
+    "header only": (lambda d: write(d / "a.csv", "pass_rate\n"), "no rows"),
+    "truncated row": (lambda d: write(d / "a.csv", "num_correct,num_samples\n1,4\n2"), "cannot be read as csv"),
+    "truncated parquet": (lambda d: truncated_parquet(d / "a.parquet"), "cannot be read as parquet"),
+    "columns": (lambda d: write(d / "a.csv", "rate\n.5\n"), "allowed: 'pass_rate'"),
+    "above 1": (lambda d: write(d / "a.csv", "pass_rate\n.5\n1.5\n"), "holds 1.5 in row 2; allowed: numbers in [0, 1]"),
+    "below 0": (lambda d: write(d / "a.csv", "pass_rate\n-0.1\n"), "holds -0.1 in row 1"),
+    "nan": (lambda d: write(d / "a.csv", "pass_rate\n.5\nnan\n"), "holds nan in row 2; allowed: finite numbers"),
+    "infinite": (lambda d: write(d / "a.csv", "pass_rate\ninf\n"), "allowed: finite numbers"),
+    "missing entry": (lambda d: write(d / "a.csv", "pass_rate,x\n.5,1\n,2\n"), "row 2"),
+    "words": (lambda d: write(d / "a.csv", "pass_rate\nmany\n"), "allowed: numbers"),
+    "too many right": (lambda d: write(d / "a.csv", "num_correct,num_samples\n5,4\n"), "num_correct holds 5 in row 1"),
+    "no samples": (lambda d: write(d / "a.csv", "num_correct,num_samples\n0,0\n"), "num_samples holds 0 in row 1"),
+    "half a sample": (lambda d: write(d / "a.csv", "num_correct,num_samples\n0.5,4\n"), "num_correct holds 0.5"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_bad_files_give_one_line_and_exit_2(case: str, tmp_path: Path) -> None:
+    make, expected = BAD_FILES[case]
+    done = call("reproduce", "--out", str(tmp_path / "out"), "--pass-rates", str(make(tmp_path)), cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert expected in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_made_gives_one_line_and_exit_2(tmp_path: Path) -> None:
+    file = write(tmp_path / "file", "")
+    done = call("reproduce", "--out", str(file / "out"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"--out is {file / 'out'}" in done.stderr
+    assert "allowed: a folder that can be written to" in done.stderr
+
+
+def test_help_names_every_flag_and_exits_0(tmp_path: Path) -> None:
+    first, second = call("--help", cwd=tmp_path), call("reproduce", "--help", cwd=tmp_path)
+    assert first.returncode == second.returncode == 0
+    assert "reproduce" in first.stdout
+    for flag in ("--out", "--pass-rates", "--assumed-samples", "--seed", "--num-steps", "--num-seeds", "--fresh"):
+        assert flag in second.stdout
+
+
+def test_version_is_the_distribution_s(tmp_path: Path) -> None:
+    done = call("--version", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("grpo-curvature 0.")
+
+
+def test_one_line_keeps_the_message_and_drops_the_frame() -> None:
+    box = "╭─ Value error ─╮\n│ Error parsing --seed: bad │\n│ ─── │\n│ Argument helptext: │\n│ --seed INT │\n╰─╯\n"
+    assert one_line(box) == "Error parsing --seed: bad (see grpo-curvature --help)"

@@ -1,0 +1,143 @@
+"""The whole command for real: killed and resumed, then everything it promised is there; a tampered bound is noticed."""
+
+import json
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.experiments.test_cli import COMMAND, call
+
+PARTS = ("theorem", "pass_rates", "tails", "hitting", "window", "certificates", "counterexamples", "comparison")
+FIGURES = ("theorem", "pass_rates", "tails", "window", "certificates", "counterexamples", "comparison")
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A default run that was killed with SIGKILL after its first parts and then finished by the same command."""
+    folder = tmp_path_factory.mktemp("reproduce") / "out"
+    arguments = ["reproduce", "--out", str(folder)]
+    with subprocess.Popen([COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+        deadline = time.monotonic() + 300
+        while not (folder / "rows" / "pass_rates.parquet").exists():
+            assert first.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        first.send_signal(signal.SIGKILL)
+    kept = {path.name: path.stat().st_mtime_ns for path in (folder / "rows").glob("*.parquet")}
+    assert not (folder / "summary.json").exists()
+    second = call(*arguments, cwd=folder.parent)
+    assert second.returncode == 0, second.stderr
+    for name, when in kept.items():
+        assert (folder / "rows" / name).stat().st_mtime_ns == when
+    return folder
+
+
+@pytest.fixture(scope="module")
+def summary(out: Path) -> dict:
+    return json.loads((out / "summary.json").read_text(encoding="utf-8"))
+
+
+def test_every_proved_bound_holds_on_more_than_1e5_checks(summary: dict) -> None:
+    assert summary["num_checks"] >= 100_000
+    assert summary["num_violations"] == 0
+    assert sum(entry["num_checks"] for entry in summary["checks"]) == summary["num_checks"]
+    assert {entry["statement"] for entry in summary["checks"]} == {"T6", "T3", "T1, T2", "T13"}
+
+
+def test_the_same_checks_refuse_false_claims(summary: dict) -> None:
+    assert all(count > 0 for count in summary["false_variants_caught"].values())
+
+
+def test_exponents_are_within_02_of_t7(summary: dict) -> None:
+    assert set(summary["exponents"]) == {"0", "0.5", "1", "1.5"}
+    for alpha, fitted in summary["exponents"].items():
+        assert abs(fitted + 2 / (2 - float(alpha))) < 0.02
+    assert summary["exponents_within_tolerance"] is True
+    # z moves by the step each iteration, exactly; 1e-3 leaves room for the fit from 1 − p = .01 on, where ln(p) ≠ 0
+    assert summary["exponential_rate"]["fitted_rate"] == pytest.approx(
+        summary["exponential_rate"]["predicted_rate"], rel=1e-3
+    )
+
+
+def test_finite_groups_fall_back_to_1_over_t_at_their_cap(summary: dict) -> None:
+    for G, entry in summary["finite_groups"].items():
+        assert entry["late_exponent"] == pytest.approx(-1, abs=0.02)
+        # b_G reaches its cap only in the limit p → 1; at 1 − p ~ 1e-6 it is within G · 1e-6 of it
+        assert entry["late_speedup"] == pytest.approx(int(G) / np.sqrt(int(G) - 1), rel=1e-3)
+
+
+def test_ratios_are_ratios_of_the_rows(out: Path, summary: dict) -> None:
+    rows = pq.read_table(out / "rows" / "theorem.parquet")
+    T = rows["num_steps_T"].to_numpy()
+    rule = rows["rule"].to_numpy(zero_copy_only=False)
+    measured, bound = rows["measured"].to_numpy(), rows["bound"].to_numpy()
+    group, none = (T.max() == T) & (rule == "group"), (T.max() == T) & (rule == "none")
+    assert summary["rate_ratio_measured"] == pytest.approx(float(np.mean((measured[group] / measured[none]) ** 2)))
+    assert summary["rate_ratio_bound"] == pytest.approx(float(np.mean((bound[group] / bound[none]) ** 2)))
+    assert summary["rate_ratio_bound"] < 1
+
+
+def test_grpo_loses_where_the_theory_says(summary: dict) -> None:
+    x1, c6 = summary["where_grpo_loses"]["X1"], summary["where_grpo_loses"]["C6"]
+    assert x1["group"]["first_gain"] == pytest.approx(-1.48e-4, rel=0.01)  # three digits are stated
+    assert x1["none"]["first_gain"] == pytest.approx(4.6e-6, rel=0.01)
+    assert c6["group"]["first_gain"] < 0 < c6["none"]["first_gain"]
+
+
+def test_rows_carry_their_provenance(out: Path) -> None:
+    for part in PARTS:
+        table = pq.read_table(out / "rows" / f"{part}.parquet")
+        assert table.num_rows > 0
+        for name in ("schema_version", "run_id", "config", "seed", "commit", "versions", "device", "wall_time_s"):
+            assert len(table[name].unique()) == 1
+        assert json.loads(table["config"][0].as_py())["command"] == "reproduce"
+
+
+def test_figures_and_report_are_complete_and_need_no_network(out: Path, summary: dict) -> None:
+    for name in FIGURES:
+        assert (out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert b"<svg" in (out / "figures" / f"{name}.svg").read_bytes()
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.count("<img ") == len(FIGURES)
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert f"{summary['num_checks']:,} checks" in page
+    for words in ("GRPO: measured", "REINFORCE: measured", "bound", "Where GRPO loses", "X1", "C6"):
+        assert words in page
+
+
+def test_nothing_is_left_behind(out: Path) -> None:
+    assert not [path for path in out.rglob("*") if path.name.startswith(".")]
+
+
+def test_a_violated_bound_makes_exit_status_1(out: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "out"
+    shutil.copytree(out, copy)
+    path = copy / "rows" / "theorem.parquet"
+    table = pq.read_table(path)
+    measured = table["measured"].to_numpy().copy()
+    measured[7] = table["bound"][7].as_py() * 1.001
+    column = table.schema.get_field_index("measured")
+    pq.write_table(table.set_column(column, "measured", pa.array(measured)), path)
+    done = call("reproduce", "--out", str(copy), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "1 violations" in done.stdout
+    assert "A proved bound is violated" in (copy / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_disk_that_fills_up_gives_one_line_and_leaves_no_partial_file(tmp_path: Path) -> None:
+    def small_files_only() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
+    done = call("reproduce", "--out", "out", "--num-steps", "10", cwd=tmp_path, preexec_fn=small_files_only)
+    assert done.returncode == 2
+    assert "finished parts are kept" in done.stderr.splitlines()[-1]
+    assert not list((tmp_path / "out" / "rows").iterdir())
