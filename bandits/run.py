@@ -46,7 +46,7 @@ class State(eqx.Module):
 
 
 class Trajectory(eqx.Module):
-    """One row a recorded step, taken from the state before it; means are over prompts."""
+    """One row a recorded step, taken from the state before it; means are over prompts. [T] in a run, [S, T] in many."""
 
     time: Float[Array, "*rows"]
     """Steps taken before this one."""
