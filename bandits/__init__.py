@@ -6,7 +6,7 @@ from bandits.pass_rates import PassRates, read_pass_rates, synthetic_pass_rates,
 from bandits.policy import Local, contract, gradient_norms, kl_divergence, locate
 from bandits.problem import Problem, from_pass_rates, problem
 from bandits.rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards, realisable, rewards_with_moments
-from bandits.run import Run, State, Trajectory, init, record, run, run_many, simulate, step
+from bandits.run import Run, State, Trajectory, batch_runs, block_size, init, record, run, run_many, simulate, step
 from bandits.step import Certified, Constant, KLLimited, StepSize, constant, kl_limited
 from bandits.update import NAMES, Batch, Decoupled, Power, Rule, make_rule
 
@@ -31,6 +31,8 @@ __all__ = [
     "State",
     "StepSize",
     "Trajectory",
+    "batch_runs",
+    "block_size",
     "coherent",
     "constant",
     "contract",

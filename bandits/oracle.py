@@ -9,6 +9,7 @@ The leave-one-out baseline multiplies (r_i − r̄) by G/(G−1). Independent ch
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -26,6 +27,9 @@ from curvature.groups import binomial, group_std
 class Oracle(eqx.Module):
     """Turns the exact local quantities into the direction that a rule takes."""
 
+    draws: ClassVar[bool] = True
+    """Whether `key` is used; a run gives a new key at every step only where it is."""
+
     @abstractmethod
     def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> Float[Array, "r m"]:
         """The rule's direction in Θ; `key` is used by sampling only."""
@@ -36,6 +40,8 @@ class Oracle(eqx.Module):
 
 class Exact(Oracle):
     """The population gradient and deviation."""
+
+    draws: ClassVar[bool] = False
 
     def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> Float[Array, "r m"]:
         return rule.direction(problem.features, contract(problem.features, local.coefficients), local.std)
@@ -67,6 +73,8 @@ class _Grouped(Oracle):
 
 class Expected(_Grouped):
     """The mean of the sampled oracle, without its noise: what a finite group does to the rule itself (T13)."""
+
+    draws: ClassVar[bool] = False
 
     def validate(self, rule: Rule, problem: Problem) -> None:
         if not isinstance(rule, Power):

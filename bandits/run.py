@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from bandits.oracle import Exact, Oracle, Sampled
+from bandits.oracle import Exact, Oracle
 from bandits.policy import Local, contract, gradient_norms, kl_divergence, locate
 from bandits.problem import Problem
 from bandits.step import StepSize
@@ -93,7 +93,7 @@ def step(
 ) -> tuple[State, Float[Array, "N K"], Float[Array, ""]]:
     """One update: (the new state, the change of the logits [N, K], the multiple)."""
     # a split costs a quarter of an exact step: none where nothing is drawn
-    key, draw = jax.random.split(state.key) if isinstance(oracle, Sampled) else (state.key, state.key)
+    key, draw = jax.random.split(state.key) if oracle.draws else (state.key, state.key)
     local = state.local
     v = oracle.direction(rule, problem, local, key=draw)
     per_unit = problem.features.logits(v)

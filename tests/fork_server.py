@@ -9,12 +9,18 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 
 
 def ask(path: str) -> int:
     """Exit status of one run of the tests."""
     with socket.socket(socket.AF_UNIX) as client:
-        client.connect(path)
+        for _ in range(600):  # the server is importing its libraries
+            try:
+                client.connect(path)
+                break
+            except (FileNotFoundError, ConnectionRefusedError):
+                time.sleep(0.1)
         answer = client.recv(16)
     return int(answer or b"70")
 
