@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape
 from curvature.constants import CURVATURE, DIAMETER, HALF_WIDTH, SLOPE
 from curvature.moments import Moments
+from curvature.safe import ratio
 from curvature.width import width
 
 
@@ -25,21 +26,16 @@ def psi(a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     >>> print(float(psi(jnp.asarray(1e-9))) / 5e-19 - 1 < 1e-8)
     True
     """
-    small = jnp.abs(a) < 0.1
-    t = jnp.where(small, a, 0)
     # Taylor to a¹⁰/10!: the next term is below 3e-18 of ψ at |a| = 0.1
-    series = (
-        t**2
-        / 2
-        * (1 + t / 3 * (1 + t / 4 * (1 + t / 5 * (1 + t / 6 * (1 + t / 7 * (1 + t / 8 * (1 + t / 9 * (1 + t / 10))))))))
-    )
-    return jnp.where(small, series, jnp.expm1(a) - a)
+    series = jnp.ones_like(a)
+    for n in range(10, 2, -1):
+        series = 1 + a / n * series
+    return jnp.where(jnp.abs(a) < 0.1, a**2 / 2 * series, jnp.expm1(a) - a)
 
 
 def remainder_bound(std: Float[Array, "*shape"], width: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """T3's right side, σ ψ(w/2). 0 at σ = 0 (a reward that never varies), whatever the width; may be +inf."""
-    bound = psi(HALF_WIDTH * width)
-    return jnp.where(std > 0, std * jnp.where(std > 0, bound, 0), 0)
+    return std * jnp.where(std > 0, psi(HALF_WIDTH * width), 0)
 
 
 class Certificate(eqx.Module):
@@ -113,14 +109,13 @@ class CertifiedStep(eqx.Module):
     length: Float[Array, "*batch"]
     """Length of the step, in units of θ (for `best_step`) or of the given direction (for `best_step_along`)."""
     gain: Float[Array, "*batch"]
-    """The guaranteed gain of J at that length, ≥ 0: a lower bound."""
+    """The guaranteed gain of J at that length, ≥ 0 up to rounding: a lower bound."""
 
 
 def alignment(moments: Moments, diameter: Numbers) -> Float[Array, ""]:
     """γ = 2|g|/(σ D) ∈ [0, 1] (T2), 0 where σ or D is 0: how much of the deviation the gradient can use."""
     scale = SLOPE * moments.std * jnp.asarray(diameter)
-    norm = jnp.linalg.norm(moments.gradient)
-    return jnp.where(scale > 0, norm / jnp.where(scale > 0, scale, 1), 0)
+    return ratio(jnp.linalg.norm(moments.gradient), scale)
 
 
 def best_step(moments: Moments, diameter: Numbers) -> CertifiedStep:
@@ -171,21 +166,16 @@ def best_step_along(
         The multiple and the guaranteed gain of the SUM over prompts; (0, 0) where Σ g_x·v ≤ 0.
     """
     h = HALF_WIDTH * widths
-    moving = (std > 0) & (h > 0)
     ascent = jnp.sum(slopes)
-    # Σ σh expm1(s h) ≥ σh expm1(s h) for each prompt: the root is below every prompt's own solution
-    cost = jnp.where(moving, std * h, 1)
-    own = jnp.where(moving, jnp.log1p(jnp.maximum(ascent, 0) / cost) / jnp.where(moving, h, 1), jnp.inf)
-    high = jnp.min(own)
-    usable = (ascent > 0) & jnp.isfinite(high)
-    high = jnp.where(usable, high, 0)
+    # Σ σh expm1(s h) ≥ σh expm1(s h) for each prompt: the root is below every prompt's own; ∞ for one that cannot move
+    high = jnp.min(jnp.log1p(ascent / (std * h)) / h)
+    high = jnp.where((ascent > 0) & jnp.isfinite(high), high, 0)
 
     def halve(_: Array | int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = bracket
         mid = (low + high) / 2
-        rising = ascent > jnp.sum(jnp.where(moving, std * h * jnp.expm1(mid * h), 0))
+        rising = ascent > jnp.sum(std * h * jnp.where(std > 0, jnp.expm1(mid * h), 0))
         return jnp.where(rising, mid, low), jnp.where(rising, high, mid)
 
     s, _ = jax.lax.fori_loop(0, iterations, halve, (jnp.zeros_like(high), high))
-    gain = s * ascent - jnp.sum(remainder_bound(std, s * widths))
-    return CertifiedStep(s, jnp.maximum(gain, 0))
+    return CertifiedStep(s, s * ascent - jnp.sum(remainder_bound(std, s * widths)))

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape
+from curvature.safe import ratio
 
 
 def _gradients(gradients: Numbers) -> Float[Array, "N d"]:
@@ -45,7 +46,7 @@ def cosines(gradients: Numbers) -> Float[Array, "N N"]:
     """Pairwise cosines of [N, d] gradients; 0 where a gradient vanishes."""
     g = _gradients(gradients)
     norm = jnp.linalg.norm(g, axis=-1, keepdims=True)
-    unit = jnp.where(norm > 0, g / jnp.where(norm > 0, norm, 1), 0)
+    unit = ratio(g, norm)
     return unit @ unit.T
 
 
@@ -163,6 +164,6 @@ def solve_psd(
     values, vectors = jnp.linalg.eigh(matrix)
     alive = values > cutoff * values[-1]
     shifted = jnp.where(alive, values, 0) + jnp.asarray(ridge, matrix.dtype)
-    inverse = jnp.where(shifted > 0, 1 / jnp.where(shifted > 0, shifted, 1), 0)
+    inverse = ratio(jnp.ones_like(shifted), shifted)
     coefficients = vectors.T @ right
     return vectors @ (inverse.reshape((-1,) + (1,) * (right.ndim - 1)) * coefficients)

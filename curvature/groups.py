@@ -22,6 +22,7 @@ from jaxtyping import Array, Float
 from curvature.certificate import psi
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
 from curvature.constants import DIAMETER, STEP
+from curvature.safe import ratio
 
 
 def _pass_rate(pass_rate: Numbers) -> Float[Array, "*shape"]:
@@ -210,7 +211,7 @@ def best_group_step(
     """T14: c = ln(1 + m_G γ²/(σ B_G)), the step that makes `expected_gain_bound` greatest; 0 where nothing varies."""
     p, γ, _, D, t1, t0 = _gain_arguments(pass_rate, alignment, STEP, diameter, trace_right, trace_wrong)
     cost = jnp.sqrt(p * (1 - p)) * _second_moment(p, γ, t1, t0, group_size, D)
-    return jnp.where(cost > 0, jnp.log1p(group_factor(p, group_size) * γ**2 / jnp.where(cost > 0, cost, 1)), 0)
+    return jnp.log1p(ratio(group_factor(p, group_size) * γ**2, cost))
 
 
 def _gain_arguments(

@@ -18,6 +18,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from curvature.check import Numbers, as_float, check_finite, check_shape
 from curvature.moments import Moments, hessian_vector_product, tilt
+from curvature.safe import ratio
 
 DENSE_LIMIT = 512
 """Up to this many parameters the whole spectrum is cheaper than Lanczos iterations."""
@@ -71,9 +72,7 @@ def _parts(
 ) -> CurvatureParts:
     M = M - π @ M
     spread = jnp.sqrt(π @ M**2)
-    scale = σ * spread
-    correlation = jnp.where(scale > 0, π @ (advantages * M) / jnp.where(scale > 0, scale, 1), 0)
-    return CurvatureParts(correlation, σ, spread)
+    return CurvatureParts(ratio(π @ (advantages * M), σ * spread), σ, spread)
 
 
 def curvature_parts(moments: Moments, direction: Numbers) -> CurvatureParts:

@@ -40,7 +40,7 @@ NUM_PROMPTS, NUM_ARMS, GROUP_SIZE = 32, 8, 8
 NUM_STEPS = 200
 KL_LIMIT = 0.05
 TUNING_SEEDS = 8
-STEPS = np.geomspace(0.1, 200.0, 10)
+STEPS = np.geomspace(0.1, 10_000.0, 13)
 
 
 def build(coherence: float, *, key: Key[Array, ""]) -> Problem:

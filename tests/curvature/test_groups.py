@@ -348,6 +348,10 @@ E = np.eye(2)
         (lambda: grpo_statistics(0.5, [1.0], [[1.0]], E, 4), r"covariance_wrong has shape \(2, 2\); allowed: \(1, 1\)"),
         (lambda: reinforce_statistics(0.5, [1.0], [[INF]], [[1.0]], 4), "covariance_right contains inf; allowed"),
         (lambda: reinforce_statistics(0.5, [1.0], [[1.0]], [[NAN]], 4), "covariance_wrong contains nan; allowed"),
+        (
+            lambda: reinforce_statistics(0.5, [1.0], [[1.0]], [[1.0]], 1),
+            "group_size is 1; allowed: an integer of at least 2",
+        ),
         (lambda: expected_gain_bound(1.5, 0.5, 1.0, 1.0, 4, 1.0), r"pass_rate contains 1.5; allowed: .* \[0, 1\]"),
         (lambda: expected_gain_bound(0.5, 1.5, 1.0, 1.0, 4, 1.0), r"alignment contains 1.5; allowed: .* \[0, 1\]"),
         (lambda: expected_gain_bound(0.5, -0.5, 1.0, 1.0, 4, 1.0), r"alignment contains -0.5; allowed: .* \[0, 1\]"),
