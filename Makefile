@@ -29,10 +29,10 @@ check: $(STAMP) ## Format, lint and types: what CI and pre-commit run before the
 	$(BIN)/basedpyright
 
 test: check ## All checks and tests but the slow ones
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
 
 slow: $(STAMP) ## The tests that take minutes
-	$(BIN)/python -m pytest -n 2 -q -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m slow
 
 format: $(STAMP) ## Format and fix what can be fixed
 	$(BIN)/ruff format .

@@ -16,6 +16,8 @@ import pytest
 
 from tests.experiments.test_cli import COMMAND, call
 
+pytestmark = pytest.mark.xdist_group("reproduce")  # one worker: the run is made once
+
 PARTS = ("theorem", "pass_rates", "tails", "hitting", "window", "certificates", "counterexamples", "comparison")
 FIGURES = ("theorem", "pass_rates", "tails", "window", "certificates", "counterexamples", "comparison")
 
