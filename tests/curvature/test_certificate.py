@@ -53,6 +53,14 @@ def ψ(a):
 # --- psi and the remainder ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("a", [0.0999, -0.0999])
+def test_psi_keeps_every_term_of_its_series_that_counts(a):
+    with mpmath.workdps(50):
+        exact = float(mpmath.expm1(mpmath.mpf(a)) - mpmath.mpf(a))
+    # the term after the last is 5e-17 of ψ, the last one 5e-15; 1e-15 is five roundings
+    np.testing.assert_allclose(float(psi(jnp.asarray(a))), exact, rtol=1e-15)
+
+
 def test_psi_has_full_relative_accuracy():
     points = [1e-150, 1e-9, 1e-3, 0.03, 0.0999, 0.1, 0.1001, 0.3, 0.5, 0.99, 1.0, 2.0, 10.0, 300.0]
     points = np.array([*points, *(-a for a in points)])

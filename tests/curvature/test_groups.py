@@ -371,3 +371,9 @@ E = np.eye(2)
 def test_bad_input_is_named(call, text):
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def test_arguments_go_by_name_too():
+    np.testing.assert_allclose(group_std(group_size=2), [0.5], rtol=1e-15)
+    # G = 2: one mixed group, deviation ½
+    assert expected_weight(pass_rate=0.3, group_size=2, weight=lambda s: s) == 0.5
