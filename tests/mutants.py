@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -66,17 +67,16 @@ def examine(module: str) -> tuple[str, list[str], int]:
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir(parents=True)
         for name in TREE:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, copy / name)
-        config.write_text(
-            CONFIG.format(module=module, tests=test_of(module), python=sys.executable, timeout=TIMEOUT),
-            encoding="utf-8",
-        )
+            _copy(name, copy)
+        config.write_text(CONFIG.format(module=module, python=sys.executable, timeout=TIMEOUT), encoding="utf-8")
         _call("cosmic-ray", "init", config.name, session.name, cwd=copy)
         _call("cr-filter-operators", session.name, config.name, cwd=copy)
+    elif (copy / module).read_bytes() != (ROOT / module).read_bytes():
+        raise RuntimeError(f"{module} has changed since its mutants were made; remove {copy}")
+    else:  # survivors are tried again with the tests as they are now
+        _copy("tests", copy)
+        with sqlite3.connect(session) as database:
+            database.execute("DELETE FROM work_results WHERE test_outcome = 'SURVIVED'")
     serve = [sys.executable, "tests/fork_server.py", "serve", "server.sock", test_of(module), module]
     with subprocess.Popen(serve, cwd=copy, env=_environment()) as server:
         try:
@@ -85,7 +85,17 @@ def examine(module: str) -> tuple[str, list[str], int]:
         finally:
             server.terminate()
     report = _call("cr-report", "--show-diff", "--surviving-only", session.name, cwd=copy)
-    return module, _survivors(report), _total(report)
+    with sqlite3.connect(session) as database:
+        (count,) = database.execute("SELECT COUNT(*) FROM work_results WHERE worker_outcome != 'SKIPPED'").fetchone()
+    return module, _survivors(report), count
+
+
+def _copy(name: str, target: Path) -> None:
+    source = ROOT / name
+    if source.is_dir():
+        shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    else:
+        shutil.copy(source, target / name)
 
 
 def _environment() -> dict[str, str]:
@@ -119,13 +129,6 @@ def _survivors(report: str) -> list[str]:
         if lines:
             found.append(" -> ".join(line[1:].strip() for line in lines))
     return found
-
-
-def _total(report: str) -> int:
-    for line in report.splitlines():
-        if line.startswith("total jobs:"):
-            return int(line.split(":")[1])
-    return 0
 
 
 def main() -> int:
