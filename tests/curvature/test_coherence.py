@@ -354,3 +354,9 @@ G, S = np.eye(2), [0.5, 0.5]
 def test_bad_input_is_named(call, text):
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def test_the_cutoff_is_relative_to_the_largest_eigenvalue():
+    """Small deviations, 1e-3 and 1e-8: 1e-5 of the largest is far above the cutoff of 1e-10."""
+    g, σ, bases = np.eye(2), np.array([1e-3, 1e-8]), np.eye(2)[:, :, None]
+    np.testing.assert_allclose(decoupled(g, σ, bases), 1 / σ, rtol=1e-12)
