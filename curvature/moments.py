@@ -58,15 +58,14 @@ def tilt(
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, " K"], Float[Array, " K"]]:
     """(J, σ, π, r − J) of one softmax: the two t-derivatives of A, and what θ-derivatives are weighted by."""
     π = jax.nn.softmax(logits)
-    first = jnp.sum(π * rewards)
-    centred = rewards - first
-    correction = jnp.sum(π * centred)
+    J = jnp.sum(π * rewards)
+    centred = rewards - J
     # equal rewards have σ = 0 exactly: the rounding left in σ, which rules divide by, would make a gradient of O(1)
     present = π > 0
     highest = jnp.max(jnp.where(present, rewards, -jnp.inf))
     lowest = jnp.min(jnp.where(present, rewards, jnp.inf))
-    advantages = jnp.where(highest > lowest, centred - correction, 0)
-    return first + correction, jnp.sqrt(jnp.sum(π * advantages**2)), π, advantages
+    advantages = jnp.where(highest > lowest, centred - jnp.sum(π * centred), 0)
+    return J, jnp.sqrt(jnp.sum(π * advantages**2)), π, advantages
 
 
 @partial(jax.jit, static_argnames="with_hessian")

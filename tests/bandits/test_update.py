@@ -83,7 +83,7 @@ case_of = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 @case_of
 def test_simple_rules_are_their_formulas(case):
     g, σ = case.gradients, np.asarray(case.std)
-    np.testing.assert_allclose(case.direction(make_rule("none", case.features)), g.sum(0), atol=1e-12)
+    np.testing.assert_allclose(case.direction(make_rule(name="none", features=case.features)), g.sum(0), atol=1e-12)
     np.testing.assert_allclose(case.direction(make_rule("group", case.features)), (g / σ[:, None]).sum(0), atol=1e-12)
     np.testing.assert_allclose(case.direction(make_rule("batch", case.features)), g.sum(0) / σ.mean(), atol=1e-12)
     for α in (0.5, 1.5, 2.0):

@@ -53,7 +53,7 @@ def close(actual, expected, scale=1.0):
 @EXAMPLES
 @given(bandits())
 def test_moments_equal_autodiff_of_the_expected_reward(bandit):
-    m = moments(bandit.logits, bandit.features, bandit.rewards)
+    m = moments(logits=bandit.logits, features=bandit.features, rewards=bandit.rewards)
     J, g, H = autodiff(bandit.logits, bandit.features, bandit.rewards)
     scale = float(jnp.abs(bandit.features).max() ** 2)
     close(m.value, J)
