@@ -360,3 +360,15 @@ def test_the_cutoff_is_relative_to_the_largest_eigenvalue():
     """Small deviations, 1e-3 and 1e-8: 1e-5 of the largest is far above the cutoff of 1e-10."""
     g, σ, bases = np.eye(2), np.array([1e-3, 1e-8]), np.eye(2)[:, :, None]
     np.testing.assert_allclose(decoupled(g, σ, bases), 1 / σ, rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_span_basis_does_not_depend_on_the_scale_of_the_features(scale):
+    φ = scale * np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1e-3, 0.0]])
+    B = np.asarray(span_basis(features=φ))
+    np.testing.assert_allclose(B @ B.T, np.diag([1.0, 1.0, 0.0]), atol=1e-12)  # a few roundings of the SVD
+
+
+def test_decoupled_takes_its_arguments_by_name():
+    found = decoupled(gradients=[[2.0]], std=[0.5], bases=[[[1.0]]])
+    np.testing.assert_allclose(found, [4.0], rtol=1e-14)
