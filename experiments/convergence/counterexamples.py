@@ -68,7 +68,7 @@ def outcomes(rows: dict[str, np.ndarray]) -> dict[str, dict[str, dict[str, float
             gain, total = rows["gain"][mine], rows["total_value"][mine]
             answer[example][rule] = {
                 "first_gain": float(gain[0]),
-                "num_losing_steps": int((gain < -1e-15).sum()),
+                "num_losing_steps": int((gain < -1e-12).sum()),
                 "change": float(total[-1] + gain[-1] - total[0]),
                 "greatest_change": float(total.max() - total[0]),
             }

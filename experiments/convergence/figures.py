@@ -166,6 +166,7 @@ def losses(rows: Rows) -> Figure:
         axis.axhline(0, color="black", lw=0.8)
         axis.set(xlabel="iteration", ylabel="ΣJ − ΣJ at the start", title=title)
         axis.set_xscale("symlog", linthresh=10)
+        axis.set_xlim(left=0)
         axis.legend(fontsize=9)
     return figure
 
