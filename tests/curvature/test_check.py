@@ -172,3 +172,12 @@ def test_check_count_refuses(value):
 
 def test_check_count_refuses_true_even_where_one_is_allowed():
     assert message(bare_check_count, "n", True, 1) == "n is True; allowed: an integer of at least 1"
+
+
+def test_the_first_bad_value_is_the_one_named():
+    with pytest.raises(ValueError, match="a contains inf; allowed"):
+        check_finite("a", jnp.asarray([1.0, jnp.inf, jnp.nan]))
+    with pytest.raises(ValueError, match="a contains nan; allowed"):
+        check_logits("a", jnp.asarray([1.0, jnp.nan, jnp.inf]))
+    with pytest.raises(ValueError, match=r"a contains 2\.0; allowed"):
+        check_interval(name="a", value=[0.5, 2.0, 3.0], low=0, high=1)
