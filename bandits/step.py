@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from bandits.policy import Local, kl_divergence
 from curvature.certificate import best_step_along
-from curvature.check import Numbers, check_interval
+from curvature.check import Numbers, as_float, check_interval, check_shape
 
 
 class StepSize(eqx.Module):
@@ -71,12 +71,16 @@ class KLLimited(StepSize):
 
 def constant(step_size: Numbers) -> Constant:
     """A checked `Constant`. Raises ValueError unless step_size is positive and finite."""
-    check_interval("step_size", step_size, 0, float("inf"), open_ends="lh")
-    return Constant(jnp.asarray(step_size, jnp.result_type(float)))
+    return Constant(_positive("step_size", step_size))
 
 
 def kl_limited(step_size: Numbers, limit: Numbers = 0.05) -> KLLimited:
     """A checked `KLLimited`. Raises ValueError unless both are positive and finite."""
-    check_interval("step_size", step_size, 0, float("inf"), open_ends="lh")
-    check_interval("limit", limit, 0, float("inf"), open_ends="lh")
-    return KLLimited(jnp.asarray(step_size, jnp.result_type(float)), jnp.asarray(limit, jnp.result_type(float)))
+    return KLLimited(_positive("step_size", step_size), _positive("limit", limit))
+
+
+def _positive(name: str, value: Numbers) -> Float[Array, ""]:
+    number = as_float(name, value)
+    check_shape(name, number, ())
+    check_interval(name, number, 0, float("inf"), open_ends="lh")
+    return number

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape
+from curvature.check import Numbers, as_float, check_finite, check_interval, check_one, check_shape
 from curvature.constants import CURVATURE, DIAMETER, HALF_WIDTH, SLOPE
 from curvature.moments import Moments
 from curvature.safe import ratio
@@ -70,14 +70,27 @@ def certificate(moments: Moments, features: Numbers, delta: Numbers) -> Certific
     0.1756 0.3244
     """
     φ, δ = as_float("features", features), as_float("delta", delta)
+    check_one("moments", moments.value, moments.gradient)
     d = moments.gradient.shape[0]
     check_shape("delta", δ, (d,))
     check_shape("features", φ, (None if moments.arms is None else moments.arms.scores.shape[0], d))
     check_finite("delta", δ)
     check_finite("features", φ)
     first_order = moments.gradient @ δ
-    remainder = remainder_bound(moments.std, width(φ, δ))
+    remainder = remainder_bound(_std_bound(moments), width(φ, δ))
     return Certificate(first_order - remainder, first_order + remainder)
+
+
+def _std_bound(moments: Moments) -> Float[Array, ""]:
+    """σ, or more where arms' probabilities have underflowed to 0: a long enough step would bring them back.
+
+    Such a π(y) is below the smallest normal number; what it may add to σ² is below that times (r(y) − J)².
+    """
+    if moments.arms is None:
+        return moments.std
+    lost = jnp.where(moments.arms.probabilities > 0, 0, moments.arms.advantages)
+    tiny = float(jnp.finfo(lost.dtype).tiny)
+    return jnp.hypot(moments.std, tiny**0.5 * jnp.linalg.norm(lost))
 
 
 def curvature_bound(std: Float[Array, "*shape"], width: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -114,6 +127,7 @@ class CertifiedStep(eqx.Module):
 
 def alignment(moments: Moments, diameter: Numbers) -> Float[Array, ""]:
     """γ = 2|g|/(σ D) ∈ [0, 1] (T2), 0 where σ or D is 0: how much of the deviation the gradient can use."""
+    check_one("moments", moments.value, moments.gradient)
     scale = SLOPE * moments.std * jnp.asarray(diameter)
     return ratio(jnp.linalg.norm(moments.gradient), scale)
 
@@ -136,6 +150,7 @@ def best_step(moments: Moments, diameter: Numbers) -> CertifiedStep:
     1.3863 0.1931
     """
     D = as_float("diameter", diameter)
+    check_shape("diameter", D, ())
     check_interval("diameter", D, 0, float("inf"), open_ends="lh")
     γ = alignment(moments, D)
     return CertifiedStep(jnp.log1p(γ) / (HALF_WIDTH * D), moments.std * ((1 + γ) * jnp.log1p(γ) - γ))

@@ -56,6 +56,14 @@ def check_shape(name: str, array: Array, shape: Sequence[int | None]) -> None:
         raise ValueError(f"{name} has shape {tuple(array.shape)}; allowed: {allowed}, no empty axis")
 
 
+def check_one(name: str, value: Array, gradient: Array) -> None:
+    """One prompt's moments, not a batch of them (which `jax.vmap` takes apart)."""
+    if jnp.ndim(value) or jnp.ndim(gradient) != 1:
+        raise ValueError(
+            f"{name} is a batch of shape {jnp.shape(value)}; allowed: one prompt's (use jax.vmap for a batch)"
+        )
+
+
 def check_finite(name: str, array: Array) -> None:
     """No NaN, no infinity."""
     if is_concrete(array) and not np.isfinite(np.asarray(array)).all():
@@ -79,7 +87,10 @@ def check_interval(name: str, value: Numbers, low: float, high: float, *, open_e
     """Low ≤ value ≤ high, with "l" or "h" in `open_ends` making that end strict."""
     if not is_concrete(value):
         return
-    values = np.asarray(value, dtype=float)
+    try:  # NumPy, not JAX: inside a trace JAX would make a tracer of a plain number
+        values = np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} is {value!r}; allowed: numbers") from error
     ok = (values > low if "l" in open_ends else values >= low) & (values < high if "h" in open_ends else values <= high)
     if not ok.all():  # a NaN fails both comparisons
         left, right = "(" if "l" in open_ends else "[", ")" if "h" in open_ends else "]"

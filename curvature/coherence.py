@@ -143,7 +143,7 @@ def decoupled(
         cutoff: eigenvalues below this times the largest are treated as 0 in the pseudo-inverse.
 
     Raises:
-        ValueError: mismatched shapes, negative deviations or ridge.
+        ValueError: mismatched shapes, negative deviations or ridge, a cutoff outside [0, 1].
 
     Cost: O(N m d² + d³).
     """
@@ -153,6 +153,7 @@ def decoupled(
     check_shape("bases", B, (N, d, None))
     check_finite("bases", B)
     check_interval("ridge", ridge, 0, float("inf"), open_ends="h")
+    check_interval("cutoff", cutoff, 0, 1)
     S = jnp.einsum("n,nam,nbm->ab", σ, B, B)
     return solve_psd(S, jnp.sum(g, axis=0), ridge * jnp.mean(σ), cutoff)
 

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from curvature.check import Numbers, as_float, check_finite, check_shape
+from curvature.check import Numbers, as_float, check_finite, check_one, check_shape
 from curvature.moments import Moments, hessian_vector_product, tilt
 from curvature.safe import ratio
 
@@ -44,6 +44,7 @@ def local_curvature(moments: Moments, direction: Numbers) -> Float[Array, ""]:
     0.25
     """
     u = as_float("direction", direction)
+    check_one("moments", moments.value, moments.gradient)
     check_shape("direction", u, moments.gradient.shape)
     check_finite("direction", u)
     if moments.arms is None:
@@ -86,6 +87,7 @@ def curvature_parts(moments: Moments, direction: Numbers) -> CurvatureParts:
         ValueError: a direction of another length, or Moments without arms.
     """
     u = as_float("direction", direction)
+    check_one("moments", moments.value, moments.gradient)
     check_shape("direction", u, moments.gradient.shape)
     check_finite("direction", u)
     if moments.arms is None:
@@ -144,6 +146,7 @@ def extreme_eigenvalues(moments: Moments, *, tolerance: float = 1e-10, seed: int
     Raises:
         scipy.sparse.linalg.ArpackNoConvergence: no convergence; raise `tolerance`.
     """
+    check_one("moments", moments.value, moments.gradient)
     d = moments.gradient.shape[0]
     if d <= DENSE_LIMIT:
         H = moments.hessian

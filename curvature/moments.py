@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from curvature.check import Numbers, as_float, check_finite, check_logits, check_shape
+from curvature.check import Numbers, as_float, check_finite, check_logits, check_one, check_shape
 
 
 class Arms(eqx.Module):
@@ -64,7 +64,7 @@ def tilt(
     present = π > 0
     highest = jnp.max(jnp.where(present, rewards, -jnp.inf))
     lowest = jnp.min(jnp.where(present, rewards, jnp.inf))
-    advantages = jnp.where(highest > lowest, centred - jnp.sum(π * centred), 0)
+    advantages = jnp.where((highest > lowest) | ~present, centred - jnp.sum(π * centred), 0)
     return J, jnp.sqrt(jnp.sum(π * advantages**2)), π, advantages
 
 
@@ -132,6 +132,7 @@ def hessian_vector_product(moments: Moments, vector: Float[Array, " d"]) -> Floa
         ValueError: `vector` has another length, or the Moments carries neither arms nor Hessian.
     """
     v = as_float("vector", vector)
+    check_one("moments", moments.value, moments.gradient)
     check_shape("vector", v, moments.gradient.shape)
     check_finite("vector", v)
     if moments.arms is not None:

@@ -9,6 +9,7 @@ These are upper bounds for prompts whose feature spans are orthogonal, steps on 
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from curvature.check import Numbers, as_float, check_interval
@@ -48,6 +49,13 @@ def gradient_norm_bound(scale: Numbers, diameter: Numbers, gap: Numbers, num_ste
     check_interval("diameter", D, 0, float("inf"), open_ends="lh")
     check_interval("gap", Δ, 0, 1)
     check_interval("num_steps", T, 1, float("inf"), open_ends="h")
+    shapes = [x.shape for x in (s, D, Δ, T)]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(
+            f"scale, diameter, gap, num_steps have shapes {shapes}; allowed: shapes that broadcast"
+        ) from None
     return jnp.sqrt(s * D**2 * Δ / (DIAMETER * RATE * T))
 
 

@@ -37,6 +37,8 @@ class Reproduce:
     """Compute everything again, finished parts too."""
 
     def __post_init__(self) -> None:
+        if self.out == Path():
+            raise ValueError("--out is empty or the current folder; allowed: a folder of its own")
         check_count("--seed", self.seed, 0)
         if self.seed > 2**31 - 1:
             raise ValueError(f"--seed is {self.seed}; allowed: 0 to {2**31 - 1}")

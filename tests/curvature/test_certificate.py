@@ -435,3 +435,39 @@ def test_best_step_along_guarantees_a_realised_gain(batch):
     )
     np.testing.assert_allclose(scaled.gain, found.gain, rtol=1e-12)
     np.testing.assert_allclose(scaled.length, found.length / jnp.array([1.0, 2.0]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("gap", [650.0, 720.0, 800.0, 2000.0])
+@pytest.mark.parametrize("share", [0.2, 0.9, 1.0, 2.0])
+def test_t3_holds_where_a_probability_has_underflowed(gap, share):
+    """π = e^-gap of the right arm is 0 in float64 beyond 745: σ is 0 there, and yet a long step brings the arm back."""
+    φ, r, δ = [[0.0], [1.0]], [0.0, 1.0], [share * gap]
+    c = certificate(moments([gap, 0.0], φ, r), φ, δ)
+    gain = expected_reward([gap, 0.0], φ, r, δ)
+    assert float(c.lower) <= gain <= float(c.upper)
+    if share * gap < 600:  # there even the greatest σ that could be hidden moves J by next to nothing
+        assert float(c.upper) < 1e-6
+
+
+def test_t3_of_equal_rewards_stays_exactly_zero_at_any_width():
+    φ = [[0.5], [-0.5], [0.5]]
+    c = certificate(moments([0.1, 0.7, -900.0], φ, [0.3, 0.3, 0.3]), φ, [1e4])
+    assert (float(c.lower), float(c.upper)) == (0.0, 0.0)
+
+
+def test_t3_that_trusts_an_underflowed_deviation_is_refused():
+    φ, r = [[0.0], [1.0]], [0.0, 1.0]
+    m = moments([800.0, 0.0], φ, r)
+    assert float(m.std) == 0.0
+    trusting = certificate(Moments(m.value, m.std, m.gradient, m.hessian), φ, [1600.0])
+    assert not float(trusting.upper) >= expected_reward([800.0, 0.0], φ, r, [1600.0])
+
+
+def test_a_batch_of_moments_is_refused_by_name():
+    φ = jnp.array([[[0.5], [-0.5]]] * 2)
+    many = jax.vmap(moments)(jnp.zeros((2, 2)), φ, jnp.array([[1.0, 0.0]] * 2))
+    for call in (lambda: best_step(many, 1.0), lambda: certificate(many, φ[0], [1.0]), lambda: alignment(many, 1.0)):
+        with pytest.raises(ValueError, match=r"moments is a batch of shape \(2,\); allowed: one prompt's"):
+            call()
+    steps = jax.vmap(lambda m: best_step(m, 1.0))(many)
+    np.testing.assert_allclose(steps.gain, 0.5 * (2 * np.log(2) - 1), rtol=1e-14)

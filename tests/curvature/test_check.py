@@ -181,3 +181,15 @@ def test_the_first_bad_value_is_the_one_named():
         check_logits("a", jnp.asarray([1.0, jnp.nan, jnp.inf]))
     with pytest.raises(ValueError, match=r"a contains 2\.0; allowed"):
         check_interval(name="a", value=[0.5, 2.0, 3.0], low=0, high=1)
+
+
+@pytest.mark.parametrize("value", ["a", [[1.0], [1.0, 2.0]]])
+def test_an_interval_is_for_numbers(value):
+    with pytest.raises(ValueError, match=r"a is .*; allowed: numbers"):
+        check_interval("a", value, 0, 1)
+
+
+def test_an_interval_of_a_plain_number_can_be_checked_inside_a_trace():
+    assert jax.jit(lambda x: (check_interval("a", 0.5, 0, 1), x)[1])(1.0) == 1.0
+    with pytest.raises(ValueError, match=r"a contains 2\.0; allowed"):
+        jax.jit(lambda x: (check_interval("a", 2.0, 0, 1), x)[1])(1.0)

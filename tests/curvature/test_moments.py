@@ -195,7 +195,8 @@ def test_equal_rewards_of_the_present_arms_never_vary_whatever_an_absent_arm_pay
         J, σ, _, advantages = tilt(jnp.asarray(z), jnp.asarray([reward] * 3 + [absent] + [reward] * 2))
         assert float(J) == pytest.approx(reward, rel=1e-15)
         assert float(σ) == 0.0
-        assert advantages.tolist() == [0.0] * 6
+        assert np.delete(np.asarray(advantages), 3).tolist() == [0.0] * 5
+        assert float(advantages[3]) == pytest.approx(absent - reward, abs=1e-15)  # r − J, whatever its weight
 
 
 def test_shifts_and_scales():
