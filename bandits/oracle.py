@@ -22,6 +22,7 @@ from bandits.problem import Problem
 from bandits.update import Power, Rule
 from curvature.check import check_count, check_interval, is_concrete
 from curvature.groups import binomial, group_std
+from curvature.moments import varies
 
 
 class Oracle(eqx.Module):
@@ -108,11 +109,7 @@ class Sampled(_Grouped):
         """(coefficients of φ in ĝ, σ̂ + ε) of groups given as counts of each arm."""
         G = self.group_size
         centred = rewards - jnp.sum(counts * rewards, axis=-1, keepdims=True) / G
-        # a group of equal rewards has σ̂ = 0 exactly: the rounding of its mean, divided by itself, would count as ±1
-        drawn = counts > 0
-        highest = jnp.max(jnp.where(drawn, rewards, -jnp.inf), axis=-1, keepdims=True)
-        lowest = jnp.min(jnp.where(drawn, rewards, jnp.inf), axis=-1, keepdims=True)
-        centred = jnp.where(highest > lowest, centred, 0)
+        centred = jnp.where(varies(rewards, counts > 0), centred, 0)
         s = jnp.sqrt(jnp.sum(counts * centred**2, axis=-1) / (G - self.ddof))
         return self.baseline_factor * counts * centred / G, s + self.epsilon
 

@@ -17,7 +17,7 @@ from functools import partial
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from curvature.check import Numbers, as_float, check_finite, check_logits, check_one, check_shape
 
@@ -53,6 +53,15 @@ class Moments(eqx.Module):
     """Per-arm quantities; None only where a Moments was put together by hand."""
 
 
+def varies(rewards: Float[Array, "*batch K"], present: Bool[Array, "*batch K"]) -> Bool[Array, "*batch 1"]:
+    """Whether the rewards of the arms that are present differ.
+
+    Where they do not, σ is 0 exactly: the rounding left in σ, which rules divide by, would make a gradient of O(1).
+    """
+    highest = jnp.max(jnp.where(present, rewards, -jnp.inf), axis=-1, keepdims=True)
+    return highest > jnp.min(jnp.where(present, rewards, jnp.inf), axis=-1, keepdims=True)
+
+
 def tilt(
     logits: Float[Array, " K"], rewards: Float[Array, " K"]
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, " K"], Float[Array, " K"]]:
@@ -60,11 +69,8 @@ def tilt(
     π = jax.nn.softmax(logits)
     J = jnp.sum(π * rewards)
     centred = rewards - J
-    # equal rewards have σ = 0 exactly: the rounding left in σ, which rules divide by, would make a gradient of O(1)
     present = π > 0
-    highest = jnp.max(jnp.where(present, rewards, -jnp.inf))
-    lowest = jnp.min(jnp.where(present, rewards, jnp.inf))
-    advantages = jnp.where((highest > lowest) | ~present, centred - jnp.sum(π * centred), 0)
+    advantages = jnp.where(varies(rewards, present) | ~present, centred - jnp.sum(π * centred), 0)
     return J, jnp.sqrt(jnp.sum(π * advantages**2)), π, advantages
 
 
