@@ -11,6 +11,7 @@ import jax as _jax
 if "JAX_ENABLE_X64" not in _os.environ:
     _jax.config.update("jax_enable_x64", True)
 
+from curvature.advantages import PRESETS, Estimator, advantages
 from curvature.certificate import (
     Certificate,
     CertifiedStep,
@@ -29,12 +30,28 @@ from curvature.coherence import (
     ascent_condition,
     cosines,
     cross_ratio,
+    cross_ratio_of_gram,
     decoupled,
     gram,
     orthogonality,
+    orthogonality_of_gram,
     pairwise_coherence,
+    relative_gain,
     span_basis,
     spread_factor,
+)
+from curvature.estimate import (
+    Along,
+    Estimate,
+    Success,
+    SuccessParts,
+    along,
+    sampled_curvature,
+    sampled_variance,
+    success,
+    success_curvature,
+    success_hessian_vector_product,
+    success_parts,
 )
 from curvature.groups import (
     GroupStatistics,
@@ -47,29 +64,49 @@ from curvature.groups import (
     grpo_statistics,
     reinforce_statistics,
 )
+from curvature.halves import (
+    Ratio,
+    SplitHalfIndices,
+    split_half_gram,
+    split_half_indices,
+    split_half_indices_of,
+    split_half_squared_norm,
+)
 from curvature.local import (
     CurvatureParts,
     Extremes,
     curvature_parts,
     curvature_parts_of,
     extreme_eigenvalues,
+    extreme_eigenvalues_of,
     local_curvature,
 )
 from curvature.moments import Arms, Moments, hessian_vector_product, moments, tilt
+from curvature.phases import own_surplus, phase_boundaries, phases
 from curvature.rates import gradient_norm_bound, hitting_time, rate_ratio_bound, tail_exponent, theorem_step
 from curvature.width import diameter, diameter_bound, width
 
 __all__ = [
+    "PRESETS",
+    "Along",
     "Arms",
     "Certificate",
     "CertifiedStep",
     "CurvatureParts",
+    "Estimate",
+    "Estimator",
     "Extremes",
     "GroupStatistics",
     "Moments",
+    "Ratio",
+    "SplitHalfIndices",
+    "Success",
+    "SuccessParts",
     "adaptivity",
     "adaptivity_window",
+    "advantages",
     "alignment",
+    "along",
     "ascent_condition",
     "best_group_step",
     "best_step",
@@ -77,6 +114,7 @@ __all__ = [
     "certificate",
     "cosines",
     "cross_ratio",
+    "cross_ratio_of_gram",
     "curvature_bound",
     "curvature_parts",
     "curvature_parts_of",
@@ -86,6 +124,7 @@ __all__ = [
     "expected_gain_bound",
     "expected_weight",
     "extreme_eigenvalues",
+    "extreme_eigenvalues_of",
     "first_order_step",
     "gradient_bound",
     "gradient_norm_bound",
@@ -98,13 +137,28 @@ __all__ = [
     "log_std_bound",
     "moments",
     "orthogonality",
+    "orthogonality_of_gram",
+    "own_surplus",
     "pairwise_coherence",
+    "phase_boundaries",
+    "phases",
     "psi",
     "rate_ratio_bound",
     "reinforce_statistics",
+    "relative_gain",
     "remainder_bound",
+    "sampled_curvature",
+    "sampled_variance",
     "span_basis",
+    "split_half_gram",
+    "split_half_indices",
+    "split_half_indices_of",
+    "split_half_squared_norm",
     "spread_factor",
+    "success",
+    "success_curvature",
+    "success_hessian_vector_product",
+    "success_parts",
     "tail_exponent",
     "theorem_step",
     "tilt",

@@ -10,10 +10,15 @@ Independent checks: tests/curvature/test_coherence.py.
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape
+from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape, is_concrete
+from curvature.constants import A_PRIORI_STD
 from curvature.safe import ratio
+
+SYMMETRY = 1e-4
+"""How far a Gram matrix may be from its transpose, relative to its largest entry: float32 products in any order."""
 
 
 def _gradients(gradients: Numbers) -> Float[Array, "N d"]:
@@ -78,6 +83,75 @@ def orthogonality(gradients: Numbers) -> Float[Array, ""]:
     """
     g = _gradients(gradients)
     return jnp.sum(jnp.sum(g, axis=0) ** 2) / jnp.sum(g**2)
+
+
+def _gram(gram: Numbers) -> Float[Array, "N N"]:
+    K = as_float("gram", gram)
+    check_shape("gram", K, (None, None))
+    check_shape("gram", K, (K.shape[0], K.shape[0]))
+    check_finite("gram", K)
+    if is_concrete(K):
+        values = np.asarray(K)
+        gap = float(np.abs(values - values.T).max())
+        if gap > SYMMETRY * np.abs(values).max():
+            raise ValueError(f"gram differs from its transpose by {gap:g}; allowed: a symmetric matrix")
+    return K
+
+
+def cross_ratio_of_gram(gram: Numbers, std: Numbers) -> Float[Array, ""]:
+    """χ from the Gram matrix ⟨g_x, g_x'⟩, for gradients too large to stack. As `cross_ratio`. O(N²).
+
+    Arguments:
+        gram: [N, N] symmetric; a split-half estimate, whose diagonal may be negative, is as welcome.
+        std: [N] σ_x ≥ 0; σ_x = 0 has weight 0.
+
+    Raises:
+        ValueError: not square, not symmetric, deviations of another number or negative, NaN or infinite numbers.
+
+    >>> print(cross_ratio_of_gram([[1.0, 1.0], [1.0, 1.0]], [0.5, 0.5]))
+    2.0
+    """
+    K = _gram(gram)
+    weight = inverse_power(_std(std, K.shape[0]).astype(K.dtype), 1)
+    return jnp.sum(K @ weight) / (weight @ jnp.diagonal(K))
+
+
+def orthogonality_of_gram(gram: Numbers) -> Float[Array, ""]:
+    """O = Σ_{x,x'} ⟨g_x, g_x'⟩ / trace, from the Gram matrix [N, N]. As `orthogonality`.
+
+    >>> print(orthogonality_of_gram([[1.0, 0.0], [0.0, 4.0]]))
+    1.0
+    """
+    K = _gram(gram)
+    return jnp.sum(K) / jnp.trace(K)
+
+
+def relative_gain(gradient_norms: Numbers, std: Numbers) -> Float[Array, ""]:
+    """R = ½ Σ(|g_x|²/σ_x) / Σ|g_x|²: GRPO's first-order gain over REINFORCE's where prompts do not interact.
+
+    Both gains are those of one step from the same state, on the sum over prompts, REINFORCE's twice as long
+    (η_none = 2 η_group), so that R = 1 where σ = ½ everywhere. As σ ≤ ½ for rewards in [0, 1], R ≥ 1 there, and it is
+    smallest where deviations are high: high variance is not where scaling pays.
+
+    Arguments:
+        gradient_norms: [N] |g_x| ≥ 0.
+        std: [N] σ_x ≥ 0; σ_x = 0 has weight 0.
+
+    Returns:
+        R; NaN if every g_x is 0.
+
+    Raises:
+        ValueError: outside those shapes and ranges.
+
+    >>> print(relative_gain([1.0, 1.0], [0.5, 0.125]))  # ½ (2 + 8)/2
+    2.5
+    """
+    norm = as_float("gradient_norms", gradient_norms)
+    check_shape("gradient_norms", norm, (None,))
+    check_interval("gradient_norms", norm, 0, float("inf"), open_ends="h")
+    weight = inverse_power(_std(std, norm.shape[0]).astype(norm.dtype), 1)
+    square = (norm / jnp.max(norm)) ** 2  # late in a run |g|² underflows before the ratio does
+    return A_PRIORI_STD * (weight @ square) / jnp.sum(square)
 
 
 def spread_factor(std: Numbers) -> Float[Array, ""]:

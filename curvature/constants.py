@@ -26,3 +26,7 @@ A_PRIORI_STD = 1 / 2
 
 DIAMETER = 4
 """T4, T6, T9: certified steps are in units of DIAMETER/D² (first order of (2/D) ln(1+γ))."""
+
+PHASE_LEVELS = (3 / 4, 1 / 4)
+"""Phases: phase I ends where χ stays below the first for the rest of a run, phase II where it stays below the second.
+A definition, not a theorem."""

@@ -13,15 +13,22 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from curvature.check import Numbers, as_float, check_finite, check_one, check_shape
+from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_one, check_shape
 from curvature.moments import Moments, hessian_vector_product, tilt
 from curvature.safe import ratio
 
 DENSE_LIMIT = 512
 """Up to this many parameters the whole spectrum is cheaper than Lanczos iterations."""
+
+SMALL = 20
+"""Vectors in ARPACK's basis: with no more parameters than this, Lanczos would build the matrix anyway."""
+
+LANCZOS_TOLERANCE = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 1e-5}
+"""Relative accuracy asked of Lanczos by default."""
 
 
 def local_curvature(moments: Moments, direction: Numbers) -> Float[Array, ""]:
@@ -124,7 +131,7 @@ def curvature_parts_of(
 
 
 class Extremes(eqx.Module):
-    """The least and the greatest eigenvalue of ∇²J with unit eigenvectors."""
+    """The least and the greatest eigenvalue of a symmetric matrix (∇²J) with unit eigenvectors."""
 
     least: Float[Array, ""]
     greatest: Float[Array, ""]
@@ -154,21 +161,86 @@ def extreme_eigenvalues(moments: Moments, *, tolerance: float = 1e-10, seed: int
             H = jax.vmap(lambda e: hessian_vector_product(moments, e))(jnp.eye(d, dtype=moments.gradient.dtype))
         values, vectors = jnp.linalg.eigh(H)
         return Extremes(values[0], values[-1], vectors[:, 0], vectors[:, -1])
-    dtype = np.dtype(moments.gradient.dtype)
     compiled = jax.jit(hessian_vector_product)
 
     def product(v: np.ndarray) -> np.ndarray:
-        return np.asarray(compiled(moments, jnp.asarray(v.ravel())))
+        return np.asarray(compiled(moments, jnp.asarray(v)))
 
+    return extreme_eigenvalues_of(product, d, dtype=moments.gradient.dtype, tolerance=tolerance, seed=seed)
+
+
+def extreme_eigenvalues_of(
+    product: Callable[[np.ndarray], np.ndarray],
+    size: int,
+    *,
+    dtype: DTypeLike = np.float64,
+    tolerance: float | None = None,
+    max_iterations: int | None = None,
+    seed: int = 0,
+) -> Extremes:
+    """Both ends of the spectrum of any symmetric matrix that is known by its products with vectors.
+
+    Implicitly restarted Lanczos (ARPACK through `scipy.sparse.linalg.eigsh`); up to `SMALL` rows, where Lanczos would
+    span the whole space, the matrix itself. Runs on the host: not for use under jit. Pytrees go through
+    `jax.flatten_util.ravel_pytree`.
+
+    Arguments:
+        product: v ↦ H v, [size] to [size]; H symmetric to rounding.
+        size: d ≥ 1.
+        dtype: float32 or float64, of the vectors that `product` is given.
+        tolerance: relative accuracy of the eigenvalues; by default 1e-10 in float64 and 1e-5 in float32, whose products
+            do no better. No finer than the dtype's own epsilon.
+        max_iterations: restarts allowed; by default 10 d.
+        seed: of the start vector.
+
+    Raises:
+        ValueError: another size or dtype, a tolerance outside [0, 1), a product of another shape or not finite.
+        scipy.sparse.linalg.ArpackNoConvergence: no convergence; raise `tolerance` or `max_iterations`.
+
+    >>> found = extreme_eigenvalues_of(lambda v: np.array([2.0, -1.0, 0.5]) * v, 3)
+    >>> print(found.least, found.greatest)
+    -1.0 2.0
+    """
+    check_count("size", size, 1)
+    kind = np.dtype(dtype)
+    if kind not in LANCZOS_TOLERANCE:
+        raise ValueError(f"dtype is {kind}; allowed: float32 or float64")
+    tol = LANCZOS_TOLERANCE[kind] if tolerance is None else tolerance
+    check_interval("tolerance", tol, 0, 1, open_ends="h")
+    if max_iterations is not None:
+        check_count("max_iterations", max_iterations, 1)
+
+    def checked(v: np.ndarray) -> np.ndarray:
+        result = np.asarray(product(v.ravel()))
+        if result.shape != (size,):
+            raise ValueError(f"product returned shape {result.shape}; allowed: ({size},)")
+        if not np.isfinite(result).all():
+            raise ValueError(f"product returned {result[~np.isfinite(result)][0]}; allowed: finite numbers")
+        return result.astype(kind, copy=False)
+
+    if size <= SMALL:
+        H = np.stack([checked(e) for e in np.eye(size, dtype=kind)])
+        values, vectors = np.linalg.eigh((H + H.T) / 2)
+        return _extremes(values, vectors)
     # the stubs know neither the callable form of LinearOperator nor a tolerance that is not an integer
-    operator = LinearOperator((d, d), matvec=product, dtype=dtype)  # pyright: ignore[reportCallIssue]
-    start = np.random.default_rng(seed).standard_normal(d).astype(dtype)
-    if not np.any(product(start)):  # H = 0: σ or every score vanishes
+    operator = LinearOperator((size, size), matvec=checked, dtype=kind)  # pyright: ignore[reportCallIssue]
+    start = np.random.default_rng(seed).standard_normal(size).astype(kind)
+    if not np.any(checked(start)):  # H = 0: σ or every score vanishes
         unit = jnp.asarray(start / np.linalg.norm(start))
-        return Extremes(jnp.zeros((), dtype), jnp.zeros((), dtype), unit, unit)
-    values, vectors = eigsh(operator, k=2, which="BE", tol=tolerance, v0=start)  # pyright: ignore[reportArgumentType]
-    order = np.argsort(values)
-    low, high = order[0], order[-1]
+        return Extremes(jnp.zeros((), kind), jnp.zeros((), kind), unit, unit)
+    values, vectors = eigsh(
+        operator,
+        k=2,
+        which="BE",
+        tol=max(tol, float(np.finfo(kind).eps)),  # pyright: ignore[reportArgumentType]
+        v0=start,
+        maxiter=max_iterations,
+    )
+    return _extremes(values, vectors)
+
+
+def _extremes(values: np.ndarray, vectors: np.ndarray) -> Extremes:
+    low, high = np.argmin(values), np.argmax(values)
     return Extremes(
         jnp.asarray(values[low]), jnp.asarray(values[high]), jnp.asarray(vectors[:, low]), jnp.asarray(vectors[:, high])
     )

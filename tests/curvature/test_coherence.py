@@ -13,11 +13,14 @@ from curvature import (
     ascent_condition,
     cosines,
     cross_ratio,
+    cross_ratio_of_gram,
     decoupled,
     gram,
     moments,
     orthogonality,
+    orthogonality_of_gram,
     pairwise_coherence,
+    relative_gain,
     span_basis,
     spread_factor,
 )
@@ -54,6 +57,43 @@ def test_indices_equal_double_sums(seed):
     # the sums cancel: errors are relative to their largest terms
     np.testing.assert_allclose(cross_ratio(g, σ), brute_cross_ratio(g, σ), rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(orthogonality(g), products.sum() / np.trace(products), rtol=1e-12, atol=1e-14)
+
+
+@EXAMPLES
+@given(seeds())
+def test_indices_of_a_gram_equal_double_sums(seed):
+    g, σ = gradients_and_std(seed)
+    K = np.array([[a @ b for b in g] for a in g])
+    np.testing.assert_allclose(cross_ratio_of_gram(K, σ), brute_cross_ratio(g, σ), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(orthogonality_of_gram(K), K.sum() / np.trace(K), rtol=1e-13)
+    np.testing.assert_allclose(orthogonality_of_gram(K), orthogonality(g), rtol=1e-12, atol=1e-13)
+    squares = [sum(a**2 for a in row) for row in g]
+    R = 0.5 * sum(q / s for q, s in zip(squares, σ, strict=True)) / sum(squares)
+    np.testing.assert_allclose(relative_gain(np.sqrt(squares), σ), R, rtol=1e-12)
+
+
+def test_indices_of_a_gram_ends():
+    assert float(cross_ratio_of_gram(np.ones((3, 3)), [0.2] * 3)) == pytest.approx(3.0, rel=1e-14)
+    assert float(orthogonality_of_gram(np.ones((3, 3)))) == 3.0
+    assert np.isnan(cross_ratio_of_gram(np.zeros((2, 2)), [0.5, 0.5]))
+    assert np.isnan(orthogonality_of_gram(np.zeros((2, 2))))
+    # a prompt that never varies: its weight is 0
+    assert float(cross_ratio_of_gram(np.diag([4.0, 0.0]), [0.5, 0.0])) == 1.0
+    # a split-half diagonal may be negative
+    assert float(orthogonality_of_gram([[2.0, 1.0], [1.0, -1.0]])) == 3.0
+    # float32 products differ in their last digits from their transpose
+    rough = np.float32([[1.0, 0.5], [0.5 + 1e-6, 1.0]])
+    assert cross_ratio_of_gram(rough, [0.5, 0.5]).dtype == jnp.float32
+    assert orthogonality_of_gram(rough).dtype == jnp.float32
+
+
+def test_relative_gain_ends():
+    assert float(relative_gain([0.1, 3.0], [0.5, 0.5])) == pytest.approx(1.0, rel=1e-15)
+    assert float(relative_gain([1.0, 0.0], [0.25, 0.0])) == pytest.approx(2.0, rel=1e-15)
+    assert np.isnan(relative_gain([0.0, 0.0], [0.5, 0.5]))
+    tiny = relative_gain(np.float32([1e-30, 1e-30]), [0.5, 0.125])  # |g|² would underflow
+    assert tiny.dtype == jnp.float32
+    assert float(tiny) == pytest.approx(2.5, rel=1e-6)  # float32
 
 
 def test_indices_of_orthogonal_and_of_equal_gradients():
@@ -333,6 +373,16 @@ G, S = np.eye(2), [0.5, 0.5]
         (lambda: cross_ratio(G, [0.5]), r"std has shape \(1,\); allowed: \(2,\)"),
         (lambda: cross_ratio(G, [0.5, -0.5]), r"std contains -0.5; allowed: numbers in \[0, inf\)"),
         (lambda: cross_ratio(G, [0.5, INF]), r"std contains inf; allowed: numbers in \[0, inf\)"),
+        (lambda: cross_ratio_of_gram(np.ones((2, 3)), S), r"gram has shape \(2, 3\); allowed: \(2, 2\)"),
+        (lambda: cross_ratio_of_gram(G, [0.5]), r"std has shape \(1,\); allowed: \(2,\)"),
+        (lambda: cross_ratio_of_gram(G, [0.5, -0.5]), r"std contains -0.5; allowed: numbers in \[0, inf\)"),
+        (lambda: cross_ratio_of_gram(G * NAN, S), "gram contains nan; allowed: finite numbers"),
+        (lambda: orthogonality_of_gram([1.0]), r"gram has shape \(1,\); allowed: \(any, any\)"),
+        (lambda: orthogonality_of_gram([[1.0, 0.5], [0.0, 1.0]]), "differs from its transpose by 0.5; allowed: a symm"),
+        (lambda: orthogonality_of_gram([[1.0, 2e-4], [0.0, 1.0]]), "gram differs from its transpose by 0.0002"),
+        (lambda: relative_gain([[0.5]], [0.5]), r"gradient_norms has shape \(1, 1\); allowed: \(any,\)"),
+        (lambda: relative_gain([-0.5], [0.5]), r"gradient_norms contains -0.5; allowed: numbers in \[0, inf\)"),
+        (lambda: relative_gain([0.5], [0.5, 0.5]), r"std has shape \(2,\); allowed: \(1,\)"),
         (lambda: spread_factor([0.5, 0.0]), r"std contains 0.0; allowed: numbers in \(0, inf\)"),
         (lambda: spread_factor([0.5, INF]), r"std contains inf; allowed: numbers in \(0, inf\)"),
         (lambda: spread_factor(0.5), r"std has shape \(\); allowed: \(any,\)"),

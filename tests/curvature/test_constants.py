@@ -58,3 +58,8 @@ def test_diameter_units_come_from_the_quadratic_form_of_t3():
     assert s == pytest.approx(constants.DIAMETER, abs=1e-6)  # √eps, as above
     assert constants.DIAMETER * constants.CURVATURE == 1
     assert isinstance(constants.DIAMETER, int)
+
+
+def test_phase_levels_are_the_definition():
+    # not derived: phases are defined by χ staying below three quarters, then below one quarter
+    assert constants.PHASE_LEVELS == (0.75, 0.25)

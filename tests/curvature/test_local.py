@@ -7,9 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from scipy.sparse.linalg import ArpackNoConvergence
 
 import curvature.local
-from curvature import curvature_parts, curvature_parts_of, extreme_eigenvalues, local_curvature, moments
+from curvature import (
+    curvature_parts,
+    curvature_parts_of,
+    extreme_eigenvalues,
+    extreme_eigenvalues_of,
+    local_curvature,
+    moments,
+    success_hessian_vector_product,
+)
 from curvature.moments import Moments
 from tests.strategies import bandits, batches, random_rewards, unit
 
@@ -209,11 +218,105 @@ def test_dense_up_to_512_parameters_and_lanczos_above(monkeypatch):
     assert not np.array_equal(calls[0]["v0"], calls[2]["v0"])
 
 
+def symmetric(size, seed=0):
+    rng = np.random.default_rng(seed)
+    Q = np.linalg.qr(rng.standard_normal((size, size)))[0]
+    return (Q * rng.standard_normal(size)) @ Q.T
+
+
+@pytest.mark.parametrize("size", [1, 2, 20, 21, 200])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-9), (np.float32, 1e-4)])  # ten times the default's
+def test_extremes_of_any_symmetric_matrix(size, dtype, tolerance):
+    H = symmetric(size).astype(dtype)
+    H = (H + H.T) / 2
+    kinds = set()
+
+    def product(v):
+        kinds.add(v.dtype)
+        return H @ v
+
+    found = extreme_eigenvalues_of(product, size, dtype=dtype)
+    assert kinds == {np.dtype(dtype)}
+    assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {np.dtype(dtype)}
+    values = np.linalg.eigvalsh(H.astype(float))
+    np.testing.assert_allclose([found.least, found.greatest], values[[0, -1]], rtol=tolerance, atol=tolerance)
+    for value, vector in ((found.least, found.least_vector), (found.greatest, found.greatest_vector)):
+        np.testing.assert_allclose(jnp.linalg.norm(vector), 1.0, rtol=1e-5)
+        np.testing.assert_allclose(H @ vector, value * vector, atol=100 * tolerance)
+
+
+def test_extremes_of_a_network_by_its_hessian_vector_products():
+    """J = π(y*) of a network of 33 parameters, in both dtypes, against its dense Hessian in float64."""
+    rng = np.random.default_rng(0)
+    inputs, θ = rng.standard_normal((6, 10)), 0.5 * rng.standard_normal(33)
+
+    def log_prob(θ):
+        return jax.nn.log_softmax(network(jnp.asarray(inputs, θ.dtype), θ))[2]
+
+    H = np.asarray(jax.hessian(lambda θ: jnp.exp(log_prob(θ)))(jnp.asarray(θ)))
+    for kind, tolerance in ((np.float64, 1e-9), (np.float32, 1e-4)):
+        at = jnp.asarray(θ, kind)
+        compiled = jax.jit(lambda v, at=at: success_hessian_vector_product(log_prob, at, v))
+        found = extreme_eigenvalues_of(lambda v, f=compiled: np.asarray(f(v)), θ.size, dtype=kind)
+        scale = np.abs(np.linalg.eigvalsh(H)).max()
+        np.testing.assert_allclose(found.least, np.linalg.eigvalsh(H)[0], atol=tolerance * scale)
+        np.testing.assert_allclose(found.greatest, np.linalg.eigvalsh(H)[-1], atol=tolerance * scale)
+
+
+def test_lanczos_options_reach_arpack(monkeypatch):
+    calls = []
+    genuine = curvature.local.eigsh
+
+    def spy(operator, **options):
+        calls.append(options)
+        return genuine(operator, **options)
+
+    monkeypatch.setattr(curvature.local, "eigsh", spy)
+    H = symmetric(30)
+    for options in ({}, {"tolerance": 1e-3, "max_iterations": 50, "seed": 1}, {"tolerance": 0.0}):
+        extreme_eigenvalues_of(lambda v: H @ v, 30, **options)
+    eps = float(np.finfo(float).eps)
+    assert [(c["tol"], c["maxiter"]) for c in calls] == [(1e-10, None), (1e-3, 50), (eps, None)]
+    assert not np.array_equal(calls[0]["v0"], calls[1]["v0"])
+    np.testing.assert_array_equal(calls[0]["v0"], calls[2]["v0"])
+
+
+def test_lanczos_that_does_not_converge_says_so():
+    with pytest.raises(ArpackNoConvergence):
+        extreme_eigenvalues_of(lambda v: np.arange(500.0) ** 0.1 * v, 500, max_iterations=1)
+
+
+@pytest.mark.parametrize("size", [5, 50])
+def test_a_product_that_is_always_0(size):
+    found = extreme_eigenvalues_of(lambda v: 0 * v, size)
+    assert (float(found.least), float(found.greatest)) == (0.0, 0.0)
+    assert float(jnp.linalg.norm(found.least_vector)) == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: extreme_eigenvalues_of(lambda v: v, 0), "size is 0; allowed: an integer of at least 1"),
+        (lambda: extreme_eigenvalues_of(lambda v: v, 9, dtype=int), "dtype is int64; allowed: float32 or float64"),
+        (lambda: extreme_eigenvalues_of(lambda v: v, 9, tolerance=1.0), r"tolerance contains 1.0; .* \[0, 1\)"),
+        (lambda: extreme_eigenvalues_of(lambda v: v, 9, max_iterations=0), "max_iterations is 0; allowed: an integer"),
+        (lambda: extreme_eigenvalues_of(lambda v: v[1:], 9), r"product returned shape \(8,\); allowed: \(9,\)"),
+        (lambda: extreme_eigenvalues_of(lambda v: v[1:], 99), r"product returned shape \(98,\); allowed: \(99,\)"),
+        (lambda: extreme_eigenvalues_of(lambda v: v * NAN, 99), "product returned nan; allowed: finite numbers"),
+    ],
+)
+def test_bad_products_are_named(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()
+
+
 def test_documented_defaults():
     parameters = inspect.signature(inspect.unwrap(extreme_eigenvalues)).parameters
     assert parameters["tolerance"].default == 1e-10
     assert parameters["seed"].default == 0
     assert curvature.local.DENSE_LIMIT == 512
+    assert curvature.local.SMALL == 20
+    assert list(curvature.local.LANCZOS_TOLERANCE.values()) == [1e-10, 1e-5]
 
 
 @pytest.mark.parametrize("f", [local_curvature, curvature_parts])
