@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PARITY_STAMP := $(VENV)/.installed-parity
 PASS_RATES ?=
 OUT ?= reproduction
+LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras
 
-.PHONY: help setup reproduce test slow check format bench mutants lock clean
+.PHONY: help setup reproduce test parity slow check format bench mutants lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -31,6 +33,16 @@ check: $(STAMP) ## Format, lint and types: what CI and pre-commit run before the
 test: check ## All checks and tests but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
 
+parity: $(PARITY_STAMP) ## The language model against transformers and torch, installed for it (CI runs this too)
+	$(BIN)/python -m pytest -q -m parity tests/parity
+
+# Hashed: transformers and all that it and torch need. Not hashed, as indexes offer different builds of one version: torch,
+# pinned in pyproject.toml. Where the index has no build for CPUs alone, pip fetches CUDA's libraries with it on Linux.
+$(PARITY_STAMP): $(STAMP) requirements-parity.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-parity.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[parity]'
+	@touch $(PARITY_STAMP)
+
 slow: $(STAMP) ## The tests that take minutes
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m slow
 
@@ -44,9 +56,9 @@ bench: $(STAMP) ## Benchmarks, as ratios in one run
 mutants: $(STAMP) ## Mutation testing of curvature/ and bandits/update.py (an hour or more; resumes)
 	$(BIN)/python -m tests.mutants
 
-lock: $(STAMP) ## Renew requirements.lock
-	$(BIN)/pip-compile --quiet --extra dev --extra test --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--no-header --allow-unsafe --strip-extras --output-file requirements.lock pyproject.toml
+lock: $(STAMP) ## Renew requirements.lock and requirements-parity.lock
+	$(LOCK) --extra dev --extra test --allow-unsafe --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra parity --constraint requirements.lock --unsafe-package torch --output-file requirements-parity.lock pyproject.toml
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) $(OUT) .mutants .pytest_cache .ruff_cache .hypothesis build dist

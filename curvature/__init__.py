@@ -52,6 +52,7 @@ from curvature.estimate import (
     success_curvature,
     success_hessian_vector_product,
     success_parts,
+    success_std,
 )
 from curvature.groups import (
     GroupStatistics,
@@ -159,6 +160,7 @@ __all__ = [
     "success_curvature",
     "success_hessian_vector_product",
     "success_parts",
+    "success_std",
     "tail_exponent",
     "theorem_step",
     "tilt",

@@ -63,8 +63,15 @@ def _one_log_prob(log_prob: Array) -> Float[Array, ""]:
     return jnp.minimum(log_prob, 0)
 
 
-def _std(log_prob: Float[Array, ""]) -> Float[Array, ""]:
-    """√(J(1−J)): neither 1 − J cancels near J = 1, nor does J underflow before its root does."""
+def success_std(log_prob: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+    """√(J(1−J)) from log J: neither 1 − J cancels near J = 1, nor does J underflow before its root does.
+
+    Rounding above log J = 0 is taken off.
+
+    >>> print(success_std(jnp.log(0.5)), success_std(jnp.asarray(1e-8)))
+    0.5 0.0
+    """
+    log_prob = jnp.minimum(log_prob, 0)
     return jnp.exp(log_prob / 2) * jnp.sqrt(-jnp.expm1(log_prob))
 
 
@@ -111,7 +118,7 @@ def success(log_prob: Callable[[PyTree], Array], parameters: PyTree) -> Success:
     """
     log_p, score = jax.value_and_grad(lambda θ: _scalar(log_prob(θ)))(parameters)
     log_p = _one_log_prob(log_p)
-    return Success(log_p, jnp.exp(log_p), _std(log_p), score)
+    return Success(log_p, jnp.exp(log_p), success_std(log_p), score)
 
 
 class Along(eqx.Module):
@@ -214,7 +221,7 @@ def success_parts(log_prob: Numbers, right: Numbers, wrong: Numbers) -> SuccessP
     for name, array in (("right", M), ("wrong", others)):
         check_finite(name, array)
     log_p, M = _one_log_prob(log_p).astype(others.dtype), M.astype(others.dtype)
-    J, fail, σ = jnp.exp(log_p), -jnp.expm1(log_p), _std(log_p)
+    J, fail, σ = jnp.exp(log_p), -jnp.expm1(log_p), success_std(log_p)
     spread = jnp.sqrt(J * M**2 + fail * jnp.mean(others**2))
     error = fail * jnp.std(others**2, ddof=1) / others.shape[0] ** 0.5  # of the spread's square
     spread_error = ratio(error, 2 * spread)

@@ -7,17 +7,27 @@ import importlib.metadata
 import io
 import re
 import sys
+from collections.abc import Callable
+from typing import Annotated
 
 import tyro
 
+from experiments.convergence import run as convergence
 from experiments.convergence.config import Reproduce
-from experiments.convergence.run import prepare, reproduce
+from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 
 NAME = "grpo-curvature"
 DESCRIPTION = """Exact local curvature and convergence of GRPO against REINFORCE (after arXiv 2601.23135).
 
-Start with `grpo-curvature reproduce --out DIR` and open DIR/report.html. `grpo-curvature reproduce --help` lists
-every option; `--pass-rates FILE` uses your own model's pass rates."""
+Start with `grpo-curvature reproduce --out DIR` and open DIR/report.html: the theorem on the simulator. Then
+`grpo-curvature gsm8k validate --out DIR`: the theory's predictions on a small language model. `--help` after any
+command lists its options."""
+GSM8K = """A small language model on GSM8K: train it, measure it, hold the theory against it.
+
+    grpo-curvature gsm8k validate                                   the whole chain, with a report (up to 15 minutes)
+    grpo-curvature gsm8k sft --data DIR --out A                     fine-tune to a mean pass rate
+    grpo-curvature gsm8k train --checkpoint A --data DIR --rule group --exact --out B
+    grpo-curvature gsm8k probe --checkpoint B --data DIR            curvature, orthogonality, σ"""
 
 
 def one_line(text: str) -> str:
@@ -38,7 +48,25 @@ def fail(message: str) -> int:
     return 2
 
 
-def parse(arguments: list[str]) -> Reproduce:
+Gsm8kCommand = Annotated[
+    Annotated[Validate, tyro.conf.subcommand("validate")]
+    | Annotated[Sft, tyro.conf.subcommand("sft")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[ProbeCheckpoint, tyro.conf.subcommand("probe")],
+    tyro.conf.arg(name=""),
+]
+Command = Reproduce | Validate | Sft | Train | ProbeCheckpoint
+
+
+def gsm8k(command: Gsm8kCommand) -> Command:
+    """The subcommand of `gsm8k`; its docstring is replaced by GSM8K, which teaches."""
+    return command
+
+
+gsm8k.__doc__ = GSM8K
+
+
+def parse(arguments: list[str]) -> Command:
     """The command that the arguments name.
 
     Raises:
@@ -49,12 +77,55 @@ def parse(arguments: list[str]) -> Reproduce:
     try:
         with contextlib.redirect_stderr(captured):
             return tyro.extras.subcommand_cli_from_dict(
-                {"reproduce": Reproduce}, prog=NAME, description=DESCRIPTION, args=arguments
+                {"reproduce": Reproduce, "gsm8k": gsm8k}, prog=NAME, description=DESCRIPTION, args=arguments
             )
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
         raise SystemExit(fail(one_line(captured.getvalue()))) from None
+
+
+def prepare(command: Command) -> Callable[[], int]:
+    """Read and check all input; what is returned computes and gives the exit status.
+
+    Raises:
+        ValueError: bad input.
+    """
+    if isinstance(command, Reproduce):
+        inputs = convergence.prepare(command)
+
+        def compute() -> int:
+            summary = convergence.reproduce(command, inputs)
+            print(f"{summary['num_checks']:,} checks of proved bounds, {summary['num_violations']} violations")
+            return 1 if summary["num_violations"] else 0
+
+        return compute
+    if isinstance(command, Validate):
+        # the language model's packages take seconds to import
+        from experiments.gsm8k import validate
+
+        data = validate.prepare(command)
+
+        def compute_validation() -> int:
+            for row in validate.validate(command, data)["predictions"]:
+                print(f"{row['verdict']:>12}  {row['name']}: {row['evidence']}")
+            return 0
+
+        return compute_validation
+    from experiments.gsm8k import commands
+
+    if isinstance(command, Sft):
+        run = commands.prepare_sft(command)
+    elif isinstance(command, Train):
+        run = commands.prepare_train(command)
+    else:
+        run = commands.prepare_probe(command)
+
+    def compute_run() -> int:
+        run()
+        return 0
+
+    return compute_run
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -64,17 +135,17 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{NAME} {importlib.metadata.version(NAME)}")
         return
     try:
-        config = parse(arguments)
-        inputs = prepare(config)
+        compute = prepare(parse(arguments))
     except ValueError as error:
         sys.exit(fail(str(error)))
     try:
-        summary = reproduce(config, inputs)
-    except OSError as error:
+        status = compute()
+    except (OSError, FloatingPointError) as error:
         sys.exit(fail(f"{error}; finished parts are kept, the same command goes on from there"))
+    except ValueError as error:
+        sys.exit(fail(str(error)))
     except KeyboardInterrupt:
         print(f"\n{NAME}: interrupted; finished parts are kept, the same command goes on from there", file=sys.stderr)
         sys.exit(130)
-    print(f"{summary['num_checks']:,} checks of proved bounds, {summary['num_violations']} violations")
-    if summary["num_violations"]:
-        sys.exit(1)
+    if status:
+        sys.exit(status)

@@ -57,7 +57,10 @@ class Vocabulary:
         for name, value in (("end_id", end_id), ("pad_id", pad_id)):
             if not 0 <= value < self.size:
                 raise ValueError(f"{name} is {value}; allowed: ids of the vocabulary, 0 to {self.size - 1}")
-        self.separator_id = tokenizer.token_to_id(SEPARATOR) if trained else self._template("1")[-1]
+        separator = tokenizer.token_to_id(SEPARATOR) if trained else self._template("1")[-1]
+        if separator is None:
+            raise ValueError(f"tokenizer lacks {SEPARATOR!r}; allowed with trained: what train_vocabulary makes")
+        self.separator_id: int = separator
 
     def prompt(self, question: str) -> list[int]:
         """Token ids of a question, without the separator that follows them."""

@@ -1,0 +1,262 @@
+"""What `grpo-curvature gsm8k …` can be told: one frozen dataclass a command, from which the flags are made."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from curvature.advantages import PRESETS as ESTIMATORS
+from curvature.advantages import Estimator
+from curvature.check import check_count
+from experiments.gsm8k.objective import make_rule
+from experiments.gsm8k.optimiser import OptimiserName, ScheduleName, make_transform
+from experiments.gsm8k.plan import PRESETS, Plan, Preset, Sizes
+from experiments.gsm8k.task import Questions
+
+Flat = tyro.conf.OmitArgPrefixes
+
+
+def plain(value: Any) -> Any:
+    """A configuration as JSON can hold it."""
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _check_out(out: Path) -> None:
+    if out == Path():
+        raise ValueError("--out is empty or the current folder; allowed: a folder of its own")
+
+
+def _check_seed(seed: int) -> None:
+    check_count("--seed", seed, 0)
+    if seed > 2**31 - 1:
+        raise ValueError(f"--seed is {seed}; allowed: 0 to {2**31 - 1}")
+
+
+def _positive(name: str, value: float) -> None:
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} is {value}; allowed: positive numbers")
+
+
+@dataclass(frozen=True)
+class Sft:
+    """Supervised fine-tuning until the mean pass rate of the training prompts reaches a target.
+
+    The target is what decides, not a number of steps, because RL needs prompts that are neither lost nor solved. With
+    few prompts this is memorisation of them, and is called so: the pass rate of test prompts stands beside it.
+    """
+
+    questions: Flat[Questions] = field(default_factory=Questions)
+    sizes: Flat[Sizes] = field(default_factory=Sizes)
+    """Of the transformer; not used with --checkpoint."""
+    checkpoint: Path | None = None
+    """Start from this checkpoint or pretrained model's folder (Llama, SmolLM2, Qwen2.5) instead of random numbers."""
+    out: Path = Path("gsm8k-sft")
+    """Folder for checkpoints and rows; a run that was stopped goes on from its last checkpoint."""
+    target: float = 0.15
+    """Mean pass rate to stop at, in (0, 1)."""
+    step_size: float = 1e-3
+    """Of AdamW."""
+    schedule: ScheduleName = "constant"
+    """Of the step size over --max-steps."""
+    warmup: int = 0
+    """Steps of linear warm-up."""
+    batch_size: int = 32
+    """Prompts a step."""
+    max_steps: int = 3000
+    """Give up after so many."""
+    check_every: int = 20
+    """Steps between looks at the pass rate, which are also the checkpoints."""
+    num_samples: int = 8
+    """Responses a prompt by which pass rates are measured (mode `answer` is exact)."""
+    seed: int = 0
+    """Seed of the prompts chosen, the initial parameters, and the order."""
+
+    def __post_init__(self) -> None:
+        _check_out(self.out)
+        _check_seed(self.seed)
+        if not 0 < self.target < 1:
+            raise ValueError(f"--target is {self.target}; allowed: numbers between 0 and 1")
+        _positive("--step-size", self.step_size)
+        for name in ("batch_size", "max_steps", "check_every", "num_samples"):
+            check_count(f"--{name.replace('_', '-')}", getattr(self, name), 1)
+        check_count("--warmup", self.warmup, 0)
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the results."""
+        return {"command": "gsm8k sft", **{k: v for k, v in plain(asdict(self)).items() if k != "out"}}
+
+
+@dataclass(frozen=True)
+class Train:
+    """RL on the training prompts of a checkpoint: sampled groups, or exact population steps in mode `answer`.
+
+    The gradient is that of the sum of token log-probabilities (no division by length), on the mean over prompts.
+    """
+
+    checkpoint: Path
+    """A checkpoint of `gsm8k sft` or `gsm8k train`, or a pretrained model's folder (then give the questions too)."""
+    questions: Flat[Questions] = field(default_factory=Questions)
+    """A checkpoint of ours brings its own questions; --data only tells where they are now. The rest is for pretrained
+    models."""
+    out: Path = Path("gsm8k-train")
+    """Folder for checkpoints and rows; a run that was stopped goes on from its last checkpoint."""
+    rule: Literal["none", "group", "batch", "power"] = "group"
+    """none: REINFORCE; group: GRPO; batch: mean of the prompts' deviations; power: σ^α."""
+    alpha: float = 2.0
+    """α of --rule power."""
+    estimator: str | None = None
+    """A trainer's advantage estimator in place of --rule: trl, trl_batch, trl_none, verl, skyrl, openrlhf, tunix,
+    nemo_rl, dr_grpo, paper."""
+    exact: bool = False
+    """Population steps: exact gradients of all prompts (mode `answer` only)."""
+    num_steps: int = 100
+    """Updates, or batches of samples."""
+    step_size: float = 0.01
+    """Of the optimiser."""
+    optimiser: OptimiserName = "sgd"
+    schedule: ScheduleName = "constant"
+    warmup: int = 0
+    """Steps of linear warm-up."""
+    max_norm: float | None = None
+    """Gradients longer than this are shortened."""
+    prompts_per_step: int = 16
+    """Prompts a batch (sampled groups)."""
+    group_size: int = 8
+    """G, responses a prompt, at least 2."""
+    num_updates: int = 1
+    """Gradient steps on each batch of samples."""
+    clip: float | None = None
+    """ε of PPO's clipped ratio; matters with more than one update."""
+    kl: float = 0.0
+    """β of the penalty on the divergence from the starting policy."""
+    save_every: int = 20
+    """Steps between checkpoints, which are also the looks at training and test pass rates."""
+    num_samples: int = 8
+    """Responses a prompt by which pass rates are measured (mode `answer` is exact)."""
+    seed: int = 0
+    """Seed of the samples and of the order of prompts."""
+
+    def __post_init__(self) -> None:
+        _check_out(self.out)
+        _check_seed(self.seed)
+        make_rule(self.rule, self.alpha)
+        make_transform(self.optimiser, max_norm=self.max_norm)
+        _positive("--step-size", self.step_size)
+        if self.estimator is not None and self.estimator not in ESTIMATORS:
+            raise ValueError(f"--estimator is {self.estimator!r}; allowed: {', '.join(ESTIMATORS)}")
+        if self.exact and self.estimator is not None:
+            raise ValueError(
+                f"--estimator is {self.estimator!r}; allowed with --exact: none, population steps have none"
+            )
+        for name in ("num_steps", "prompts_per_step", "num_updates", "save_every", "num_samples"):
+            check_count(f"--{name.replace('_', '-')}", getattr(self, name), 1)
+        check_count("--group-size", self.group_size, 2)
+        check_count("--warmup", self.warmup, 0)
+        if self.clip is not None and not 0 < self.clip < 1:
+            raise ValueError(f"--clip is {self.clip}; allowed: numbers between 0 and 1")
+        if not 0 <= self.kl < float("inf"):
+            raise ValueError(f"--kl is {self.kl}; allowed: numbers of at least 0")
+
+    def advantages(self) -> Estimator:
+        """The estimator of sampled groups."""
+        if self.estimator is not None:
+            return ESTIMATORS[self.estimator]
+        return Estimator(scale=self.rule, alpha=self.alpha if self.rule == "power" else 1.0)
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the results."""
+        return {"command": "gsm8k train", **{k: v for k, v in plain(asdict(self)).items() if k != "out"}}
+
+
+@dataclass(frozen=True)
+class ProbeCheckpoint:
+    """Measure orthogonality, deviation and local curvature at a checkpoint.
+
+    Mode `answer`: exact, by automatic differentiation of one log-probability a prompt. Other modes: two independent
+    halves of samples, every estimate beside its standard error and its noise; what is inside the noise is printed so.
+    """
+
+    checkpoint: Path
+    """A checkpoint of ours, or a pretrained model's folder."""
+    questions: Flat[Questions] = field(default_factory=Questions)
+    """A checkpoint of ours brings its own questions; --data only tells where they are now. The rest is for pretrained
+    models."""
+    out: Path = Path("gsm8k-probe")
+    """Folder for rows (Parquet) and summary.json."""
+    step_size: float = 0.002
+    """η of one GRPO step on the mean over prompts; REINFORCE's is 2η. For the one-step surplus."""
+    num_spectra: int = 4
+    """Prompts whose extreme eigenvalues are found (exact mode)."""
+    num_wrong: int = 16
+    """Responses a prompt for sd(M_u) of T5 (exact mode); 0 leaves it out."""
+    half_samples: int = 32
+    """Responses a prompt in each half (sampled modes)."""
+    sampled: bool = False
+    """Use samples in mode `answer` too."""
+    float64: bool = False
+    """Measure in double precision: slower, to see the rounding of float32."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_out(self.out)
+        _check_seed(self.seed)
+        _positive("--step-size", self.step_size)
+        check_count("--num-spectra", self.num_spectra, 0)
+        check_count("--num-wrong", self.num_wrong, 0)
+        check_count("--half-samples", self.half_samples, 2)
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the results."""
+        return {"command": "gsm8k probe", **{k: v for k, v in plain(asdict(self)).items() if k != "out"}}
+
+
+@dataclass(frozen=True)
+class Validate:
+    """The whole chain: SFT, exact probes, RL of every rule with tuned steps, and a verdict on every prediction.
+
+    Writes rows (Parquet), summary.json, figures (PNG, SVG) and report.html. Presets: cpu (a 1M-parameter transformer,
+    3 seeds, up to 15 minutes on two cores), gpu (5 seeds, larger), quick (a minute or two, to see that the chain
+    works; it decides nothing). Finished parts are kept: the same command goes on where it was stopped.
+    """
+
+    data: Path | None = None
+    """Folder with train.jsonl and test.jsonl in GSM8K's format. Default: an embedded generator of word problems."""
+    download: bool = False
+    """Take openai/gsm8k from the Hugging Face hub (needs the extra `hub` and a network)."""
+    preset: Preset = "cpu"
+    num_seeds: int | None = None
+    """Reported seeds, at least 2. Default: the preset's."""
+    out: Path = Path("gsm8k-validation")
+    """Folder for rows, figures and the report."""
+    seed: int = 0
+    """Recorded with the rows; the reported seeds are 0, 1, …, the tuning seeds 1000, …"""
+
+    def __post_init__(self) -> None:
+        _check_out(self.out)
+        _check_seed(self.seed)
+        if self.num_seeds is not None:
+            check_count("--num-seeds", self.num_seeds, 2)
+            if self.num_seeds > 100:
+                raise ValueError(f"--num-seeds is {self.num_seeds}; allowed: 2 to 100")
+        Questions(self.data, self.download)
+
+    @property
+    def questions(self) -> Questions:
+        """Where the problems come from."""
+        return Questions(self.data, self.download)
+
+    def plan(self) -> Plan:
+        """All sizes."""
+        plan = PRESETS[self.preset]
+        return plan if self.num_seeds is None else replace(plan, num_seeds=self.num_seeds)
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the results: the content of the data, not its place."""
+        return {"command": "gsm8k validate", "preset": self.preset, "plan": plain(asdict(self.plan()))}

@@ -1,0 +1,259 @@
+"""One response mode of a validation: starting states, steps tuned per rule on other seeds, and the reported runs.
+
+    SFT to a stated mean pass rate → (a) on to late states, probed; (b) RL: every rule on a grid of steps on the tuning
+    seeds, then every rule at its best step on the reported seeds, from the same states
+
+A rule with exponent α takes the grid's steps times 2^−α, so that at p = ½ all rules agree. Where the best step is an
+end of the grid, the grid grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import jax
+import numpy as np
+
+from curvature.advantages import Estimator
+from experiments.gsm8k.checkpoint import load_checkpoint, make_model, save_checkpoint, steps_saved
+from experiments.gsm8k.learn import Groups, GroupSettings, Likelihood, Measure, Population, Row, State, start
+from experiments.gsm8k.model import Parameters, initial_parameters
+from experiments.gsm8k.objective import make_rule
+from experiments.gsm8k.optimiser import make_transform
+from experiments.gsm8k.plan import Leg, Plan
+from experiments.gsm8k.probe import Prober
+from experiments.gsm8k.problems import Splits
+from experiments.gsm8k.scaling import Rows, stack
+from experiments.gsm8k.task import Questions, Task, make_task
+
+FIRST_TUNING_SEED = 1000
+MAX_EXTENSIONS = 3
+Tables = dict[str, Rows]
+
+
+class Keep(Protocol):
+    """What keeps parts: the tables from disk where they are finished, else computed and written."""
+
+    def __call__(self, name: str, tables: tuple[str, ...], compute: Callable[[], Tables], whole: bool = True) -> Tables:
+        """`whole` is False where something beside the tables is missing, and they must be made again."""
+        ...
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A rule as it is compared."""
+
+    rule: str
+    alpha: float
+
+    @property
+    def name(self) -> str:
+        """As in tables and file names."""
+        return f"power({self.alpha:g})" if self.rule == "power" else self.rule
+
+    @property
+    def scale(self) -> float:
+        """Its steps over REINFORCE's, so that both agree where σ = ½."""
+        return 2.0**-self.alpha
+
+
+def arm(rule: str, alpha: float) -> Arm:
+    """An arm; `alpha` is the exponent of "power"."""
+    return Arm(rule, float(make_rule(rule, alpha).alpha))
+
+
+class LegRun:
+    """Everything that the parts of one leg share; programs are compiled once."""
+
+    def __init__(
+        self,
+        mode: Literal["answer", "equations", "text"],
+        plan: Plan,
+        leg: Leg,
+        base: Questions,
+        splits: Splits,
+        *,
+        keep: Keep,
+        folder: Path,
+    ):
+        self.mode, self.plan, self.leg, self.splits, self.keep, self.folder = mode, plan, leg, splits, keep, folder
+        self.questions = leg.questions(mode, base)
+        first = make_task(self.questions, splits, seed=0)
+        self.vocabulary, self.notes = first.vocabulary, first.notes
+        self.tasks = {0: first}
+        self.model = make_model(plan.sizes.architecture(self.vocabulary.size), self.vocabulary)
+        self.likelihood = Likelihood(self.model, make_transform("adamw"))
+        self.measure = Measure(self.model, leg.response_length, num_samples=leg.num_samples)
+        self.final = Measure(self.model, leg.response_length, num_samples=2 * leg.num_samples)
+        self.sgd = make_transform("sgd")
+        self.population = Population(self.model, self.sgd)
+        settings = GroupSettings(leg.prompts_per_step, leg.group_size)
+        self.groups = Groups(self.model, self.sgd, settings, longest=leg.response_length)
+        self.full = Prober(self.model, plan.full, longest=leg.response_length)
+        self.light = Prober(self.model, plan.light, longest=leg.response_length)
+
+    @property
+    def seeds(self) -> range:
+        """Reported."""
+        return range(self.plan.num_seeds)
+
+    @property
+    def tuning_seeds(self) -> range:
+        """Never reported."""
+        return range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + self.leg.num_tuning)
+
+    def task(self, seed: int) -> Task:
+        """The seed's prompts: another choice for every seed."""
+        if seed not in self.tasks:
+            self.tasks[seed] = make_task(self.questions, self.splits, seed=seed, vocabulary=self.vocabulary)
+        return self.tasks[seed]
+
+    # --- starting states ---------------------------------------------------------------------------------------
+
+    def start(self, seed: int) -> Parameters:
+        """Parameters after SFT to the target, from a checkpoint where there is one."""
+        folder = self.folder / f"{self.mode}_{seed}"
+
+        def compute() -> Tables:
+            parameters = initial_parameters(self.model.architecture, key=jax.random.key(seed))
+            rows = []
+            state = start(parameters, make_transform("adamw"))
+            for reached, row in self._fit(state, seed, self.leg.target):
+                state = reached
+                rows.append(row)
+            save_checkpoint(
+                folder,
+                state.step,
+                self.model,
+                state.parameters,
+                self.vocabulary,
+                state.optimiser,
+                {"mode": self.mode, "seed": seed, "task": self.task(seed).digest},
+            )
+            return {"sft": stack(rows, seed=seed)}
+
+        self.keep(f"{self.mode}_start_{seed}", ("sft",), compute, bool(steps_saved(folder)))
+        return load_checkpoint(folder).parameters
+
+    def _fit(self, state: State, seed: int, target: float) -> Iterator[tuple[State, Row]]:
+        """SFT until the training prompts' mean pass rate reaches the target; yields at every look at it."""
+        task, every = self.task(seed), 5 if self.mode == "answer" else 20
+        while True:
+            p = self.measure(state.parameters, task, seed=seed)
+            row = {"step": float(state.step), "pass_rate": float(p.mean()), "inside": float(((p > 0) & (p < 1)).mean())}
+            yield state, row
+            if row["pass_rate"] >= target:
+                return
+            if state.step >= self.plan.max_sft_steps:
+                raise ValueError(
+                    f"target is {target}; allowed: what {self.plan.max_sft_steps} steps of SFT reach, here "
+                    f"{row['pass_rate']:.3f} (--preset with a larger model, or fewer prompts)"
+                )
+            for _ in range(every):
+                state, _ = self.likelihood.step(
+                    state, task.train, self.plan.sft_step, batch_size=self.plan.sft_batch, seed=seed
+                )
+
+    def late(self, seed: int, *, effort: Literal["full", "light"]) -> Tables:
+        """Probes of the starting state and of later SFT states: tables "states" and "prompts"."""
+
+        def compute() -> Tables:
+            prober = self.full if effort == "full" else self.light
+            task = self.task(seed)
+            state = start(self.start(seed), make_transform("adamw"))
+            states, prompts = [], []
+            for target in (0.0, *self.plan.late):
+                for reached, _ in self._fit(state, seed, target):
+                    state = reached
+                found = prober(state.parameters, task.train, step_size=self.plan.small_step / 2)
+                test = float(self.measure(state.parameters, task, test=True).mean())
+                states.append({"target": target, "test_pass_rate": test, **found.state})
+                prompts.append(found.prompts | {"target": np.full(len(task.train), target)})
+            return {
+                "states": stack(states, seed=seed),
+                "prompts": {k: np.concatenate([p[k] for p in prompts]) for k in prompts[0]}
+                | {"seed": np.full(len(states) * len(task.train), seed)},
+            }
+
+        return self.keep(f"{self.mode}_late_{seed}", ("states", "prompts"), compute)
+
+    # --- runs --------------------------------------------------------------------------------------------------
+
+    def run(self, seed: int, a: Arm, step_size: float, *, what: str, num_steps: int, num_probes: int = 0) -> Tables:
+        """One run: table "steps", and "probes" with `num_probes` states where that is positive."""
+        exact = self.mode == "answer"
+        tables = ("steps", "probes") if num_probes else ("steps",)
+
+        def compute() -> Tables:
+            task, state = self.task(seed), start(self.start(seed), self.sgd)
+            looks = set(np.linspace(0, num_steps, num_probes).round().astype(int).tolist()) if num_probes else set()
+            rows, probes = [], []
+            rule = make_rule(a.rule, a.alpha)
+            estimator = Estimator(scale=a.rule, alpha=a.alpha)  # pyright: ignore[reportArgumentType]
+            for t in range(num_steps + 1):
+                if t in looks:
+                    η = step_size * (0.5 / a.scale)  # GRPO's, as it agrees with this arm's at p = ½
+                    probes.append({"step": float(t), **self.light(state.parameters, task.train, step_size=η).state})
+                if t == num_steps:
+                    break
+                if exact:
+                    state, row = self.population.step(state, task.train, step_size, rule)
+                else:
+                    state, row = self.groups.step(state, task, step_size, estimator, seed=seed)
+                rows.append({"step": float(t), **row})
+            ends = {
+                "final_train": float(self.final(state.parameters, task, seed=seed).mean()),
+                "final_test": float(self.final(state.parameters, task, test=True, seed=seed).mean()),
+            }
+            found = stack(rows, seed=seed, **ends)
+            names = {"rule": np.array([a.name] * len(rows)), "step_size": np.full(len(rows), step_size)}
+            result = {"steps": found | names}
+            if num_probes:
+                result["probes"] = stack(probes, seed=seed) | {"rule": np.array([a.name] * len(probes))}
+            return result
+
+        label = f"{self.mode}_{what}_{a.name}_{step_size:.6g}_{seed}".replace("(", "").replace(")", "")
+        return self.keep(label, tables, compute)
+
+    def score(self, steps: Rows) -> float:
+        """What tuning compares: the mean pass rate of the last quarter (exact), or at the end (sampled); −1 if lost."""
+        if self.mode != "answer":
+            value = float(steps["final_train"][0])
+        else:
+            last = steps["pass_rate"][-max(len(steps["pass_rate"]) // 4, 1) :]
+            value = float(np.mean(last))
+        return value if np.isfinite(value) else -1.0
+
+    def tune(self, a: Arm) -> tuple[float, list[dict[str, float | str]]]:
+        """The best step of a rule over the tuning seeds, and what was tried."""
+        leg, tried = self.leg, {}
+
+        def attempt(size: float) -> float:
+            runs = [self.run(s, a, size * a.scale, what="tune", num_steps=leg.num_steps) for s in self.tuning_seeds]
+            return float(np.mean([self.score(run["steps"]) for run in runs]))
+
+        for size in leg.step_sizes:
+            tried[size] = attempt(size)
+        for _ in range(MAX_EXTENSIONS):
+            best = max(tried, key=lambda size: tried[size])
+            if best == max(tried):
+                tried[2 * best] = attempt(2 * best)
+            elif best == min(tried):
+                tried[best / 2] = attempt(best / 2)
+            else:
+                break
+        best = max(tried, key=lambda size: tried[size])
+        table = [
+            {
+                "mode": self.mode,
+                "rule": a.name,
+                "step_size": size * a.scale,
+                "score": score,
+                "best": float(size == best),
+            }
+            for size, score in sorted(tried.items())
+        ]
+        return best * a.scale, table

@@ -1,0 +1,146 @@
+"""How large a validation is: every size in one place, three presets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from experiments.gsm8k.model import Architecture
+from experiments.gsm8k.probe import Effort
+from experiments.gsm8k.task import Questions
+
+Preset = Literal["quick", "cpu", "gpu"]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of the transformer; the vocabulary comes from the data."""
+
+    width: int = 128
+    num_layers: int = 4
+    num_heads: int = 4
+    num_kv_heads: int = 2
+    mlp_width: int = 352
+
+    def architecture(self, vocabulary: int) -> Architecture:
+        """With a vocabulary of that size."""
+        return Architecture(vocabulary, self.width, self.num_layers, self.num_heads, self.num_kv_heads, self.mlp_width)
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One half of a validation: a response mode with its prompts, steps and step sizes."""
+
+    num_prompts: int
+    num_test: int
+    prompt_length: int
+    response_length: int
+    target: float
+    """SFT stops at this mean pass rate of the training prompts; RL starts there."""
+    num_steps: int
+    """RL updates a run."""
+    step_sizes: tuple[float, ...]
+    """Grid for REINFORCE; a rule with exponent α is tried at these times 2^−α, which agree at p = ½. The grid grows
+    where its end is best."""
+    num_tuning: int
+    """Seeds that steps are tuned on; none of them is reported."""
+    num_probes: int
+    """States a run that are probed, first and last included (0: none)."""
+    rules: tuple[str, ...]
+    prompts_per_step: int = 16
+    group_size: int = 8
+    num_samples: int = 8
+    """Responses a prompt where pass rates are sampled."""
+
+    def questions(self, mode: Literal["answer", "equations", "text"], base: Questions) -> Questions:
+        """The prompts of this leg, from the same source."""
+        return Questions(
+            base.data,
+            base.download,
+            mode,
+            self.num_prompts,
+            self.num_test,
+            self.prompt_length,
+            self.response_length,
+            base.vocabulary_size,
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a preset decides."""
+
+    sizes: Sizes
+    num_seeds: int
+    """Reported seeds, from 0."""
+    answer: Leg
+    """Exact: population steps, no sampling."""
+    equations: Leg
+    """Sampled groups."""
+    late: tuple[float, ...]
+    """SFT goes on to these mean pass rates, where the probe looks at late states."""
+    small_step: float
+    """Equal steps of all rules, as in the theorem: this times 2^−α."""
+    full: Effort
+    """Probes of SFT states."""
+    light: Effort = field(default_factory=lambda: Effort(num_spectra=0, num_wrong=0))
+    """Probes along RL runs."""
+    half_samples: int = 32
+    """Responses a prompt in each half of the sampled probe."""
+    cap_groups: int = 64
+    """Groups a prompt that check the finite-group cap."""
+    sft_batch: int = 32
+    sft_step: float = 1e-3
+    max_sft_steps: int = 3000
+
+
+PRESETS: dict[str, Plan] = {
+    "quick": Plan(
+        Sizes(32, 2, 2, 1, 64),
+        2,
+        Leg(12, 16, 40, 6, 0.2, 6, (0.01, 0.02), 1, 2, ("none", "group", "power")),
+        Leg(8, 8, 40, 40, 0.15, 3, (0.005, 0.01), 1, 0, ("none", "group"), 4, 4, 4),
+        (0.8,),
+        0.005,
+        Effort(num_spectra=1, num_wrong=4, spectrum_tolerance=0.1),
+        half_samples=4,
+        cap_groups=8,
+        sft_batch=8,
+        sft_step=3e-3,
+    ),
+    "cpu": Plan(
+        Sizes(),
+        3,
+        Leg(48, 200, 48, 6, 0.15, 40, (0.01, 0.02, 0.04), 2, 5, ("none", "group", "power")),
+        Leg(32, 64, 48, 28, 0.3, 30, (0.01, 0.02, 0.04), 1, 0, ("none", "group"), 8, 8, 8),
+        (0.5, 0.8, 0.95),
+        0.005,
+        Effort(num_spectra=2),
+    ),
+    "gpu": Plan(
+        Sizes(256, 6, 8, 4, 704),
+        5,
+        Leg(256, 512, 96, 6, 0.15, 200, (0.005, 0.01, 0.02, 0.04, 0.08), 3, 11, ("none", "group", "batch", "power")),
+        Leg(
+            256,
+            256,
+            96,
+            48,
+            0.3,
+            400,
+            (0.0025, 0.005, 0.01, 0.02, 0.04),
+            3,
+            0,
+            ("none", "group", "batch", "power"),
+            32,
+            16,
+            16,
+        ),
+        (0.3, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98),
+        0.005,
+        Effort(chunk=32, num_spectra=16, num_wrong=64),
+        half_samples=256,
+        cap_groups=256,
+        sft_batch=64,
+    ),
+}
