@@ -13,7 +13,7 @@ from curvature.advantages import Estimator
 from curvature.check import check_count
 from experiments.gsm8k.objective import make_rule
 from experiments.gsm8k.optimiser import OptimiserName, ScheduleName, make_transform
-from experiments.gsm8k.plan import PRESETS, Plan, Preset, Sizes
+from experiments.gsm8k.plan import PRESETS, Plan, Preset, Sizes, with_optimiser
 from experiments.gsm8k.task import Questions
 
 Flat = tyro.conf.OmitArgPrefixes
@@ -231,6 +231,8 @@ class Validate:
     download: bool = False
     """Take openai/gsm8k from the Hugging Face hub (needs the extra `hub` and a network)."""
     preset: Preset = "cpu"
+    optimiser: Literal["sgd", "momentum", "adam"] = "sgd"
+    """Of RL. With adam all rules share one grid of steps: it takes the scale of a gradient away."""
     num_seeds: int | None = None
     """Reported seeds, at least 2. Default: the preset's."""
     out: Path = Path("gsm8k-validation")
@@ -254,7 +256,7 @@ class Validate:
 
     def plan(self) -> Plan:
         """All sizes."""
-        plan = PRESETS[self.preset]
+        plan = with_optimiser(PRESETS[self.preset], self.optimiser)
         return plan if self.num_seeds is None else replace(plan, num_seeds=self.num_seeds)
 
     def identity(self) -> dict[str, Any]:

@@ -48,6 +48,8 @@ class Arm:
 
     rule: str
     alpha: float
+    scaled: bool = True
+    """Whether the optimiser leaves the gradient its scale; adam does not."""
 
     @property
     def name(self) -> str:
@@ -57,12 +59,12 @@ class Arm:
     @property
     def scale(self) -> float:
         """Its steps over REINFORCE's, so that both agree where σ = ½."""
-        return 2.0**-self.alpha
+        return 2.0**-self.alpha if self.scaled else 1.0
 
 
-def arm(rule: str, alpha: float) -> Arm:
+def arm(rule: str, alpha: float, plan: Plan) -> Arm:
     """An arm; `alpha` is the exponent of "power"."""
-    return Arm(rule, float(make_rule(rule, alpha).alpha))
+    return Arm(rule, float(make_rule(rule, alpha).alpha), plan.optimiser != "adam")
 
 
 class LegRun:
@@ -88,10 +90,10 @@ class LegRun:
         self.likelihood = Likelihood(self.model, make_transform("adamw"))
         self.measure = Measure(self.model, leg.response_length, num_samples=leg.num_samples)
         self.final = Measure(self.model, leg.response_length, num_samples=2 * leg.num_samples)
-        self.sgd = make_transform("sgd")
-        self.population = Population(self.model, self.sgd)
+        self.transform = make_transform(plan.optimiser)
+        self.population = Population(self.model, self.transform)
         settings = GroupSettings(leg.prompts_per_step, leg.group_size)
-        self.groups = Groups(self.model, self.sgd, settings, longest=leg.response_length)
+        self.groups = Groups(self.model, self.transform, settings, longest=leg.response_length)
         self.full = Prober(self.model, plan.full, longest=leg.response_length)
         self.light = Prober(self.model, plan.light, longest=leg.response_length)
 
@@ -168,7 +170,7 @@ class LegRun:
             for target in (0.0, *self.plan.late):
                 for reached, _ in self._fit(state, seed, target):
                     state = reached
-                found = prober(state.parameters, task.train, step_size=self.plan.small_step / 2)
+                found = prober(state.parameters, task.train, step_size=self.plan.probe_step)
                 test = float(self.measure(state.parameters, task, test=True).mean())
                 states.append({"target": target, "test_pass_rate": test, **found.state})
                 prompts.append(found.prompts | {"target": np.full(len(task.train), target)})
@@ -188,14 +190,15 @@ class LegRun:
         tables = ("steps", "probes") if num_probes else ("steps",)
 
         def compute() -> Tables:
-            task, state = self.task(seed), start(self.start(seed), self.sgd)
+            task, state = self.task(seed), start(self.start(seed), self.transform)
             looks = set(np.linspace(0, num_steps, num_probes).round().astype(int).tolist()) if num_probes else set()
             rows, probes = [], []
             rule = make_rule(a.rule, a.alpha)
             estimator = Estimator(scale=a.rule, alpha=a.alpha)  # pyright: ignore[reportArgumentType]
             for t in range(num_steps + 1):
                 if t in looks:
-                    η = step_size * (0.5 / a.scale)  # GRPO's, as it agrees with this arm's at p = ½
+                    # GRPO's step, as it agrees with this arm's at p = ½; steps of other optimisers are no such steps
+                    η = 0.5 * step_size / a.scale if self.plan.optimiser == "sgd" else self.plan.probe_step
                     probes.append({"step": float(t), **self.light(state.parameters, task.train, step_size=η).state})
                 if t == num_steps:
                     break

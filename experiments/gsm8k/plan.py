@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from experiments.gsm8k.model import Architecture
@@ -85,13 +85,29 @@ class Plan:
     """Probes of SFT states."""
     light: Effort = field(default_factory=lambda: Effort(num_spectra=0, num_wrong=0))
     """Probes along RL runs."""
+    probe_step: float = 0.0025
+    """η of GRPO in the one-step surplus of SFT states, and of runs that are not SGD's."""
     half_samples: int = 32
     """Responses a prompt in each half of the sampled probe."""
     cap_groups: int = 64
     """Groups a prompt that check the finite-group cap."""
+    optimiser: Literal["sgd", "momentum", "adam"] = "sgd"
+    """Of RL; SFT is always AdamW."""
     sft_batch: int = 32
     sft_step: float = 1e-3
     max_sft_steps: int = 3000
+
+
+STEP_RATIO = {"sgd": 1.0, "momentum": 0.1, "adam": 0.05}
+"""Where an optimiser's grid of steps begins, over SGD's: momentum .9 adds up ten steps, adam's have unit entries."""
+
+
+def with_optimiser(plan: Plan, name: Literal["sgd", "momentum", "adam"]) -> Plan:
+    """The plan with another optimiser of RL and its grid of steps."""
+    ratio = STEP_RATIO[name]
+    legs = (replace(leg, step_sizes=tuple(ratio * s for s in leg.step_sizes)) for leg in (plan.answer, plan.equations))
+    answer, equations = legs
+    return replace(plan, optimiser=name, answer=answer, equations=equations, small_step=ratio * plan.small_step)
 
 
 PRESETS: dict[str, Plan] = {

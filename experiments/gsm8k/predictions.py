@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curvature.phases import phase_boundaries
 from experiments.gsm8k.plan import Plan
 from experiments.gsm8k.results import Results, final_rates
 from experiments.gsm8k.scaling import Interval, Rows, log_slope, over_seeds, rank_correlation, share_over_seeds
@@ -181,7 +182,23 @@ def orthogonality(results: Results) -> list[Prediction]:
             f"χ = {last} at the end of RL; along SFT {along}",
             judge(last, confirmed=(-np.inf, 0.75), refuted=[(0.75, np.inf)]),
         ),
+        _three_phases(group),
     ]
+
+
+def _three_phases(group: Rows) -> Prediction:
+    """The operational phases along each GRPO run."""
+    ends = [phase_boundaries(group["cross_ratio"][group["seed"] == seed]) for seed in np.unique(group["seed"])]
+    second, third = (sum(end[k] is not None for end in ends) for k in range(2))
+    states = len(group["seed"]) // len(ends)
+    return Prediction(
+        "Training passes through phases I, II and III",
+        "χ stays below .75 from some point of the run on (II), then below .25 (III).",
+        "every seed reaches III: confirmed; no seed leaves I: refuted",
+        f"{second} of {len(ends)} seeds leave phase I, {third} reach III; χ at {states} states of each GRPO run",
+        CONFIRMED if third == len(ends) else REFUTED if not second else OPEN,
+        "within the updates of the run; a longer one might go further",
+    )
 
 
 def surplus(results: Results) -> list[Prediction]:

@@ -114,7 +114,7 @@ def report(summary: dict[str, Any], found: Sequence[Prediction], results: Result
         f"<li>{answer.num_prompts} and {equations.num_prompts} training prompts, chosen among those of at most "
         f"{answer.prompt_length} tokens: short questions.</li>"
         "<li>The transformer is not log-linear: T1's constant does not exist for it, and no step is certified.</li>"
-        "<li>SGD without momentum on the mean over prompts; other optimisers may order the rules differently.</li>"
+        f"<li>RL by {escape(plan.optimiser)} on the mean over prompts; other optimisers may order the rules differently.</li>"
         "<li>κ is measured along gradients; other directions may scale otherwise.</li></ul>",
         f"<p>Run {escape(run['run_id'])}, commit {escape(run['commit'])}, {escape(run['device'])}, "
         f"{run['wall_time_s']:.0f} s of computing. Rows are in rows/, numbers in summary.json.</p>",

@@ -108,7 +108,7 @@ def compute(plan: Plan, config: Validate, inputs: Inputs, parts: Parts) -> Resul
     tqdm.write(f"  measured exponent above p = {ABOVE}: {slope:.2f} ± {error:.2f}, so the rule power({alpha:g}) is run")
 
     tuning, runs, probes, small = [], [], [], []
-    arms = [arm(rule, alpha) for rule in plan.answer.rules]
+    arms = [arm(rule, alpha, plan) for rule in plan.answer.rules]
     steps: dict[str, float] = {}
     for a in arms:
         steps[a.name], tried = answer.tune(a)
@@ -129,7 +129,7 @@ def compute(plan: Plan, config: Validate, inputs: Inputs, parts: Parts) -> Resul
     for note in equations.notes:
         tqdm.write(f"  equations: {note}")
     sampled_runs = []
-    arms = [arm(rule, alpha) for rule in plan.equations.rules]
+    arms = [arm(rule, alpha, plan) for rule in plan.equations.rules]
     for a in arms:
         best, tried = equations.tune(a)
         tuning += tried
