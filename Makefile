@@ -6,9 +6,11 @@ STAMP := $(VENV)/.installed
 PARITY_STAMP := $(VENV)/.installed-parity
 PASS_RATES ?=
 OUT ?= reproduction
+DATA ?=
+PRESET ?= cpu
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras
 
-.PHONY: help setup reproduce test parity slow check format bench mutants lock clean
+.PHONY: help setup reproduce validate test parity slow check format bench mutants lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -24,6 +26,10 @@ $(STAMP): requirements.lock pyproject.toml
 
 reproduce: $(STAMP) ## Reproduce the convergence theorem; OUT=folder, PASS_RATES=file are optional
 	$(BIN)/grpo-curvature reproduce --out "$(OUT)" $(if $(PASS_RATES),--pass-rates "$(PASS_RATES)")
+
+validate: $(STAMP) ## Hold the predictions against a small language model; DATA=folder with GSM8K, PRESET=quick|cpu|gpu, OUT
+	$(BIN)/grpo-curvature gsm8k validate --preset "$(PRESET)" --out "$(if $(filter file,$(origin OUT)),gsm8k-validation,$(OUT))" \
+		$(if $(DATA),--data "$(DATA)")
 
 check: $(STAMP) ## Format, lint and types: what CI and pre-commit run before the tests
 	$(BIN)/ruff format --check .
@@ -61,5 +67,5 @@ lock: $(STAMP) ## Renew requirements.lock and requirements-parity.lock
 	$(LOCK) --extra parity --constraint requirements.lock --unsafe-package torch --output-file requirements-parity.lock pyproject.toml
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(OUT) .mutants .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(OUT) gsm8k-* .mutants .pytest_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,6 +17,8 @@ td:first-child, th:first-child { text-align: left; }
 figure { margin: 1.4rem 0; } img { max-width: 100%; } figcaption { font-size: 14px; color: #333; }
 .verdict { font-size: 1.15rem; padding: .8rem 1rem; border-left: 6px solid #0072B2; background: #eef5fb; }
 .bad { border-color: #b00020; background: #fdecef; }
+.words td, .words th { text-align: left; vertical-align: top; } .words small { color: #444; }
+.confirmed { color: #00583c; } .refuted { color: #a01722; }
 code { background: #f3f3f3; padding: 0 .2rem; }
 """
 

@@ -89,7 +89,7 @@ class Population:
         parameters, optimiser, length, slope, (_, log_p) = self._step(
             state.parameters, state.optimiser, np.float32(step_size), spread(batch), rule
         )
-        log_p = np.asarray(log_p, np.float64)
+        log_p = np.minimum(np.asarray(log_p, np.float64), 0)  # a certain prompt's may be above 0 by rounding
         row = {**summary(np.exp(log_p), np.sqrt(np.exp(log_p) * -np.expm1(log_p)))}
         row |= {"update_norm": float(length), "gradient_norm": float(slope)}
         return State(parameters, optimiser, state.step + 1), row
@@ -212,7 +212,7 @@ class Measure:
 
     def exact(self, parameters: Parameters, batch: Batch) -> np.ndarray:
         """[P] π(y*|x), float64 from float32 logarithms."""
-        return np.concatenate([np.exp(np.float64(self._log_p(parameters, b))) for b in self._chunks(batch)])
+        return np.exp(np.minimum(np.concatenate([np.float64(self._log_p(parameters, b)) for b in self._chunks(batch)]), 0))
 
     def sampled(self, parameters: Parameters, task: Task, *, test: bool = False, seed: int = 0) -> np.ndarray:
         """[P] share of right responses among `num_samples`."""

@@ -66,11 +66,19 @@ class Rule(eqx.Module):
     shared: bool = eqx.field(static=True, default=False)
     """`batch`: every prompt is divided by the mean deviation. (Static, so that the other rules share one program.)"""
 
-    def weights(self, std: Float[Array, " P"]) -> Float[Array, " P"]:
-        """Σ_x weight_x g_x is the direction; 0 where σ_x = 0."""
+    def coefficients(self, log_p: Float[Array, " P"]) -> Float[Array, " P"]:
+        """p_x/σ_x^α, which weighs ∇log π(y*|x); 0 where σ_x = 0.
+
+        Taken together as p^{1−α/2} (1−p)^{−α/2}: apart, σ^{−α} overflows float32 long before the product does.
+        """
+        σ = success_std(log_p)
         if self.shared:
-            return jnp.broadcast_to(inverse_power(jnp.mean(std), 1), std.shape)
-        return inverse_power(std, self.alpha)
+            return jnp.exp(log_p) * inverse_power(jnp.mean(σ), 1)
+        half = (self.alpha / 2).astype(log_p.dtype)
+        fail = -jnp.expm1(jnp.minimum(log_p, 0))
+        alive = fail > 0
+        power = (1 - half) * log_p - half * jnp.log(jnp.where(alive, fail, 1))
+        return jnp.where(alive, jnp.exp(power), 0)
 
 
 RULES = ("none", "group", "batch", "power")
@@ -95,9 +103,7 @@ def population_loss(
 ) -> tuple[Float[Array, ""], Float[Array, " P"]]:
     """(surrogate whose gradient is MINUS the rule's population direction on the mean over prompts, log p)."""
     log_p = model.answer_log_probabilities(parameters, batch)
-    fixed = jax.lax.stop_gradient(log_p)
-    weight = jnp.exp(fixed) * rule.weights(success_std(fixed))
-    return -jnp.mean(weight * log_p), log_p
+    return -jnp.mean(rule.coefficients(jax.lax.stop_gradient(log_p)) * log_p), log_p
 
 
 def likelihood_loss(parameters: Parameters, model: Model, batch: Batch) -> Float[Array, ""]:

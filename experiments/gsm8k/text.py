@@ -21,6 +21,21 @@ def _count(found: Sequence[Prediction]) -> str:
     return f"{len(found)} predictions: " + ", ".join(parts)
 
 
+def _verdicts(found: Sequence[Prediction]) -> str:
+    """The table of predictions; the verdict is a word, its colour only repeats it."""
+    rows = []
+    for p in found:
+        kind = p.verdict if p.verdict in (CONFIRMED, REFUTED) else ""
+        note = f"<br><small>Note: {escape(p.note)}</small>" if p.note else ""
+        rows.append(
+            f"<tr><td><b>{escape(p.name)}</b><br><small>{escape(p.claim)}</small></td>"
+            f'<td class="{kind}"><b>{escape(p.verdict)}</b></td><td>{escape(p.evidence)}{note}</td>'
+            f"<td><small>{escape(p.criterion)}</small></td></tr>"
+        )
+    head = "<th>prediction</th><th>verdict</th><th>evidence (95% intervals over seeds)</th><th>criterion</th>"
+    return f'<table class="words"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
 def _finals(summary: dict[str, Any]) -> list[list[object]]:
     rows = []
     for mode in ("answer", "equations"):
@@ -64,10 +79,7 @@ def report(summary: dict[str, Any], found: Sequence[Prediction], results: Result
         f"{equations.group_size} responses are sampled, as trainers do.</p>",
         f"<ul>{notes}</ul>",
         "<h2>Predictions and verdicts</h2>",
-        table(
-            ("prediction", "verdict", "evidence (95% over seeds)", "criterion", "source of the prediction", "note"),
-            [(p.name, p.verdict, p.evidence, p.criterion, p.claim, p.note) for p in found],
-        ),
+        _verdicts(found),
         "<h2>Curvature and σ</h2>",
         picture(
             figures / "curvature.png",
