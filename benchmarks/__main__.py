@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--json FILE]`: everything in one run, as ratios. A few minutes.
+"""`python -m benchmarks [--json FILE] [--parts PART ...]`: everything in one run, as ratios. A few minutes.
 
 Times are medians over repeats without compilation; "spread" is the fastest and the slowest repeat over the median.
 "ratio" is a row's time over the first row's of its group: how many times faster ours is; "cpu" the same of processor
@@ -18,9 +18,13 @@ from pathlib import Path
 
 import jax
 
-from benchmarks.machine import measure_limits
+from benchmarks.language_model import benchmark_language_model
+from benchmarks.language_rival import missing_libraries
+from benchmarks.machine import Limits, measure_limits
 from benchmarks.moments import benchmark_moments
 from benchmarks.runs import benchmark_memory, benchmark_runs
+
+PARTS = ("moments", "runs", "memory", "language_model")
 
 
 def print_rows(rows: list[dict]) -> None:
@@ -29,47 +33,84 @@ def print_rows(rows: list[dict]) -> None:
     for row in rows:
         if row["group"] != group:
             group = row["group"]
-            print(f"\n{group}\n  {'':58}{'time':>11}{'spread':>12}{'ratio':>9}{'cpu':>9}{'limit':>8}{'error':>10}")
+            rate = f"{'tokens/s':>10}" if row.get("tokens_per_second") else ""
+            print(
+                f"\n{group}\n  {'':58}{'time':>11}{'spread':>12}{'ratio':>9}{'cpu':>9}{'limit':>8}{'error':>10}{rate}"
+            )
         t = row["seconds"]
         duration = f"{t:.2f} s" if t >= 1 else f"{t * 1e3:.3f} ms"
         limit = "" if row["limit"] is None else f"{row['limit']:.0%}"
         error = "" if row["error"] is None else f"{row['error']:.1e}"
+        rate = f"{row['tokens_per_second']:>10,.0f}" if row.get("tokens_per_second") else ""
         ratios = f"{row['ratio']:>9.2f}{row['cpu_ratio']:>9.2f}"
-        print(f"  {row['what']:58}{duration:>11}{row['spread']:>12}{ratios}{limit:>8}{error:>10}", flush=True)
+        print(f"  {row['what']:58}{duration:>11}{row['spread']:>12}{ratios}{limit:>8}{error:>10}{rate}", flush=True)
+
+
+def print_limits(limits: Limits) -> None:
+    """What was tried and what it reached."""
+    for name, rate in limits.measured.items():
+        unit = "GFLOP/s" if name.startswith("GEMM") else "G exp/s"
+        print(f"  {name:58}{rate / 1e9:>8.2f} {unit}")
+
+
+def core(parts: list[str]) -> dict:
+    """The packages `curvature` and `bandits`, in float64."""
+    limits = measure_limits()
+    print("\nthe core, float64")
+    print_limits(limits)
+    found: dict = {"limits": limits.measured}
+    if "moments" in parts:
+        found["moments"] = benchmark_moments(limits)
+        print_rows(found["moments"])
+    if "runs" in parts:
+        found["runs"] = benchmark_runs(limits)
+        print_rows(found["runs"])
+    if "memory" in parts:
+        found["memory"] = benchmark_memory()
+        print(f"\npeak memory of a process, 256 runs\n  {'iterations':>12}{'recorded':>12}{'MiB':>10}")
+        for row in found["memory"]:
+            print(f"  {row['iterations']:>12,}{row['recorded']:>12,}{row['peak_mib']:>10.0f}")
+    return found
+
+
+def language_model() -> dict:
+    """The transformer, in float32. Last: torch's threads, once started, are in the way of the others'."""
+    limits = measure_limits(dtype="float32")
+    print("\nthe language model, float32")
+    print_limits(limits)
+    missing = missing_libraries()
+    if missing:
+        print(f"  {' and '.join(missing)} cannot be imported: the rows of transformers are left out (`make parity`)")
+    rows = []
+    for comparison in benchmark_language_model(limits, rivals=not missing):
+        print_rows(comparison)
+        rows += comparison
+    return {"limits_float32": limits.measured, "language_model": rows, "missing": missing}
 
 
 def main() -> None:
     """Measure, print, and write JSON where asked to."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all numbers to FILE")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="which; default: all of them")
     arguments = parser.parse_args()
     start = time.perf_counter()
 
     load = os.getloadavg()[0]
-    limits = measure_limits()
     print(
-        f"{os.cpu_count()} cores, {platform.machine()}, jax {jax.__version__}, float64; "
+        f"{os.cpu_count()} cores, {platform.machine()}, jax {jax.__version__}; "
         f"load {load:.1f} "
         f"(what others took of the machine in the last minute; compare rows, and the column cpu, where it is above 0)"
     )
-    for name, rate in limits.measured.items():
-        unit = "GFLOP/s" if name.startswith("GEMM") else "G exp/s"
-        print(f"  {name:58}{rate / 1e9:>8.2f} {unit}")
-
-    moments = benchmark_moments(limits)
-    print_rows(moments)
-    runs = benchmark_runs(limits)
-    print_rows(runs)
-    memory = benchmark_memory()
-    print(f"\npeak memory of a process, 256 runs\n  {'iterations':>12}{'recorded':>12}{'MiB':>10}")
-    for row in memory:
-        print(f"  {row['iterations']:>12,}{row['recorded']:>12,}{row['peak_mib']:>10.0f}")
-    seconds = time.perf_counter() - start
-    print(f"\n{seconds:.0f} s")
+    found: dict = {"load": load, "jax": jax.__version__, "cores": os.cpu_count()}
+    if set(arguments.parts) != {"language_model"}:
+        found |= core(arguments.parts)
+    if "language_model" in arguments.parts:
+        found |= language_model()
+    found["seconds"] = time.perf_counter() - start
+    print(f"\n{found['seconds']:.0f} s")
     if arguments.json:
-        data = {"limits": limits.measured, "load": load, "moments": moments, "runs": runs, "memory": memory}
-        data |= {"jax": jax.__version__, "cores": os.cpu_count(), "seconds": seconds}
-        arguments.json.write_text(json.dumps(data, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class Checkpoint:
             found = [saved[f"{i:04d}"] for i in range(len(leaves))]
         except Exception as error:  # safetensors raises its own kinds
             raise ValueError(f"{path} cannot be read ({error}); allowed: the state of this run's optimizer") from error
-        if [x.shape for x in found] != [np.shape(x) for x in leaves]:
+        if len(saved) != len(leaves) or [x.shape for x in found] != [np.shape(x) for x in leaves]:
             raise ValueError(f"{path} holds other shapes; allowed: the state of this run's optimizer")
         return jax.tree.unflatten(structure, [jnp.asarray(x, y.dtype) for x, y in zip(found, leaves, strict=True)])
 
@@ -88,15 +88,30 @@ def save_checkpoint(
     try:
         save_model(partial, model.architecture, parameters)
         vocabulary.save(partial / "vocabulary.json")
-        leaves = [np.ascontiguousarray(x) for x in jax.tree.leaves(optimizer_state)]
+        leaves = [np.asarray(x, order="C") for x in jax.tree.leaves(optimizer_state)]
         write_bytes(partial / "optimizer.safetensors", save_tensors({f"{i:04d}": x for i, x in enumerate(leaves)}))
         write_bytes(partial / "state.json", json.dumps({"step": step, **state}, indent=1).encode())
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.replace(folder)
+        old = _set_aside(folder)
+        try:
+            partial.replace(folder)
+        except BaseException:
+            if old:
+                old.replace(folder)
+            raise
+        if old:
+            shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
+
+
+def _set_aside(folder: Path) -> Path | None:
+    """Rename a checkpoint that is to go, so that a crash while its files go leaves nothing that looks whole."""
+    if not folder.exists():
+        return None
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    return folder.replace(old)
 
 
 def steps_saved(out: Path) -> list[int]:
@@ -109,7 +124,9 @@ def keep_only(out: Path, steps: set[int]) -> None:
     """Remove the other checkpoints."""
     for step in steps_saved(out):
         if step not in steps:
-            shutil.rmtree(out / f"{PREFIX}{step:08d}", ignore_errors=True)
+            old = _set_aside(out / f"{PREFIX}{step:08d}")
+            if old:
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def load_checkpoint(folder: Path, *, mode: str | None = None) -> Checkpoint:
@@ -137,4 +154,6 @@ def load_checkpoint(folder: Path, *, mode: str | None = None) -> Checkpoint:
         state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{folder / 'state.json'} is not JSON ({error}); allowed: what a run writes") from error
+    if not isinstance(state, dict):
+        raise ValueError(f"{folder / 'state.json'} holds a {type(state).__name__}; allowed: what a run writes")
     return Checkpoint(folder, architecture, parameters, Vocabulary.load(folder / "vocabulary.json"), state)

@@ -61,8 +61,12 @@ class Run:
         """
         saved = steps_saved(self.out)
         for step in saved:
-            state = json.loads((self.out / f"{PREFIX}{step:08d}" / "state.json").read_text(encoding="utf-8"))
-            if state.get("run_id") != self.source.run_id:
+            path = self.out / f"{PREFIX}{step:08d}" / "state.json"
+            try:
+                run_id = json.loads(path.read_text(encoding="utf-8"))["run_id"]
+            except (ValueError, TypeError, KeyError) as error:
+                raise ValueError(f"{path} cannot be read ({error!r}); allowed: what a run writes") from error
+            if run_id != self.source.run_id:
                 raise ValueError(
                     f"--out is {self.out}, which holds a run of another configuration, data or version; "
                     "allowed: a new folder, or the same command"
@@ -108,16 +112,20 @@ def _loop(
 ) -> dict[str, float]:
     """Steps, looks and checkpoints until done; the last look."""
     run.out.mkdir(parents=True, exist_ok=True)
-    begin = state.step
+    begin, fresh = state.step, not steps_saved(run.out)
     with tqdm(total=num_steps, initial=state.step, desc=bar_name, unit="step") as bar:
         while True:
             seen = look(state)
             bar.set_postfix({k: f"{v:.3f}" for k, v in seen.items()})
+            if not np.isfinite(list(seen.values())).all():
+                raise FloatingPointError(
+                    f"the pass rate at step {state.step} is not finite; try a smaller --step-size or --max-norm"
+                )
             finished = done(seen) or state.step >= num_steps
-            run.rows.append({"step": float(state.step), **seen})
-            if finished or state.step > begin or not steps_saved(run.out):
+            if fresh or state.step > begin:  # else this look is the last one of the run that was stopped
+                run.rows.append({"step": float(state.step), **seen})
                 run.save(state, begin, model, task.vocabulary, extra | {"finished": finished, "look": seen}, set())
-                begin = state.step
+                begin, fresh = state.step, False
             if finished:
                 return seen
             for _ in range(min(every, num_steps - state.step)):
@@ -146,7 +154,8 @@ def prepare_sft(config: Sft) -> Callable[[], None]:
         architecture = config.sizes.architecture(task.vocabulary.size)
         parameters = initial_parameters(architecture, key=jax.random.key(config.seed))
     out = store.writable_folder(config.out)
-    run = Run(out, store.provenance(config.identity(), config.seed, task.digest.encode()))
+    identity = config.identity() | ({"checkpoint": _content(base)} if base else {})
+    run = Run(out, store.provenance(identity, config.seed, task.digest.encode()))
     model = make_model(architecture, task.vocabulary)
     transform = make_transform("adamw", max_norm=1.0)
     state = _restore(run, start(parameters, transform))
@@ -322,7 +331,8 @@ def prepare_probe(config: ProbeCheckpoint) -> Callable[[], None]:
         elapsed = time.perf_counter() - begun
         store.write_rows(out / "prompts.parquet", prompts, source, elapsed)
         store.write_rows(out / "state.parquet", stack([state]), source, elapsed)
-        text = json.dumps({"exact": exact, **state, "wall_time_s": elapsed}, indent=2) + "\n"
+        summary = plain({"exact": exact, **state, "wall_time_s": elapsed})
+        text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
         store.write_bytes(out / "summary.json", text.encode())
         print(describe(state, exact=exact))
         print(f"{elapsed:.0f} s; rows in {out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,9 @@ Flat = tyro.conf.OmitArgPrefixes
 
 
 def plain(value: Any) -> Any:
-    """A configuration as JSON can hold it."""
+    """A configuration or a summary as strict JSON can hold it: paths as text, NaN and infinities as null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, dict):
         return {k: plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -257,7 +260,9 @@ class Validate:
     def plan(self) -> Plan:
         """All sizes."""
         plan = with_optimiser(PRESETS[self.preset], self.optimiser)
-        return plan if self.num_seeds is None else replace(plan, num_seeds=self.num_seeds)
+        if self.num_seeds is None:
+            return plan
+        return replace(plan, num_seeds=self.num_seeds, num_sft_seeds=max(plan.num_sft_seeds, self.num_seeds))
 
     def identity(self) -> dict[str, Any]:
         """What decides the results: the content of the data, not its place."""

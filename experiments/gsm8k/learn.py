@@ -212,7 +212,9 @@ class Measure:
 
     def exact(self, parameters: Parameters, batch: Batch) -> np.ndarray:
         """[P] π(y*|x), float64 from float32 logarithms."""
-        return np.exp(np.minimum(np.concatenate([np.float64(self._log_p(parameters, b)) for b in self._chunks(batch)]), 0))
+        return np.exp(
+            np.minimum(np.concatenate([np.float64(self._log_p(parameters, b)) for b in self._chunks(batch)]), 0)
+        )
 
     def sampled(self, parameters: Parameters, task: Task, *, test: bool = False, seed: int = 0) -> np.ndarray:
         """[P] share of right responses among `num_samples`."""

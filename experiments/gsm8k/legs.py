@@ -142,7 +142,7 @@ class LegRun:
 
     def _fit(self, state: State, seed: int, target: float) -> Iterator[tuple[State, Row]]:
         """SFT until the training prompts' mean pass rate reaches the target; yields at every look at it."""
-        task, every = self.task(seed), 5 if self.mode == "answer" else 20
+        task, every = self.task(seed), 5 if self.mode == "answer" else 10
         while True:
             p = self.measure(state.parameters, task, seed=seed)
             row = {"step": float(state.step), "pass_rate": float(p.mean()), "inside": float(((p > 0) & (p < 1)).mean())}
@@ -222,12 +222,10 @@ class LegRun:
         return self.keep(label, tables, compute)
 
     def score(self, steps: Rows) -> float:
-        """What tuning compares: the mean pass rate of the last quarter (exact), or at the end (sampled); −1 if lost."""
-        if self.mode != "answer":
-            value = float(steps["final_train"][0])
-        else:
-            last = steps["pass_rate"][-max(len(steps["pass_rate"]) // 4, 1) :]
-            value = float(np.mean(last))
+        """What is compared: mean p over the whole run (exact), which a late collapse lowers and one lucky end does not
+        raise, or the final training pass rate (sampled); −1 where a run was lost.
+        """
+        value = float(steps["final_train"][0] if self.mode != "answer" else np.mean(steps["pass_rate"]))
         return value if np.isfinite(value) else -1.0
 
     def tune(self, a: Arm) -> tuple[float, list[dict[str, float | str]]]:
@@ -240,14 +238,13 @@ class LegRun:
 
         for size in leg.step_sizes:
             tried[size] = attempt(size)
+        ratio = leg.step_sizes[1] / leg.step_sizes[0]
         for _ in range(MAX_EXTENSIONS):
             best = max(tried, key=lambda size: tried[size])
-            if best == max(tried):
-                tried[2 * best] = attempt(2 * best)
-            elif best == min(tried):
-                tried[best / 2] = attempt(best / 2)
-            else:
+            if best not in (min(tried), max(tried)):
                 break
+            beyond = best * ratio if best == max(tried) else best / ratio
+            tried[beyond] = attempt(beyond)
         best = max(tried, key=lambda size: tried[size])
         table = [
             {

@@ -73,6 +73,8 @@ class Plan:
     sizes: Sizes
     num_seeds: int
     """Reported seeds, from 0."""
+    num_sft_seeds: int
+    """Seeds whose SFT states are probed, at least `num_seeds`; those beyond give the exponent of the rule power(α)."""
     answer: Leg
     """Exact: population steps, no sampling."""
     equations: Leg
@@ -114,8 +116,9 @@ PRESETS: dict[str, Plan] = {
     "quick": Plan(
         Sizes(32, 2, 2, 1, 64),
         2,
+        3,
         Leg(12, 16, 40, 6, 0.2, 6, (0.01, 0.02), 1, 2, ("none", "group", "power")),
-        Leg(8, 8, 40, 40, 0.15, 3, (0.005, 0.01), 1, 0, ("none", "group"), 4, 4, 4),
+        Leg(8, 8, 40, 40, 0.15, 3, (0.001, 0.002), 1, 0, ("none", "group"), 4, 4, 4),
         (0.8,),
         0.005,
         Effort(num_spectra=1, num_wrong=4, spectrum_tolerance=0.1),
@@ -127,8 +130,9 @@ PRESETS: dict[str, Plan] = {
     "cpu": Plan(
         Sizes(),
         3,
-        Leg(48, 200, 48, 6, 0.15, 40, (0.01, 0.02, 0.04), 2, 5, ("none", "group", "power")),
-        Leg(32, 64, 48, 28, 0.3, 30, (0.01, 0.02, 0.04), 1, 0, ("none", "group"), 8, 8, 8),
+        8,
+        Leg(48, 200, 48, 6, 0.15, 40, (0.007, 0.01, 0.014, 0.02, 0.028), 2, 5, ("none", "group", "power")),
+        Leg(32, 64, 48, 28, 0.3, 40, (0.0005, 0.001, 0.002), 1, 0, ("none", "group"), 16, 8, 8),
         (0.5, 0.8, 0.95),
         0.005,
         Effort(num_spectra=2),
@@ -136,6 +140,7 @@ PRESETS: dict[str, Plan] = {
     "gpu": Plan(
         Sizes(256, 6, 8, 4, 704),
         5,
+        10,
         Leg(256, 512, 96, 6, 0.15, 200, (0.005, 0.01, 0.02, 0.04, 0.08), 3, 11, ("none", "group", "batch", "power")),
         Leg(
             256,
@@ -144,7 +149,7 @@ PRESETS: dict[str, Plan] = {
             48,
             0.3,
             400,
-            (0.0025, 0.005, 0.01, 0.02, 0.04),
+            (0.0005, 0.001, 0.002, 0.004),
             3,
             0,
             ("none", "group", "batch", "power"),

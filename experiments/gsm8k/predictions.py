@@ -59,12 +59,22 @@ def region(rows: Rows, low: float, high: float) -> Rows:
     return {name: column[keep] for name, column in rows.items()}
 
 
-def slopes(rows: Rows, column: str, low: float, high: float) -> Interval:
-    """Exponent of |column| in σ within a region of p, over seeds."""
-    part = region(rows, low, high)
-    return (
-        over_seeds(per_seed(part, lambda r: log_slope(r["std"], r[column])[0])) if len(part["std"]) else over_seeds([])
-    )
+def sides(rows: Rows) -> Rows:
+    """Rows with p ≤ BELOW or p > ABOVE, with "level": a number for each (seed, state, side), within which prompts are
+    compared. A rule divides prompts of one state, so differences between states do not count.
+    """
+    p = rows["pass_rate"]
+    keep = (p <= BELOW) | (p > ABOVE)
+    kept = {name: column[keep] for name, column in rows.items()}
+    keys = np.stack([kept["seed"], kept["target"], kept["pass_rate"] > ABOVE], axis=1)
+    return kept | {"level": np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1)}
+
+
+def slopes(rows: Rows, column: str, level: str | None = None) -> Interval:
+    """Exponent of |column| in σ, over seeds; within levels of a column where one is named."""
+    if not len(rows["std"]):
+        return over_seeds([])
+    return over_seeds(per_seed(rows, lambda r: log_slope(r["std"], r[column], r[level] if level else None)[0]))
 
 
 REGIONS = {"below ½": (0.0, BELOW), "around ½": (BELOW, ABOVE), "above ½": (ABOVE, 1.0)}
@@ -80,7 +90,7 @@ def envelope(results: Results) -> list[Prediction]:
 
     ratio = over_seeds(np.exp(per_seed(states, spread)))
     log_ratio = over_seeds(per_seed(states, spread))
-    verdict = judge(log_ratio, confirmed=(0, np.log(ENVELOPE)), refuted=[(np.log(ENVELOPE), np.inf)])
+    verdict = judge(log_ratio, confirmed=(-np.inf, np.log(ENVELOPE)), refuted=[(np.log(ENVELOPE), np.inf)])
     largest = ", ".join(
         f"{states['curvature_per_std_max'][states['target'] == t].mean():.3g} at mean p "
         f"{states['pass_rate'][states['target'] == t].mean():.2f}"
@@ -124,12 +134,14 @@ def envelope(results: Results) -> list[Prediction]:
 
 
 def exponents(results: Results) -> list[Prediction]:
-    """Does curvature scale as σ? The exponent by region of p."""
+    """Does curvature scale as σ? The exponent by region of p, among prompts of the same state."""
     prompts, found = results.late["prompts"], []
-    for name, (low, high) in REGIONS.items():
-        own = slopes(prompts, "curvature_own", low, high)
-        shared = slopes(prompts, "curvature_none", low, high)
-        part = region(prompts, low, high)
+    parts = {name: (region(prompts, low, high), "target") for name, (low, high) in REGIONS.items()}
+    parts["away from ½"] = (sides(prompts), "level")
+    for name, (part, level) in parts.items():
+        own = slopes(part, "curvature_own", level)
+        shared = slopes(part, "curvature_none", level)
+        pooled = slopes(part, "curvature_own")
         rank = over_seeds(
             per_seed(part, lambda r: rank_correlation(r["std"], np.abs(r["curvature_own"]))) if len(part["std"]) else []
         )
@@ -138,8 +150,8 @@ def exponents(results: Results) -> list[Prediction]:
                 f"|κ| ∝ σ, p {name}",
                 "The adaptive-gradient reading: the deviation tracks local curvature, |κ| ∝ σ^1.",
                 "the interval of the exponent contains 1 and neither 0 nor 2: confirmed; excludes 1: refuted",
-                f"exponent along the own gradient {own}, along REINFORCE's direction {shared}; "
-                f"rank correlation {rank}; {len(part['std'])} prompt-states",
+                f"exponent among prompts of one state: own gradient {own}, REINFORCE's direction {shared}; pooled "
+                f"{pooled}; rank correlation {rank}; {len(part['std'])} prompt-states, {own.number} seeds",
                 _exponent_verdict(own),
                 "log-linear theory gives 2 away from ½ at fixed features: κ = σ²(1−2p)a²",
             )
@@ -188,7 +200,9 @@ def orthogonality(results: Results) -> list[Prediction]:
 
 def _three_phases(group: Rows) -> Prediction:
     """The operational phases along each GRPO run."""
-    ends = [phase_boundaries(group["cross_ratio"][group["seed"] == seed]) for seed in np.unique(group["seed"])]
+    runs = [group["cross_ratio"][group["seed"] == seed] for seed in np.unique(group["seed"])]
+    known = all(np.isfinite(run).all() for run in runs)  # χ does not exist where no prompt is alive
+    ends = [phase_boundaries(run) if np.isfinite(run).all() else (None, None) for run in runs]
     second, third = (sum(end[k] is not None for end in ends) for k in range(2))
     states = len(group["seed"]) // len(ends)
     return Prediction(
@@ -196,7 +210,7 @@ def _three_phases(group: Rows) -> Prediction:
         "χ stays below .75 from some point of the run on (II), then below .25 (III).",
         "every seed reaches III: confirmed; no seed leaves I: refuted",
         f"{second} of {len(ends)} seeds leave phase I, {third} reach III; χ at {states} states of each GRPO run",
-        CONFIRMED if third == len(ends) else REFUTED if not second else OPEN,
+        OPEN if not known else CONFIRMED if third == len(ends) else REFUTED if not second else OPEN,
         "within the updates of the run; a longer one might go further",
     )
 
@@ -204,23 +218,28 @@ def _three_phases(group: Rows) -> Prediction:
 def surplus(results: Results) -> list[Prediction]:
     """One step of GRPO against one of REINFORCE, twice as long, from the same states."""
     found = []
-    probes = results.probes
-    group = {k: v[probes["rule"] == "group"] for k, v in probes.items()}
-    half = float(np.median(group["step"]))
-    for name, keep in (("early", group["step"] < half), ("late", group["step"] >= half)):
-        part = {k: v[keep] for k, v in group.items()}
-        real = over_seeds(per_seed(part, lambda r: r["surplus_real"].mean()))
-        own = over_seeds(per_seed(part, lambda r: r["surplus_own"].mean()))
-        first = over_seeds(per_seed(part, lambda r: r["surplus_first"].mean()))
-        second = over_seeds(per_seed(part, lambda r: r["surplus_second"].mean()))
+    states, probes = results.late["states"], results.probes
+    first = states["target"] == states["target"].min()
+    places = (
+        ("from the first SFT state, a small step", {k: v[first] for k, v in states.items()}),
+        ("from later SFT states, a small step", {k: v[~first] for k, v in states.items()}),
+        ("along GRPO's run, its tuned step", {k: v[probes["rule"] == "group"] for k, v in probes.items()}),
+    )
+    for name, part in places:
+        gain = {
+            order: over_seeds(per_seed(part, lambda r, o=order: np.median(r[f"surplus_{o}"])))
+            for order in ("real", "own", "first", "second")
+        }
         found.append(
             Prediction(
-                f"One GRPO step gains more than one REINFORCE step, {name} in the run",
+                f"One GRPO step gains more than one REINFORCE step, {name}",
                 "U > 0 in phases I and II (same state, η_none = 2 η_group).",
-                "realised surplus above 0 with its interval confirms, below 0 refutes",
-                f"realised {real}; predicted: own terms {own}, first order {first}, second order {second}",
-                judge(real, confirmed=(0, np.inf), refuted=[(-np.inf, 0)]),
-                f"steps of the tuned run; the quadratic model errs by {_model_error(part):.0%} of the realised gain",
+                "realised surplus (median over a seed's states) above 0 with its interval confirms, below 0 refutes",
+                f"realised {gain['real']}; predicted: own terms {gain['own']}, first order {gain['first']}, second "
+                f"order {gain['second']}; positive at {np.mean(part['surplus_real'] > 0):.0%} of "
+                f"{len(part['seed'])} states",
+                judge(gain["real"], confirmed=(0, np.inf), refuted=[(-np.inf, 0)]),
+                f"median error of the second-order prediction of GRPO's gain: {_model_error(part):.0%}",
             )
         )
     return found
@@ -233,23 +252,21 @@ def _model_error(rows: Rows) -> float:
     )
 
 
-def final_mean(rows: Rows, rule: str, seed: int) -> float:
-    """Mean pass rate of the last quarter of a run."""
-    here = (rows["rule"] == rule) & (rows["seed"] == seed)
-    p = rows["pass_rate"][here]
-    return float(np.mean(p[-max(len(p) // 4, 1) :]))
+def run_mean(rows: Rows, rule: str, seed: int) -> float:
+    """Mean pass rate over a run's updates: the area under its learning curve. NaN where the run was lost."""
+    return float(np.mean(rows["pass_rate"][(rows["rule"] == rule) & (rows["seed"] == seed)]))
 
 
 def paired(rows: Rows, first: str, second: str) -> Interval:
     """First − second over the seeds that both ran on."""
-    return over_seeds([final_mean(rows, first, s) - final_mean(rows, second, s) for s in np.unique(rows["seed"])])
+    return over_seeds([run_mean(rows, first, s) - run_mean(rows, second, s) for s in np.unique(rows["seed"])])
 
 
 def comparisons(results: Results, plan: Plan) -> list[Prediction]:
     """Who learns faster."""
     found = []
     power = next((r for r in dict.fromkeys(results.answer["rule"]) if r.startswith("power")), None)
-    criterion = "difference of mean p over the last quarter of the run, paired over seeds: its interval excludes 0"
+    criterion = "difference of mean p over the run (area under the curve), paired over seeds: its interval excludes 0"
     pairs = [("GRPO learns faster than REINFORCE", "group", "none", "T6, T7: the division speeds convergence up.")]
     if power:
         claim = "A rule that divides by the measured curvature's power of σ is better adapted than GRPO."
@@ -264,7 +281,7 @@ def comparisons(results: Results, plan: Plan) -> list[Prediction]:
                     criterion,
                     f"{difference}; means "
                     + ", ".join(
-                        f"{r} {over_seeds([final_mean(rows, r, s) for s in np.unique(rows['seed'])]).mean:.3f}"
+                        f"{r} {over_seeds([run_mean(rows, r, s) for s in np.unique(rows['seed'])]).mean:.3f}"
                         for r in dict.fromkeys(rows["rule"])
                     ),
                     judge(difference, confirmed=(0, np.inf), refuted=[(-np.inf, 0)]),
@@ -302,12 +319,13 @@ def cap(results: Results) -> list[Prediction]:
     error = rows["factor_error"][good]
     outside = (rows["factor"][good] < low - 4 * error) | (rows["factor"][good] > high + 4 * error)
     verdict = REFUTED if relative.excludes(0) else CONFIRMED if not outside.any() else OPEN
+    factors = f"{rows['factor'][good].min():.2f} to {rows['factor'][good].max():.2f}" if good.any() else "none"
     return [
         Prediction(
             f"A group of {int(rows['group_size'][0])} rescales REINFORCE by b_G(p), at most {high:.2f}",
             "T13: adaptivity stays in [2, G/√(G−1)], however small σ is.",
             "the interval of b̂/b_G − 1 over seeds includes 0, and no prompt is outside the window by 4 standard errors",
-            f"b̂/b_G − 1 = {relative}; factors {rows['factor'][good].min():.2f} to {rows['factor'][good].max():.2f}, "
+            f"b̂/b_G − 1 = {relative}; factors {factors}, "
             f"{int(outside.sum())} of {int(good.sum())} outside; {int((~good).sum())} too noisy or dead",
             verdict if np.isfinite(relative.low) else OPEN,
         )

@@ -71,7 +71,7 @@ class Prober:
         self._value = jax.jit(lambda θ, batch: jnp.mean(jnp.exp(log_p(θ, batch))))
         self._product = jax.jit(self._hessian_product)
         self._others = jax.jit(self._along_others)
-        self._gram = jax.jit(lambda S: S @ S.T)
+        self._gram = jax.jit(lambda S: jnp.matmul(S, S.T, precision="highest"))  # no TF32
         self._sampler = Sampler(model, longest)
 
     def _one(self, θ: Parameters, b: Batch) -> Float[Array, ""]:
@@ -92,7 +92,7 @@ class Prober:
 
         def one(inputs: tuple[Batch, Array]) -> tuple[Array, Array]:
             b, s = inputs
-            found = along(partial(self._one, b=b), θ, unravel(s / jnp.linalg.norm(s)))
+            found = along(partial(self._one, b=b), θ, unravel(_unit(s)))
             return found.slope, found.bend
 
         return jax.lax.map(one, (batch, scores))
@@ -113,7 +113,7 @@ class Prober:
                 group = Batch(b.prompts[None], b.lengths[None], y[None], n[None])
                 return jnp.sum(self.model.token_log_probabilities(q, group)[0], axis=-1)
 
-            return along(log_π, θ, unravel(s / jnp.linalg.norm(s))).statistic
+            return along(log_π, θ, unravel(_unit(s))).statistic
 
         return jax.lax.map(one, (batch, scores, responses, lengths))
 
@@ -129,11 +129,13 @@ class Prober:
         log_p, scores = self._scores(θ, batch)
         p, σ = np.exp(_double(log_p)), _double(success_std(log_p))
         slope, bend = (_double(x) for x in self._own(θ, batch, scores))
+        slope = np.maximum(slope, 0)  # |s|: where it vanishes, rounding may leave it below
         κ = p * (slope**2 + bend)
         norm = p * slope
         K = _double(self._gram(scores))  # ⟨s_x, s_x'⟩
         length = np.sqrt(np.diagonal(K))
-        cosines = K / np.outer(length, length)
+        lengths = np.outer(length, length)
+        cosines = np.divide(K, lengths, out=np.zeros_like(K), where=lengths > 0)
         gram = K * np.outer(p, p)
         alive = σ > FLAT
 
@@ -257,5 +259,7 @@ def _inverse(σ: np.ndarray) -> np.ndarray:
     return np.divide(1, σ, out=np.zeros_like(σ), where=σ > 0)
 
 
-def _unit(u: Parameters) -> Parameters:
-    return optax.tree.scale(1 / optax.tree.norm(u), u)
+def _unit(u: Any) -> Any:
+    """u/|u| of a tree; 0 where u = 0, as the score of a prompt that is certain to rounding."""
+    norm = optax.tree.norm(u)
+    return optax.tree.scale(1 / jnp.where(norm > 0, norm, 1), u)

@@ -1,8 +1,9 @@
 """Responses drawn from the model: one cache a prompt, shared by its group; the loop ends when every response has.
 
 A token is drawn by inverting the distribution function in two stages, a block of the vocabulary and a token of the
-block, each with its own uniform number: exact to rounding in float32 even for rare tokens, and much cheaper than one
-random number for every word of the vocabulary. Independent checks: tests/experiments/gsm8k/test_sample.py.
+block, each with its own uniform number: exact to 2⁻²³ in probability, the step of a float32 uniform number, at each
+stage, and much cheaper than one random number for every word of the vocabulary. Independent checks:
+tests/experiments/gsm8k/test_sample.py.
 """
 
 from __future__ import annotations

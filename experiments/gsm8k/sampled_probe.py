@@ -100,7 +100,7 @@ class SampledProber:
             "num_alive": float(alive.sum()),
             "pass_rate": float(both.mean()),
             "std": float(σ.mean()),
-            "half_cosine": float(np.nanmean(prompts["half_cosine"])),
+            "half_cosine": float(np.nanmean(prompts["half_cosine"])) if (norms > 0).any() else float("nan"),
             "curvature_resolved": float(prompts["curvature_resolved"][alive].mean()) if alive.any() else 0.0,
         }
         for name, ratio in (("cross_ratio", indices.cross_ratio), ("orthogonality", indices.orthogonality)):

@@ -38,8 +38,8 @@ class Interval:
         return f"{self.mean:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
     def within(self, low: float, high: float) -> bool:
-        """The whole interval lies there."""
-        return bool(low <= self.low and self.high <= high)
+        """The whole interval lies strictly between: one that touches an end (0 [0, 0]) does not exclude it."""
+        return bool(low < self.low and self.high < high)
 
     def excludes(self, value: float) -> bool:
         """The value lies outside."""
@@ -80,8 +80,10 @@ def share_over_seeds(hits: Sequence[np.ndarray]) -> Interval:
     return Interval(float(every.mean()), float(low), float(high), len(kept))
 
 
-def log_slope(x: np.ndarray, y: np.ndarray) -> tuple[float, float, int]:
+def log_slope(x: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> tuple[float, float, int]:
     """(slope, its standard error, points) of log|y| on log x by least squares; NaN with fewer than `FEWEST` points.
+
+    With `groups`, one level for each is taken out first, so that only differences within a group count.
 
     >>> x = np.linspace(0.1, 0.5, 20)
     >>> print(round(log_slope(x, -3 * x**2)[0], 6))
@@ -90,8 +92,16 @@ def log_slope(x: np.ndarray, y: np.ndarray) -> tuple[float, float, int]:
     keep = (x > 0) & (y != 0) & np.isfinite(x) & np.isfinite(y)
     if keep.sum() < FEWEST or np.ptp(x[keep]) == 0:
         return float("nan"), float("nan"), int(keep.sum())
-    fit: Any = stats.linregress(np.log(x[keep]), np.log(np.abs(y[keep])))
-    return float(fit.slope), float(fit.stderr), int(keep.sum())
+    logs, lost = [np.log(x[keep]), np.log(np.abs(y[keep]))], 0
+    if groups is not None:
+        _, member = np.unique(groups[keep], return_inverse=True)
+        logs = [z - (np.bincount(member, z) / np.bincount(member))[member] for z in logs]
+        lost = member.max()  # levels beyond the one that least squares counts
+        if np.ptp(logs[0]) < 1e-12 or keep.sum() - 2 <= lost:
+            return float("nan"), float("nan"), int(keep.sum())
+    fit: Any = stats.linregress(logs[0], logs[1])
+    free = keep.sum() - 2
+    return float(fit.slope), float(fit.stderr * np.sqrt(free / (free - lost))), int(keep.sum())
 
 
 def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:

@@ -86,8 +86,8 @@ def report(summary: dict[str, Any], found: Sequence[Prediction], results: Result
             "Every point is a prompt at one SFT state of one reported seed. Left: |κ| along the prompt's own gradient "
             "against σ, with slopes 1 and 2. Middle: |κ|/σ against p. Right: the sign of κ.",
         ),
-        f"<p>On the tuning seeds the exponent of |κ| in σ above p = ½ was {results.alpha_slope:.2f} ± "
-        f"{results.alpha_error:.2f} ({results.alpha_points} prompt-states; the error counts prompts as independent), so "
+        f"<p>Among prompts of one state away from p = ½, the exponent of |κ| in σ was {results.alpha_slope:.2f} ± "
+        f"{results.alpha_error:.2f} on seeds that RL is not reported on ({results.alpha_points} prompt-states; the error counts prompts as independent), so "
         f"power({results.alpha:g}) is run as a rule.</p>",
         "<h2>Orthogonality and deviation over time</h2>",
         picture(
@@ -122,7 +122,7 @@ def report(summary: dict[str, Any], found: Sequence[Prediction], results: Result
         ),
         "<h2>Limits</h2>",
         "<ul>"
-        f"<li>{plan.num_seeds} seeds: intervals are Student's t over seeds and wide.</li>"
+        f"<li>{plan.num_seeds} seeds of RL, {plan.num_sft_seeds} of SFT states: intervals are Student's t over seeds and wide.</li>"
         f"<li>{answer.num_prompts} and {equations.num_prompts} training prompts, chosen among those of at most "
         f"{answer.prompt_length} tokens: short questions.</li>"
         "<li>The transformer is not log-linear: T1's constant does not exist for it, and no step is certified.</li>"

@@ -18,11 +18,11 @@ from tqdm import tqdm
 from experiments import plotting, store
 from experiments.gsm8k import figures
 from experiments.gsm8k.cap import CapCheck
-from experiments.gsm8k.config import Validate
+from experiments.gsm8k.config import Validate, plain
 from experiments.gsm8k.legs import LegRun, Tables, arm
 from experiments.gsm8k.model import num_parameters
 from experiments.gsm8k.plan import Plan
-from experiments.gsm8k.predictions import ABOVE, Prediction, predictions
+from experiments.gsm8k.predictions import Prediction, predictions, sides
 from experiments.gsm8k.problems import Splits
 from experiments.gsm8k.results import Results, final_rates, join
 from experiments.gsm8k.sampled_probe import SampledProber
@@ -84,16 +84,14 @@ class Parts:
         return self.seen[name]
 
 
-def exponent(answer: LegRun) -> tuple[float, float, int]:
-    """(α, its standard error, points): the slope of log|κ| on log σ above p = ½, on the tuning seeds' late states.
+def exponent(tables: list[Rows]) -> tuple[float, float, int]:
+    """(α, its standard error, points): the slope of log|κ| on log σ away from p = ½, among prompts of one state.
 
-    A step of length 1/|κ| ∝ 1/σ^α is what the measured relation suggests, in place of the theory's 1/σ.
+    From the seeds on which RL is not reported. A step of length ∝ 1/|κ| ∝ 1/σ^α is what the measured relation suggests
+    in place of the theory's 1/σ.
     """
-    tables = [answer.late(seed, effort="light")["prompts"] for seed in answer.tuning_seeds]
-    rows = join(tables)
-    above = rows["pass_rate"] > ABOVE
-    slope, error, number = log_slope(rows["std"][above], rows["curvature_own"][above])
-    return slope, error, number
+    rows = sides(join(tables))
+    return log_slope(rows["std"], rows["curvature_own"], rows["level"])
 
 
 def compute(plan: Plan, config: Validate, inputs: Inputs, parts: Parts) -> Results:
@@ -102,10 +100,11 @@ def compute(plan: Plan, config: Validate, inputs: Inputs, parts: Parts) -> Resul
     answer = LegRun("answer", plan, plan.answer, base, splits, keep=parts, folder=inputs.starts)
     for note in answer.notes:
         tqdm.write(f"  answer: {note}")
-    late = [answer.late(seed, effort="full") for seed in answer.seeds]
-    slope, error, points = exponent(answer)
+    late = [answer.late(seed, effort="full" if seed in answer.seeds else "light") for seed in range(plan.num_sft_seeds)]
+    others = [t["prompts"] for t in late[plan.num_seeds :]] or [t["prompts"] for t in late]
+    slope, error, points = exponent(others)
     alpha = float(np.clip(round(slope, 1), 0.0, 4.0)) if np.isfinite(slope) else FALLBACK_ALPHA
-    tqdm.write(f"  measured exponent above p = {ABOVE}: {slope:.2f} ± {error:.2f}, so the rule power({alpha:g}) is run")
+    tqdm.write(f"  measured exponent away from p = ½: {slope:.2f} ± {error:.2f}, so the rule power({alpha:g}) is run")
 
     tuning, runs, probes, small = [], [], [], []
     arms = [arm(rule, alpha, plan) for rule in plan.answer.rules]
@@ -203,7 +202,7 @@ def validate(config: Validate, inputs: Inputs) -> dict[str, Any]:
     summary = summarise(results, found, plan, config, inputs, parts.seconds)
     for name, draw in figures.drawings(results, plan).items():
         plotting.save(draw, inputs.figures, name)
-    text = (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode()
+    text = (json.dumps(plain(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
     store.write_bytes(config.out / "summary.json", text)
     store.write_bytes(config.out / "report.html", report(summary, found, results, plan, inputs.figures))
     print(f"{time.perf_counter() - started:.0f} s; report: {config.out / 'report.html'}")
@@ -216,8 +215,8 @@ def expected_parts(plan: Plan) -> int:
     for leg in (plan.answer, plan.equations):
         arms, seeds = len(leg.rules), plan.num_seeds + leg.num_tuning
         total += seeds + arms * (len(leg.step_sizes) * leg.num_tuning + plan.num_seeds)
-    late = plan.num_seeds + plan.answer.num_tuning
-    return total + late + (len(plan.answer.rules) + 2) * plan.num_seeds
+    probed = 2 * plan.num_sft_seeds - plan.num_seeds  # SFT states, and their starts where RL has none
+    return total + probed + (len(plan.answer.rules) + 2) * plan.num_seeds
 
 
 def summarise(

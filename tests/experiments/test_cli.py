@@ -30,7 +30,7 @@ def truncated_parquet(path: Path) -> Path:
 
 
 BAD_ARGUMENTS = {
-    "no command": ([], "Expected one of {reproduce}"),
+    "no command": ([], "Expected one of {reproduce, gsm8k}"),
     "unknown command": (["reproduse"], "reproduse"),
     "unknown flag": (["reproduce", "--outt", "x"], "--outt"),
     "seed not a number": (["reproduce", "--seed", "abc"], "abc"),
@@ -42,6 +42,15 @@ BAD_ARGUMENTS = {
     "one seed": (["reproduce", "--num-seeds", "1"], "--num-seeds is 1; allowed: an integer of at least 2"),
     "no samples": (["reproduce", "--assumed-samples", "0"], "--assumed-samples is 0; allowed"),
     "missing value": (["reproduce", "--out"], "--out"),
+    "gsm8k alone": (["gsm8k"], "Expected one of {validate, sft, train, probe}"),
+    "gsm8k unknown command": (["gsm8k", "tune"], "tune"),
+    "gsm8k no checkpoint": (["gsm8k", "train"], "--checkpoint"),
+    "gsm8k target": (["gsm8k", "sft", "--target", "2"], "--target is 2.0; allowed: numbers between 0 and 1"),
+    "gsm8k no folder": (["gsm8k", "validate", "--data", "none"], "none is not a folder; allowed: a folder with train"),
+    "gsm8k no such checkpoint": (
+        ["gsm8k", "probe", "--checkpoint", "none"],
+        "checkpoint is none, which is not a folder",
+    ),
 }
 
 

@@ -5,7 +5,8 @@ The oracle of all tests here: log π of ALL responses of at most R tokens (those
 what is tested. Expectations over responses are then sums.
 """
 
-from functools import partial
+from contextlib import contextmanager
+from functools import cache, partial
 from itertools import product
 
 import jax
@@ -24,6 +25,7 @@ QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes
 SMALLEST = Architecture(vocabulary=6, width=8, num_layers=1, num_heads=2, num_kv_heads=1, mlp_width=8)
 """432 parameters: dense Hessians."""
 TWO_LAYERS = Architecture(vocabulary=6, width=16, num_layers=2, num_heads=4, num_kv_heads=2, mlp_width=16)
+
 
 def model(architecture=SMALLEST):
     return Model(architecture, SEPARATOR, END, PAD)
@@ -68,6 +70,17 @@ RIGHT = ((3,), (4, 4), (), (5, 3), (5,))
 ALL = (0, 1, 2, 3, 4)
 
 
+@contextmanager
+def quick():
+    """What is jitted inside, the constructors of what is tested, is compiled as `QUICK` says."""
+    plain = jax.jit
+    jax.jit = partial(plain, compiler_options=QUICK)
+    try:
+        yield
+    finally:
+        jax.jit = plain
+
+
 def right(rows=ALL, longest=3):
     """[P, R] the right responses, padded."""
     return np.array([[*RIGHT[x], END, *[PAD] * (longest - 1 - len(RIGHT[x]))] for x in rows], np.int32)
@@ -88,19 +101,34 @@ def every(rows=ALL, longest=3):
     return Batch(b.prompts, b.lengths, jnp.asarray(responses), jnp.asarray(lengths))
 
 
-def _log_all(θ, architecture=SMALLEST, rows=ALL, longest=3):
-    """[P, Y] log π of every response to each of the prompts."""
-    y, lengths, _ = strings(architecture.vocabulary, longest)
-    P, S, (Y, R) = len(rows), PROMPTS.shape[1], y.shape
+def _log_of(θ, architecture, rows, y, lengths):
+    """[P, Y] log π of the responses y [P, Y, R], from whole sequences."""
+    P, S, (Y, R) = len(rows), PROMPTS.shape[1], y.shape[1:]
     whole = np.zeros((P, Y, S + R), np.int32)
     for place, x in enumerate(rows):
         n = LENGTHS[x]
-        whole[place, :, :n], whole[place, :, n], whole[place, :, n + 1 : n + R] = PROMPTS[x, :n], SEPARATOR, y[:, :-1]
+        whole[place, :, :n], whole[place, :, n] = PROMPTS[x, :n], SEPARATOR
+        whole[place, :, n + 1 : n + R] = y[place, :, :-1]
     logits = all_logits(θ, architecture, jnp.asarray(whole.reshape(P * Y, S + R))).reshape(P, Y, S + R, -1)
     places = LENGTHS[list(rows)][:, None, None, None] + np.arange(R)[:, None]
     log_π = jax.nn.log_softmax(jnp.take_along_axis(logits, jnp.asarray(places), axis=2), axis=-1)
-    chosen = jnp.take_along_axis(log_π, jnp.asarray(y)[None, ..., None], axis=-1)[..., 0]
-    return jnp.sum(jnp.where(np.arange(R) < lengths[:, None], chosen, 0), axis=-1)
+    chosen = jnp.take_along_axis(log_π, jnp.asarray(y)[..., None], axis=-1)[..., 0]
+    return jnp.sum(jnp.where(np.arange(R) < lengths[..., None], chosen, 0), axis=-1)
+
+
+def _log_all(θ, architecture=SMALLEST, rows=ALL, longest=3):
+    """[P, Y] log π of every response to each of the prompts."""
+    y, lengths, _ = strings(architecture.vocabulary, longest)
+    P = len(rows)
+    return _log_of(
+        θ, architecture, rows, np.broadcast_to(y, (P, *y.shape)), np.broadcast_to(lengths, (P, *lengths.shape))
+    )
+
+
+def _log_right(θ, architecture=SMALLEST, rows=ALL, longest=3):
+    """[P] log π of the right responses alone: what second derivatives can afford."""
+    lengths = np.array([[len(RIGHT[x]) + 1] for x in rows])
+    return _log_of(θ, architecture, rows, right(rows, longest)[:, None], lengths)[:, 0]
 
 
 log_all = partial(jax.jit, static_argnums=(1, 2, 3), compiler_options=QUICK)(_log_all)
@@ -128,9 +156,8 @@ def gradients(θ, architecture=SMALLEST, rows=ALL, longest=3):
 
 
 def ascent(objective, θ):
-    """[d] ∇ objective(J), J [P]."""
-    q, unravel = ravel_pytree(θ)
-    return np.asarray(jax.jit(jax.grad(lambda q: objective(_success(unravel(q)))), compiler_options=QUICK)(q))
+    """[d] ∇ objective(J), J [P] and its gradients by enumeration."""
+    return np.asarray(jax.grad(objective)(success(θ)) @ gradients(θ))
 
 
 def mean_score(weights, θ, rows=ALL, longest=3):
@@ -142,9 +169,25 @@ def mean_score(weights, θ, rows=ALL, longest=3):
 
 @partial(jax.jit, compiler_options=QUICK)
 def hessians(θ):
-    """[P, d, d] ∇²J of every prompt."""
+    """[P, d, d] ∇²J of every prompt, dense."""
     q, unravel = ravel_pytree(θ)
-    return jax.jacfwd(jax.jacrev(lambda q: _success(unravel(q))))(q)
+    return jax.jacfwd(jax.jacrev(lambda q: jnp.exp(_log_right(unravel(q)))))(q)
+
+
+@cache
+def trained(num_steps=60, dtype=jnp.float32, step_size=0.02):
+    """Parameters after gradient steps on the mean log-likelihood: pass rates from small to large."""
+
+    @partial(jax.jit, compiler_options=QUICK)
+    def run(θ):
+        def step(_, θ):
+            slope = jax.grad(lambda q: jnp.mean(_log_right(q)))(θ)
+            return jax.tree.map(lambda x, s: x + step_size * s, θ, slope)
+
+        return jax.lax.fori_loop(0, num_steps, step, θ)
+
+    rounded = jax.tree.map(lambda x: x.astype(jnp.float32), run(parameters(dtype=jnp.float64)))
+    return jax.tree.map(lambda x: x.astype(dtype), rounded)
 
 
 class Digits:

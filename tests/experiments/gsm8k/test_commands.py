@@ -1,0 +1,524 @@
+"""`gsm8k sft`, `train` and `probe` for real: the chain, runs that are killed, disks that fill up, bad input.
+
+Whatever computes runs as the command does, in a process of its own; compiled programs are kept between them.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import get_type_hints
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from experiments import cli
+from experiments.convergence.config import Reproduce
+from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
+from experiments.gsm8k.task import Questions
+from tests.experiments.test_cli import COMMAND
+
+pytestmark = pytest.mark.xdist_group("gsm8k")  # one worker: checkpoints and compiled programs are made once
+
+TINY = ["--width", "16", "--num-layers", "2", "--num-heads", "2", "--num-kv-heads", "1", "--mlp-width", "32"]
+FEW = ["--num-prompts", "8", "--num-test", "8"]
+SFT = ["gsm8k", "sft", *TINY, *FEW, "--step-size", "0.01"]
+CLOCK = {"wall_time_s"}
+
+
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Compile fast rather than well, once a session."""
+    return os.environ | {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.getbasetemp() / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+    }
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return environment(tmp_path_factory)
+
+
+def call(arguments: list[str], env: dict[str, str], program: list[str] | None = None):
+    return subprocess.run(
+        [*(program or [COMMAND]), *arguments], env=env, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def succeed(arguments: list[str], env: dict[str, str]) -> str:
+    done = call(arguments, env)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def last_line(done) -> str:
+    """The error, which stands alone after the progress bar."""
+    assert done.returncode == 2, (done.stdout, done.stderr[-2000:])
+    lines = done.stderr.splitlines()
+    assert "Traceback" not in done.stderr
+    assert sum(line.startswith("grpo-curvature: error:") for line in lines) == 1
+    assert lines[-1].startswith("grpo-curvature: error:")
+    return lines[-1]
+
+
+def row(i: int) -> dict[str, str]:
+    a, b = 3 + i % 7, 2 + i // 7
+    return {
+        "question": f"Ann has {a} pens and buys {b} more. How many pens has she now?",
+        "answer": f"She has {a} + {b} = <<{a}+{b}={a + b}>>{a + b} pens.\n#### {a + b}",
+    }
+
+
+def write_rows(folder: Path, rows: list[dict], number: int = 28) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in (("train", rows[:number]), ("test", rows[number:])):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in part), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 made-up rows."""
+    return write_rows(tmp_path_factory.mktemp("data"), [row(i) for i in range(40)])
+
+
+@pytest.fixture(scope="module")
+def started(data: Path, env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of SFT in mode `answer` that reached its target."""
+    out = tmp_path_factory.mktemp("sft") / "out"
+    said = succeed([*SFT, "--data", str(data), "--target", "0.2", "--check-every", "10", "--out", str(out)], env)
+    assert "(target 0.2 reached)" in said
+    return out
+
+
+def last_checkpoint(out: Path) -> Path:
+    (only,) = sorted(out.glob("step_*"))
+    return only
+
+
+def tables(out: Path) -> dict[str, dict[str, list]]:
+    """Every part of the rows but for the clock."""
+    return {
+        path.name: {k: v for k, v in pq.read_table(path).to_pydict().items() if k not in CLOCK}
+        for path in sorted((out / "rows").glob("*.parquet"))
+    }
+
+
+def assert_same_run(first: Path, second: Path) -> None:
+    """The same rows, parameters and optimizer state, to the last bit."""
+    a, b = tables(first), tables(second)
+    assert list(a) == list(b)
+    for name in a:
+        assert json.dumps(a[name]) == json.dumps(b[name]), name  # as text, so that NaN equals itself
+    one, two = last_checkpoint(first), last_checkpoint(second)
+    assert one.name == two.name
+    for name in ("model.safetensors", "optimizer.safetensors", "config.json", "vocabulary.json", "state.json"):
+        assert (one / name).read_bytes() == (two / name).read_bytes(), name
+
+
+def kill_midway(arguments: list[str], out: Path, env: dict[str, str], parts: int) -> None:
+    """Start the run and kill it once so many parts of its rows are written."""
+    with subprocess.Popen(
+        [COMMAND, *arguments], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 200
+        while len(list((out / "rows").glob("*.parquet"))) < parts:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.003)
+        process.send_signal(signal.SIGKILL)
+
+
+# --- the chain -----------------------------------------------------------------------------------------------------
+
+
+def test_sft_stops_at_its_target_and_says_what_it_saw(started: Path, data: Path) -> None:
+    state = json.loads((last_checkpoint(started) / "state.json").read_text())
+    parts = tables(started)
+    looks = [(s, p) for part in parts.values() for s, p in zip(part["step"], part["train"], strict=True) if p == p]
+    assert state["finished"]
+    assert state["step"] == looks[-1][0]
+    assert looks[-1][1] == state["look"]["train"] >= 0.2
+    assert all(p < 0.2 for _, p in looks[:-1])
+    steps = [s for part in parts.values() for s, p in zip(part["step"], part["train"], strict=True) if p != p]
+    assert steps == list(range(state["step"]))
+    for part in parts.values():
+        assert set(part["schema_version"]) == {1}
+        assert len(set(part["run_id"])) == len(set(part["commit"])) == len(set(part["device"])) == 1
+        config = json.loads(part["config"][0])
+        assert config["command"] == "gsm8k sft"
+        assert config["questions"]["data"] == str(data)
+        assert set(part["run_id"]) == {state["run_id"]}
+
+
+def test_a_finished_run_is_left_as_it_is(started: Path, data: Path, env: dict[str, str]) -> None:
+    before = {path: path.stat().st_mtime_ns for path in started.rglob("*") if path.is_file()}
+    arguments = [*SFT, "--data", str(data), "--target", "0.2", "--check-every", "10", "--out", str(started)]
+    assert "(target 0.2 reached)" in succeed(arguments, env)
+    assert {path: path.stat().st_mtime_ns for path in started.rglob("*") if path.is_file()} == before
+
+
+KILLED = {
+    "sft": "--target .9 --max-steps 60 --check-every 3 --schedule cosine --warmup 5",
+    "train": "--num-steps 30 --save-every 2 --optimiser adam --step-size .002 --prompts-per-step 3 --group-size 4 "
+    "--num-updates 2 --clip .2 --kl .05 --max-norm 1",
+}
+
+
+@pytest.mark.parametrize("kind", KILLED)
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+    kind: str, started: Path, data: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    given = [*SFT, "--data", str(data)] if kind == "sft" else ["gsm8k", "train", "--checkpoint", str(started)]
+    arguments = [*given, *KILLED[kind].split()]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    succeed([*arguments, "--out", str(whole)], env)
+    kill_midway([*arguments, "--out", str(killed)], killed, env, parts=4)
+    final = int(last_checkpoint(whole).name.removeprefix("step_"))
+    reached = [int(path.name.removeprefix("step_")) for path in killed.glob("step_*")]
+    assert 0 < max(reached) < final
+    succeed([*arguments, "--out", str(killed)], env)
+    assert_same_run(whole, killed)
+    parameters = load_file(last_checkpoint(whole) / "model.safetensors")
+    begun = load_file(last_checkpoint(started) / "model.safetensors")
+    assert any((parameters[name] != begun[name]).any() for name in begun)  # it did learn something
+
+
+def test_equations_are_sampled_trained_and_probed(data: Path, env: dict[str, str], tmp_path: Path) -> None:
+    A, B, C = (str(tmp_path / name) for name in "ABC")
+    asked = ["--mode", "equations", "--response-length", "16", "--num-samples", "2"]
+    limits = ["--target", "0.05", "--max-steps", "60", "--check-every", "60"]
+    said = succeed([*SFT, "--data", str(data), *asked, *limits, "--out", A], env)
+    assert "mean pass rate" in said
+    train = ["gsm8k", "train", "--checkpoint", A, "--num-steps", "2", "--save-every", "2", "--num-samples", "2"]
+    succeed([*train, "--prompts-per-step", "4", "--group-size", "4", "--estimator", "trl", "--out", B], env)
+    (first,) = tables(Path(B)).keys() - {"steps_00000002.parquet"}
+    rows = tables(Path(B))[first]
+    assert np.nansum(rows["response_length"]) > 0
+    assert np.nanmax(rows["response_length"]) <= 16
+    said = succeed(["gsm8k", "probe", "--checkpoint", B, "--half-samples", "4", "--out", C], env)
+    summary = json.loads((tmp_path / "C" / "summary.json").read_text(), parse_constant=pytest.fail)
+    assert summary["exact"] is False
+    prompts = pq.read_table(tmp_path / "C" / "prompts.parquet").to_pydict()
+    assert len(prompts["prompt"]) == 8
+    assert np.isfinite(prompts["curvature"]).all()
+    if not summary["cross_ratio_resolved"]:
+        assert "χ not resolved" in said
+    # population steps exist in mode `answer` alone
+    line = last_line(call([*train, "--exact", "--out", str(tmp_path / "D")], env))
+    assert "--exact is set and the mode is 'equations'; allowed: mode 'answer'" in line
+    assert not (tmp_path / "D").exists()
+
+
+def test_the_exact_probe_in_double_precision(started: Path, env: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "probe"
+    effort = ["--num-spectra", "1", "--num-wrong", "4", "--float64"]
+    said = succeed(["gsm8k", "probe", "--checkpoint", str(started), *effort, "--out", str(out)], env)
+    found = {name: np.array(column) for name, column in pq.read_table(out / "prompts.parquet").to_pydict().items()}
+    summary = json.loads((out / "summary.json").read_text(), parse_constant=pytest.fail)
+    assert summary["exact"] is True
+    log_p, p, σ = found["log_p"], found["pass_rate"], found["std"]
+    assert (log_p != np.float32(log_p)).all()  # truly double precision
+    # the state's pass rate is the one that SFT saw, to float32's rounding through the transformer
+    state = json.loads((last_checkpoint(started) / "state.json").read_text())
+    assert p.mean() == pytest.approx(state["look"]["train"], rel=1e-4)
+    np.testing.assert_allclose(σ, np.sqrt(p * (1 - p)), rtol=1e-10)
+    np.testing.assert_allclose(found["gradient_norm"], p * found["score_norm"], rtol=1e-10)
+    assert summary["curvature_per_std_max"] == pytest.approx(np.abs(found["curvature_own"] / σ).max())
+    (i,) = np.flatnonzero(np.isfinite(found["eigenvalue_least"]))
+    slack = 0.01 * abs(found["eigenvalue_greatest"][i])  # Lanczos' own tolerance
+    assert found["eigenvalue_least"][i] - slack <= found["curvature_own"][i] <= found["eigenvalue_greatest"][i] + slack
+    assert f"χ {summary['cross_ratio']:.3f}" in said
+    for column in ("run_id", "schema_version", "config", "commit", "versions", "device", "wall_time_s"):
+        assert len(set(found[column].tolist())) == 1
+
+
+# --- what goes wrong -----------------------------------------------------------------------------------------------
+
+FULL = """
+import errno, sys
+from experiments import store
+number, real = int(sys.argv.pop(1)), store.write_bytes
+def full(path, content):
+    global number
+    number -= 1
+    if number < 0:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    real(path, content)
+store.write_bytes = full
+from experiments.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [0, 5, 7])  # rows; rows of the second part; a model in the middle of a checkpoint
+def test_a_full_disk_gives_one_line_and_the_run_goes_on_later(
+    number: int, started: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    out = tmp_path / "full"
+    arguments = ["gsm8k", "train", "--checkpoint", str(started), "--exact", "--num-steps", "6", "--save-every", "2"]
+    arguments += ["--step-size", "0.001", "--rule", "power", "--optimiser", "momentum"]
+    done = call([str(number), *arguments, "--out", str(out)], env, [sys.executable, "-c", FULL])
+    line = last_line(done)
+    assert "No space left on device" in line
+    assert "finished parts are kept" in line or ".partial cannot be written to" in line
+    assert len(list(out.glob("step_*"))) == (number > 0)
+    assert not [path for path in out.rglob("*") if path.name.startswith(".")]
+    if number == 7:
+        succeed([*arguments, "--out", str(out)], env)
+        succeed([*arguments, "--out", str(tmp_path / "whole")], env)
+        assert_same_run(tmp_path / "whole", out)
+
+
+@pytest.mark.parametrize("steps", ["1", "6"])
+def test_divergence_gives_one_line_and_is_not_saved(
+    steps: str, started: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    train = ["gsm8k", "train", "--checkpoint", str(started), "--exact", "--step-size", "1e30", "--save-every", "6"]
+    line = last_line(call([*train, "--num-steps", steps, "--out", str(out)], env))
+    assert "is not finite" in line
+    assert "smaller --step-size" in line
+    assert last_checkpoint(out).name == "step_00000000"
+    for value in load_file(last_checkpoint(out) / "model.safetensors").values():
+        assert np.isfinite(value).all()
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line of a command that reads its input and computes nothing."""
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("grpo-curvature: error: ")
+    return said.err
+
+
+def train_again(started: Path, out: Path) -> list[str]:
+    return ["gsm8k", "train", "--checkpoint", str(started), "--out", str(out)]
+
+
+def test_another_configuration_into_the_same_folder_is_refused(
+    started: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in started.rglob("*") if path.is_file()}
+    base = [*SFT, "--data", str(data), "--target", "0.2", "--check-every", "10", "--out", str(started)]
+    other = write_rows(tmp_path / "other", [row(i) for i in range(39)])
+    for arguments in (
+        [*base, "--seed", "1"],
+        [*base, "--target", "0.3"],
+        [*base, "--data", str(other)],
+        train_again(started, started),
+    ):
+        line = refused(arguments, capsys)
+        assert f"--out is {started}, which holds a run of another configuration, data or version" in line
+    assert {path: path.read_bytes() for path in started.rglob("*") if path.is_file()} == before
+
+
+def test_sft_from_a_checkpoint_of_other_content_is_another_run(
+    started: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], env: dict[str, str]
+) -> None:
+    """The path is the same; what lies there is not."""
+    base, out = tmp_path / "base", tmp_path / "out"
+    shutil.copytree(started, base)
+    arguments = ["gsm8k", "sft", "--checkpoint", str(base), *FEW, "--data", str(data), "--target", "0.01"]
+    succeed([*arguments, "--out", str(out)], env)
+    path = last_checkpoint(base) / "model.safetensors"
+    save_file({name: value * np.float32(1.01) for name, value in load_file(path).items()}, path)
+    assert "another configuration, data or version" in refused([*arguments, "--out", str(out)], capsys)
+
+
+def test_a_checkpoint_says_when_its_data_are_gone_or_others(
+    started: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    other = write_rows(tmp_path / "other", [row(i) for i in range(39)])
+    line = refused([*train_again(started, out), "--data", str(other)], capsys)
+    assert f"was trained on; allowed: the same rows (it read {data})" in line
+    line = refused([*train_again(started, out), "--data", str(tmp_path / "gone")], capsys)
+    assert "gone is not a folder; allowed" in line
+    assert not out.exists()
+
+
+BAD_ROWS = {
+    "no folder": (None, "is not a folder; allowed: a folder with train.jsonl and test.jsonl"),
+    "no test": ([json.dumps(row(0))], "has no test.jsonl or test.parquet"),
+    "empty": ([""], "no rows"),
+    "truncated": ([json.dumps(row(0)), json.dumps(row(1))[:-9]], "train.jsonl line 2 is not JSON"),
+    "none": (['{"question": "How many?", "answer": null}'], "train.jsonl line 1: answer is NoneType; allowed: text"),
+    "NaN": (['{"question": NaN, "answer": "#### 3"}'], "train.jsonl line 1: question is float; allowed: text"),
+    "no answer": (['{"question": "How many?", "answer": "3"}'], "1 no final answer"),
+    "not numeric": (['{"question": "How many?", "answer": "#### many"}'], "1 answer not numeric"),
+    "no box": (['{"problem": "How many?", "solution": "It is 3."}'], "1 no boxed answer"),
+    "a list": (["[1, 2]"], "line 1 is list; allowed: an object"),
+    "other keys": (['{"q": "How many?", "a": "#### 3"}'], "allowed: 'question' and 'answer' (GSM8K)"),
+    "too few": ([json.dumps(row(0))], "--num-prompts is 8; allowed: at most 1, so many training problems fit"),
+}
+
+
+@pytest.mark.parametrize("command", ["sft", "validate"])
+@pytest.mark.parametrize("case", BAD_ROWS)
+def test_bad_rows_are_refused_before_anything_is_written(
+    case: str, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines, expected = BAD_ROWS[case]
+    if case == "too few" and command == "validate":
+        pytest.skip("a validation counts what fits when it encodes the prompts")
+    folder, out = tmp_path / "data", tmp_path / "out"
+    if lines is not None:
+        folder.mkdir()
+        (folder / "train.jsonl").write_text("\n".join(lines) + "\n")
+        if case != "no test":
+            (folder / "test.jsonl").write_text(json.dumps(row(30)) + "\n")
+    arguments = [*SFT] if command == "sft" else ["gsm8k", "validate", "--preset", "quick"]
+    assert expected in refused([*arguments, "--data", str(folder), "--out", str(out)], capsys)
+    assert not out.exists()
+
+
+def damage(started: Path, copy: Path, name: str, content: bytes | None) -> Path:
+    """A copy of the run with one file of its checkpoint cut to half, replaced, or (None) removed."""
+    shutil.copytree(started, copy)
+    path = last_checkpoint(copy) / name
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content or path.read_bytes()[: path.stat().st_size // 2])
+    return copy
+
+
+BAD_CHECKPOINTS = {
+    "model cut": ("model.safetensors", b"", "model.safetensors"),
+    "model gone": ("model.safetensors", None, "model.safetensors"),
+    "config cut": ("config.json", b"", "config.json"),
+    "config gone": ("config.json", None, "config.json"),
+    "vocabulary cut": ("vocabulary.json", b"", "vocabulary.json"),
+    "vocabulary gone": ("vocabulary.json", None, "vocabulary.json"),
+    "state cut": ("state.json", b"", "state.json"),
+    "state not an object": ("state.json", b"[1]", "state.json"),
+}
+
+
+@pytest.mark.parametrize("command", ["train", "probe"])
+@pytest.mark.parametrize("case", BAD_CHECKPOINTS)
+def test_damaged_checkpoints_are_refused_by_name(
+    case: str, command: str, started: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, content, expected = BAD_CHECKPOINTS[case]
+    copy = damage(started, tmp_path / "copy", name, content)
+    line = refused(["gsm8k", command, "--checkpoint", str(copy), "--out", str(tmp_path / "out")], capsys)
+    assert expected in line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("optimizer.safetensors", b""), ("optimizer.safetensors", None), ("state.json", b"")]
+)
+def test_a_run_whose_own_checkpoint_is_damaged_is_refused_by_name(
+    name: str, content: bytes | None, started: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = damage(started, tmp_path / "copy", name, content)
+    arguments = [*SFT, "--data", str(data), "--target", "0.2", "--check-every", "10", "--out", str(copy)]
+    assert name in refused(arguments, capsys)
+
+
+def test_folders_that_are_no_checkpoints_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    for command in ("train", "probe"):
+        for name, expected in (("none", "none, which is not a folder"), ("empty", "config.json")):
+            out = tmp_path / "out"
+            checkpoint = str(tmp_path / name)
+            line = refused(["gsm8k", command, "--checkpoint", checkpoint, "--out", str(out)], capsys)
+            assert expected in line
+            assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "allowed"),
+    [
+        ("--width", "0", "at least 1"),
+        ("--num-layers", "0", "at least 1"),
+        ("--num-heads", "0", "at least 1"),
+        ("--num-kv-heads", "0", "at least 1"),
+        ("--mlp-width", "0", "at least 1"),
+        ("--num-heads", "3", "a divisor of width, 16"),
+        ("--num-kv-heads", "3", "a divisor of num_heads, 2"),
+        ("--width", "6", "an even number"),
+    ],
+)
+def test_sizes_that_make_no_transformer_are_refused(
+    flag: str, value: str, allowed: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*SFT, "--data", str(data), "--out", str(tmp_path / "out"), flag, value]
+    assert allowed in refused(arguments, capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_refused(
+    started: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    out = ["--out", str(tmp_path / "file" / "out")]
+    for arguments in (
+        [*SFT, "--data", str(data)],
+        ["gsm8k", "train", "--checkpoint", str(started)],
+        ["gsm8k", "probe", "--checkpoint", str(started)],
+        ["gsm8k", "validate", "--data", str(data)],
+    ):
+        assert "file/out: Not a directory; allowed: a folder" in refused([*arguments, *out], capsys)
+
+
+# --- help ----------------------------------------------------------------------------------------------------------
+
+
+def flags_of(command: type) -> set[str]:
+    """Every flag of a command, those of nested dataclasses too."""
+    found = set()
+    for field in fields(command):
+        kind = get_type_hints(command)[field.name]
+        if is_dataclass(kind):
+            found |= flags_of(kind)
+        else:
+            found.add("--" + field.name.replace("_", "-"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["gsm8k", "sft"], Sft),
+        (["gsm8k", "train"], Train),
+        (["gsm8k", "probe"], ProbeCheckpoint),
+        (["gsm8k", "validate"], Validate),
+        (["reproduce"], Reproduce),
+    ],
+)
+def test_help_names_every_flag(arguments: list[str], command: type, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*arguments, "--help"])
+    assert stop.value.code in (0, None)
+    said = capsys.readouterr().out
+    expected = flags_of(command)
+    assert len(expected) >= 5
+    assert {flag for flag in expected if flag not in said} == set()
+    assert ("--data" in said) == (command not in (Reproduce,))
+    if command in (Sft, Train, ProbeCheckpoint):
+        assert {"--num-prompts", "--mode"} <= {"--" + f.name.replace("_", "-") for f in fields(Questions)}
+
+
+def test_help_of_gsm8k_teaches_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["gsm8k", "--help"])
+    said = capsys.readouterr().out
+    for words in ("gsm8k validate", "gsm8k sft --data DIR", "gsm8k train --checkpoint", "gsm8k probe --checkpoint"):
+        assert words in said
