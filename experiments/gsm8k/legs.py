@@ -9,7 +9,7 @@ end of the grid, the grid grows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -23,6 +23,7 @@ from experiments.gsm8k.learn import Groups, GroupSettings, Likelihood, Measure, 
 from experiments.gsm8k.model import Parameters, initial_parameters
 from experiments.gsm8k.objective import make_rule
 from experiments.gsm8k.optimiser import make_transform
+from experiments.gsm8k.parallel import each
 from experiments.gsm8k.plan import Leg, Plan
 from experiments.gsm8k.probe import Prober
 from experiments.gsm8k.problems import Splits
@@ -232,19 +233,25 @@ class LegRun:
         """The best step of a rule over the tuning seeds, and what was tried."""
         leg, tried = self.leg, {}
 
-        def attempt(size: float) -> float:
-            runs = [self.run(s, a, size * a.scale, what="tune", num_steps=leg.num_steps) for s in self.tuning_seeds]
-            return float(np.mean([self.score(run["steps"]) for run in runs]))
+        def attempt(sizes: Sequence[float]) -> None:
+            jobs = [(size, seed) for size in sizes for seed in self.tuning_seeds]
+            scores = each(
+                lambda job: self.score(
+                    self.run(job[1], a, job[0] * a.scale, what="tune", num_steps=leg.num_steps)["steps"]
+                ),
+                jobs,
+            )
+            for size in sizes:
+                tried[size] = float(np.mean([score for job, score in zip(jobs, scores, strict=True) if job[0] == size]))
 
-        for size in leg.step_sizes:
-            tried[size] = attempt(size)
+        attempt(leg.step_sizes)
         ratio = leg.step_sizes[1] / leg.step_sizes[0]
         for _ in range(MAX_EXTENSIONS):
             best = max(tried, key=lambda size: tried[size])
             if best not in (min(tried), max(tried)):
                 break
             beyond = best * ratio if best == max(tried) else best / ratio
-            tried[beyond] = attempt(beyond)
+            attempt([beyond])
         best = max(tried, key=lambda size: tried[size])
         table = [
             {

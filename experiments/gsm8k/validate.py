@@ -6,6 +6,7 @@ Each part's tables are written as soon as they are finished, so the same command
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,8 +20,9 @@ from experiments import plotting, store
 from experiments.gsm8k import figures
 from experiments.gsm8k.cap import CapCheck
 from experiments.gsm8k.config import Validate, plain
-from experiments.gsm8k.legs import LegRun, Tables, arm
+from experiments.gsm8k.legs import Arm, LegRun, Tables, arm
 from experiments.gsm8k.model import num_parameters
+from experiments.gsm8k.parallel import each
 from experiments.gsm8k.plan import Plan
 from experiments.gsm8k.predictions import Prediction, predictions, sides
 from experiments.gsm8k.problems import Splits
@@ -59,29 +61,35 @@ def prepare(config: Validate) -> Inputs:
 
 
 class Parts:
-    """Tables on disk, by the name of the part; with a progress bar."""
+    """Tables on disk, by the name of the part; with a progress bar. Threads may ask for the same part: one makes it."""
 
     def __init__(self, folder: Path, source: store.Provenance, bar: Any):
         self.folder, self.source, self.bar = folder, source, bar
         self.seconds = 0.0
         self.seen: dict[str, Tables] = {}
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
 
     def __call__(self, name: str, tables: tuple[str, ...], compute: Callable[[], Tables], whole: bool = True) -> Tables:
         """The part's tables, computed where they are not finished."""
-        if name in self.seen and whole:
+        with self._guard:
+            lock = self._locks.setdefault(name, threading.Lock())
+        with lock:
+            if name in self.seen:
+                return self.seen[name]
+            paths = {table: self.folder / f"{name}.{table}.parquet" for table in tables}
+            if not (whole and all(store.is_finished(path, self.source) for path in paths.values())):
+                self.bar.set_description(name)
+                begun = time.perf_counter()
+                found = compute()
+                seconds = time.perf_counter() - begun
+                for table, path in paths.items():
+                    store.write_rows(path, found[table], self.source, seconds)
+            self.seen[name] = {table: store.read_rows(path) for table, path in paths.items()}
+            with self._guard:
+                self.seconds += float(self.seen[name][tables[0]]["wall_time_s"][0])
+                self.bar.update()
             return self.seen[name]
-        paths = {table: self.folder / f"{name}.{table}.parquet" for table in tables}
-        self.bar.set_description(name)
-        if not (whole and all(store.is_finished(path, self.source) for path in paths.values())):
-            begun = time.perf_counter()
-            found = compute()
-            seconds = time.perf_counter() - begun
-            for table, path in paths.items():
-                store.write_rows(path, found[table], self.source, seconds)
-        self.seen[name] = {table: store.read_rows(path) for table, path in paths.items()}
-        self.seconds += float(self.seen[name][tables[0]]["wall_time_s"][0])
-        self.bar.update()
-        return self.seen[name]
 
 
 def exponent(tables: list[Rows]) -> tuple[float, float, int]:
@@ -100,7 +108,9 @@ def compute(plan: Plan, config: Validate, inputs: Inputs, parts: Parts) -> Resul
     answer = LegRun("answer", plan, plan.answer, base, splits, keep=parts, folder=inputs.starts)
     for note in answer.notes:
         tqdm.write(f"  answer: {note}")
-    late = [answer.late(seed, effort="full" if seed in answer.seeds else "light") for seed in range(plan.num_sft_seeds)]
+    late = each(
+        lambda seed: answer.late(seed, effort="full" if seed in answer.seeds else "light"), range(plan.num_sft_seeds)
+    )
     others = [t["prompts"] for t in late[plan.num_seeds :]] or [t["prompts"] for t in late]
     slope, error, points = exponent(others)
     alpha = float(np.clip(round(slope, 1), 0.0, 4.0)) if np.isfinite(slope) else FALLBACK_ALPHA
@@ -112,16 +122,20 @@ def compute(plan: Plan, config: Validate, inputs: Inputs, parts: Parts) -> Resul
     for a in arms:
         steps[a.name], tried = answer.tune(a)
         tuning += tried
-    for a in arms:
-        for seed in answer.seeds:
-            leg = plan.answer
-            look = leg.num_probes if a.rule in ("none", "group") else 0
-            found = answer.run(seed, a, steps[a.name], what="run", num_steps=leg.num_steps, num_probes=look)
-            runs.append(found["steps"])
-            if look:
-                probes.append(found["probes"])
-            size = plan.small_step * a.scale
-            small.append(answer.run(seed, a, size, what="small", num_steps=max(leg.num_steps // 2, 2))["steps"])
+    leg = plan.answer
+
+    def reported(job: tuple[Arm, int]) -> tuple[Tables, Tables]:
+        a, seed = job
+        look = leg.num_probes if a.rule in ("none", "group") else 0
+        tuned = answer.run(seed, a, steps[a.name], what="run", num_steps=leg.num_steps, num_probes=look)
+        few = max(leg.num_steps // 2, 2)
+        return tuned, answer.run(seed, a, plan.small_step * a.scale, what="small", num_steps=few)
+
+    for tuned, equal in each(reported, [(a, seed) for a in arms for seed in answer.seeds]):
+        runs.append(tuned["steps"])
+        small.append(equal["steps"])
+        if "probes" in tuned:
+            probes.append(tuned["probes"])
     cap = cap_rows(plan, answer, parts)
 
     equations = LegRun("equations", plan, plan.equations, base, splits, keep=parts, folder=inputs.starts)
@@ -132,9 +146,11 @@ def compute(plan: Plan, config: Validate, inputs: Inputs, parts: Parts) -> Resul
     for a in arms:
         best, tried = equations.tune(a)
         tuning += tried
-        for seed in equations.seeds:
-            found = equations.run(seed, a, best, what="run", num_steps=plan.equations.num_steps)
-            sampled_runs.append(found["steps"])
+        found = each(
+            lambda seed, a=a, best=best: equations.run(seed, a, best, what="run", num_steps=plan.equations.num_steps),
+            equations.seeds,
+        )
+        sampled_runs += [run["steps"] for run in found]
     sampled = sampled_rows(plan, equations, parts)
     return Results(
         {name: join([t[name] for t in late]) for name in ("states", "prompts")},
@@ -166,7 +182,8 @@ def cap_rows(plan: Plan, answer: LegRun, parts: Parts) -> Rows:
         rows = check(parameters, answer.task(seed).train[chosen], seed=seed)
         return {"cap": rows | {"seed": np.full(len(chosen), seed)}}
 
-    return join([parts(f"answer_cap_{s}", ("cap",), lambda s=s: one(s))["cap"] for s in answer.seeds])
+    found = each(lambda s: parts(f"answer_cap_{s}", ("cap",), lambda: one(s)), answer.seeds)
+    return join([tables["cap"] for tables in found])
 
 
 def sampled_rows(plan: Plan, equations: LegRun, parts: Parts) -> Tables:
@@ -180,7 +197,9 @@ def sampled_rows(plan: Plan, equations: LegRun, parts: Parts) -> Tables:
             "prompts": prompts | {"seed": np.full(len(prompts["prompt"]), seed)},
         }
 
-    found = [parts(f"equations_sampled_probe_{s}", ("states", "prompts"), lambda s=s: one(s)) for s in equations.seeds]
+    found = each(
+        lambda s: parts(f"equations_sampled_probe_{s}", ("states", "prompts"), lambda: one(s)), equations.seeds
+    )
     return {name: join([t[name] for t in found]) for name in ("states", "prompts")}
 
 

@@ -12,7 +12,7 @@ from experiments.gsm8k.legs import FIRST_TUNING_SEED, MAX_EXTENSIONS, LegRun, ar
 from experiments.gsm8k.plan import PRESETS, with_optimiser
 from experiments.gsm8k.task import Questions
 
-pytestmark = pytest.mark.xdist_group("gsm8k")
+pytestmark = pytest.mark.xdist_group("gsm8k-validate")
 
 QUICK = PRESETS["quick"]
 

@@ -28,7 +28,7 @@ from experiments.gsm8k.probe import Effort
 from experiments.gsm8k.validate import Parts, expected_parts, exponent, prepare
 from tests.experiments.gsm8k.test_commands import call, environment, row, write_rows
 
-pytestmark = pytest.mark.xdist_group("gsm8k")
+pytestmark = pytest.mark.xdist_group("gsm8k-validate")
 
 NO_SPECTRA = Effort(chunk=6, num_spectra=0, num_wrong=0)
 TINY = Plan(
@@ -76,7 +76,7 @@ def content(out: Path) -> dict[str, str]:
 
 
 def timeless(text: str) -> str:
-    return re.sub(r'"wall_time_s": [\d.]+', '"wall_time_s": 0', text)
+    return re.sub(r'"wall_time_s": [\d.]+|\d+ s of computing', "", text)
 
 
 @pytest.fixture(scope="module")
@@ -188,8 +188,9 @@ def test_a_finished_validation_computes_nothing_and_says_the_same(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = finished / "out"
-    before = (out / "summary.json").read_text(), (out / "report.html").read_bytes()
-    times = {path: path.stat().st_mtime_ns for path in [*out.glob("rows/*"), *out.glob("starts/**/*")]}
+    before = (out / "summary.json").read_text(), (out / "report.html").read_text()
+    files = [path for path in [*out.glob("rows/*"), *out.glob("starts/**/*")] if path.is_file()]
+    times = {path: path.stat().st_mtime_ns for path in files}
 
     def never(*_, **__):
         raise AssertionError("it computes")
@@ -206,18 +207,18 @@ def test_a_finished_validation_computes_nothing_and_says_the_same(
     monkeypatch.setattr(module.SampledProber, "__call__", never)
     in_process(finished, monkeypatch)
     assert timeless((out / "summary.json").read_text()) == timeless(before[0])
-    assert (out / "report.html").read_bytes() == before[1]
+    assert timeless((out / "report.html").read_text()) == timeless(before[1])
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
 def test_lost_and_damaged_parts_are_made_again_the_same(
     finished: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Every third part is gone, one is cut, one start has no checkpoint: another order of work, the same rows."""
+    """Every fifth part is gone, one is cut, one start has no checkpoint: another order of work, the same rows."""
     out = finished / "out"
     before, text = content(out), (out / "summary.json").read_text()
-    for path in sorted((out / "rows").iterdir())[::3]:
-        path.unlink()
+    for path in sorted(path for path in (out / "rows").iterdir() if "_start_" not in path.name)[::5]:
+        path.unlink()  # starts are made again only where something needs them
     cut = out / "rows" / "answer_late_1.prompts.parquet"
     if cut.exists():
         cut.write_bytes(cut.read_bytes()[:-20])
