@@ -140,9 +140,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(fail(str(error)))
     try:
         status = compute()
-    except (OSError, FloatingPointError) as error:
+    except OSError as error:
         sys.exit(fail(f"{error}; finished parts are kept, the same command goes on from there"))
-    except ValueError as error:
+    except (ValueError, FloatingPointError) as error:
         sys.exit(fail(str(error)))
     except KeyboardInterrupt:
         print(f"\n{NAME}: interrupted; finished parts are kept, the same command goes on from there", file=sys.stderr)

@@ -47,6 +47,13 @@ def _positive(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value}; allowed: positive numbers")
 
 
+def _identity(command: str, config: Any) -> dict[str, Any]:
+    """Everything but where results go and where data lie: their content counts, not their place."""
+    values = plain(asdict(config))
+    del values["out"], values["questions"]["data"], values["questions"]["download"]
+    return {"command": command, **values}
+
+
 @dataclass(frozen=True)
 class Sft:
     """Supervised fine-tuning until the mean pass rate of the training prompts reaches a target.
@@ -93,7 +100,7 @@ class Sft:
 
     def identity(self) -> dict[str, Any]:
         """What decides the results."""
-        return {"command": "gsm8k sft", **{k: v for k, v in plain(asdict(self)).items() if k != "out"}}
+        return _identity("gsm8k sft", self)
 
 
 @dataclass(frozen=True)
@@ -175,7 +182,7 @@ class Train:
 
     def identity(self) -> dict[str, Any]:
         """What decides the results."""
-        return {"command": "gsm8k train", **{k: v for k, v in plain(asdict(self)).items() if k != "out"}}
+        return _identity("gsm8k train", self)
 
 
 @dataclass(frozen=True)
@@ -217,7 +224,7 @@ class ProbeCheckpoint:
 
     def identity(self) -> dict[str, Any]:
         """What decides the results."""
-        return {"command": "gsm8k probe", **{k: v for k, v in plain(asdict(self)).items() if k != "out"}}
+        return _identity("gsm8k probe", self)
 
 
 @dataclass(frozen=True)
@@ -241,7 +248,7 @@ class Validate:
     out: Path = Path("gsm8k-validation")
     """Folder for rows, figures and the report."""
     seed: int = 0
-    """Recorded with the rows; the reported seeds are 0, 1, …, the tuning seeds 1000, …"""
+    """The first reported seed; the others follow it, and the tuning seeds come 1000 later."""
 
     def __post_init__(self) -> None:
         _check_out(self.out)
@@ -260,9 +267,10 @@ class Validate:
     def plan(self) -> Plan:
         """All sizes."""
         plan = with_optimiser(PRESETS[self.preset], self.optimiser)
+        plan = replace(plan, first_seed=self.seed)
         if self.num_seeds is None:
             return plan
-        return replace(plan, num_seeds=self.num_seeds, num_sft_seeds=max(plan.num_sft_seeds, self.num_seeds))
+        return replace(plan, num_seeds=self.num_seeds, num_sft_seeds=max(plan.num_sft_seeds, self.num_seeds + 2))
 
     def identity(self) -> dict[str, Any]:
         """What decides the results: the content of the data, not its place."""

@@ -31,6 +31,7 @@ from experiments.gsm8k.scaling import Rows, stack
 from experiments.gsm8k.task import Questions, Task, make_task
 
 FIRST_TUNING_SEED = 1000
+"""After the first reported seed."""
 MAX_EXTENSIONS = 3
 Tables = dict[str, Rows]
 
@@ -84,9 +85,9 @@ class LegRun:
     ):
         self.mode, self.plan, self.leg, self.splits, self.keep, self.folder = mode, plan, leg, splits, keep, folder
         self.questions = leg.questions(mode, base)
-        first = make_task(self.questions, splits, seed=0)
+        first = make_task(self.questions, splits, seed=plan.first_seed)
         self.vocabulary, self.notes = first.vocabulary, first.notes
-        self.tasks = {0: first}
+        self.tasks = {plan.first_seed: first}
         self.model = make_model(plan.sizes.architecture(self.vocabulary.size), self.vocabulary)
         self.likelihood = Likelihood(self.model, make_transform("adamw"))
         self.measure = Measure(self.model, leg.response_length, num_samples=leg.num_samples)
@@ -101,12 +102,18 @@ class LegRun:
     @property
     def seeds(self) -> range:
         """Reported."""
-        return range(self.plan.num_seeds)
+        return range(self.plan.first_seed, self.plan.first_seed + self.plan.num_seeds)
+
+    @property
+    def sft_seeds(self) -> range:
+        """Those, and the further ones whose SFT states are probed."""
+        return range(self.plan.first_seed, self.plan.first_seed + self.plan.num_sft_seeds)
 
     @property
     def tuning_seeds(self) -> range:
         """Never reported."""
-        return range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + self.leg.num_tuning)
+        first = self.plan.first_seed + FIRST_TUNING_SEED
+        return range(first, first + self.leg.num_tuning)
 
     def task(self, seed: int) -> Task:
         """The seed's prompts: another choice for every seed."""
@@ -134,7 +141,12 @@ class LegRun:
                 state.parameters,
                 self.vocabulary,
                 state.optimiser,
-                {"mode": self.mode, "seed": seed, "task": self.task(seed).digest},
+                {
+                    "mode": self.mode,
+                    "seed": seed,
+                    "task": self.task(seed).digest,
+                    "questions": {**vars(self.questions), "data": self.questions.data and str(self.questions.data)},
+                },
             )
             return {"sft": stack(rows, seed=seed)}
 
@@ -245,7 +257,7 @@ class LegRun:
                 tried[size] = float(np.mean([score for job, score in zip(jobs, scores, strict=True) if job[0] == size]))
 
         attempt(leg.step_sizes)
-        ratio = leg.step_sizes[1] / leg.step_sizes[0]
+        ratio = leg.step_sizes[1] / leg.step_sizes[0] if len(leg.step_sizes) > 1 else 2.0
         for _ in range(MAX_EXTENSIONS):
             best = max(tried, key=lambda size: tried[size])
             if best not in (min(tried), max(tried)):

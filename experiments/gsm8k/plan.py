@@ -72,9 +72,9 @@ class Plan:
 
     sizes: Sizes
     num_seeds: int
-    """Reported seeds, from 0."""
+    """Reported seeds, from `first_seed`."""
     num_sft_seeds: int
-    """Seeds whose SFT states are probed, at least `num_seeds`; those beyond give the exponent of the rule power(α)."""
+    """Seeds, from the first, whose SFT states are probed, at least `num_seeds`; those beyond give the exponent of the rule power(α)."""
     answer: Leg
     """Exact: population steps, no sampling."""
     equations: Leg
@@ -93,6 +93,7 @@ class Plan:
     """Responses a prompt in each half of the sampled probe."""
     cap_groups: int = 64
     """Groups a prompt that check the finite-group cap."""
+    first_seed: int = 0
     optimiser: Literal["sgd", "momentum", "adam"] = "sgd"
     """Of RL; SFT is always AdamW."""
     sft_batch: int = 32
@@ -132,7 +133,7 @@ PRESETS: dict[str, Plan] = {
         3,
         8,
         Leg(48, 200, 48, 6, 0.15, 40, (0.007, 0.01, 0.014, 0.02, 0.028), 2, 5, ("none", "group", "power")),
-        Leg(32, 64, 48, 28, 0.3, 40, (0.0005, 0.001, 0.002), 1, 0, ("none", "group"), 16, 8, 8),
+        Leg(32, 64, 48, 28, 0.3, 24, (0.0005, 0.001, 0.002), 1, 0, ("none", "group"), 16, 8, 8),
         (0.5, 0.8, 0.95),
         0.005,
         Effort(num_spectra=2),

@@ -129,6 +129,6 @@ def report(summary: dict[str, Any], found: Sequence[Prediction], results: Result
         f"<li>RL by {escape(plan.optimiser)} on the mean over prompts; other optimisers may order the rules differently.</li>"
         "<li>κ is measured along gradients; other directions may scale otherwise.</li></ul>",
         f"<p>Run {escape(run['run_id'])}, commit {escape(run['commit'])}, {escape(run['device'])}, "
-        f"{run['wall_time_s']:.0f} s of computing. Rows are in rows/, numbers in summary.json.</p>",
+        f"{run['wall_time_s']:.0f} s of computing (parts inside or beside one another added up). Rows are in rows/, numbers in summary.json.</p>",
     ]
     return page(TITLE, [part for part in body if part])

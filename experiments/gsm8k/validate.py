@@ -108,9 +108,7 @@ def compute(plan: Plan, config: Validate, inputs: Inputs, parts: Parts) -> Resul
     answer = LegRun("answer", plan, plan.answer, base, splits, keep=parts, folder=inputs.starts)
     for note in answer.notes:
         tqdm.write(f"  answer: {note}")
-    late = each(
-        lambda seed: answer.late(seed, effort="full" if seed in answer.seeds else "light"), range(plan.num_sft_seeds)
-    )
+    late = each(lambda seed: answer.late(seed, effort="full" if seed in answer.seeds else "light"), answer.sft_seeds)
     others = [t["prompts"] for t in late[plan.num_seeds :]] or [t["prompts"] for t in late]
     slope, error, points = exponent(others)
     alpha = float(np.clip(round(slope, 1), 0.0, 4.0)) if np.isfinite(slope) else FALLBACK_ALPHA
@@ -166,7 +164,7 @@ def compute(plan: Plan, config: Validate, inputs: Inputs, parts: Parts) -> Resul
         join(sampled_runs),
         sampled,
         {"answer": answer.notes, "equations": equations.notes},
-        num_parameters(answer.start(0)),
+        num_parameters(answer.start(plan.first_seed)),
     )
 
 

@@ -37,7 +37,8 @@ SIZE = 60
 def gains(surplus):
     """What a probe tells of one step of each rule."""
     names = ("real", "own", "first", "second")
-    return {f"surplus_{n}": surplus for n in names} | {"gain_second_group": 1.1, "gain_real_group": 1.0}
+    lengths = {"step_norm_group": 1.2, "step_norm_none": 1.0}
+    return {f"surplus_{n}": surplus for n in names} | {"gain_second_group": 1.1, "gain_real_group": 1.0} | lengths
 
 
 def make(

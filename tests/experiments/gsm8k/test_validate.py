@@ -320,5 +320,6 @@ def test_the_quick_preset_from_end_to_end(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "out" / "summary.json").read_text(), parse_constant=pytest.fail)
     assert {p["verdict"] for p in found["predictions"]} <= {CONFIRMED, REFUTED, OPEN}
     assert found["run"]["config"]["plan"]["answer"]["num_prompts"] == PRESETS["quick"].answer.num_prompts
-    assert len(done.stdout.splitlines()) == len(found["predictions"]) + 1
+    for p in found["predictions"]:
+        assert f"{p['verdict']}  {p['name']}: {p['evidence']}" in done.stdout
     assert "http" not in (tmp_path / "out" / "report.html").read_text()
