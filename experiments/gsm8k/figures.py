@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from curvature.groups import adaptivity
 from experiments.gsm8k.plan import Plan
@@ -72,6 +73,7 @@ def tuning(results: Results) -> Figure:
             best = max(mine, key=lambda row: row["best"])
             ax.plot(best["step_size"], best["score"], "o", ms=13, mfc="none", color=_style(rule)["color"])
         ax.set(xscale="log", xlabel="step size", ylabel="pass rate, tuning seeds", title=f"mode {mode} (ring: chosen)")
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.legend(fontsize=8)
     return figure
 
@@ -91,6 +93,7 @@ def curvature(results: Results) -> Figure:
     for power, dash in ((1, "--"), (2, ":")):
         axes[0].plot(x, middle * (x / 0.5) ** power, color="black", linestyle=dash, lw=1.2, label=f"slope {power}")
     axes[0].set(xscale="log", yscale="log", xlabel="σ", ylabel="|κ| along the own gradient")
+    axes[0].xaxis.set_minor_formatter(NullFormatter())
     axes[0].legend(fontsize=8)
     for edge in ((2 - 2**0.5) / 4, (2 + 2**0.5) / 4):
         axes[1].axvline(edge, color="black", lw=1, linestyle=":")

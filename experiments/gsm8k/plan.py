@@ -74,7 +74,8 @@ class Plan:
     num_seeds: int
     """Reported seeds, from `first_seed`."""
     num_sft_seeds: int
-    """Seeds, from the first, whose SFT states are probed, at least `num_seeds`; those beyond give the exponent of the rule power(α)."""
+    """Seeds, from the first, whose SFT states are probed, at least `num_seeds`; those beyond give the exponent of the
+    rule power(α)."""
     answer: Leg
     """Exact: population steps, no sampling."""
     equations: Leg

@@ -122,6 +122,7 @@ def report(summary: dict[str, Any], found: Sequence[Prediction], results: Result
         ),
         "<h2>Limits</h2>",
         "<ul>"
+        f"<li>{len(found)} predictions are judged at 95% each, without correction: about one may err by chance.</li>"
         f"<li>{plan.num_seeds} seeds of RL, {plan.num_sft_seeds} of SFT states: intervals are Student's t over seeds and wide.</li>"
         f"<li>{answer.num_prompts} and {equations.num_prompts} training prompts, chosen among those of at most "
         f"{answer.prompt_length} tokens: short questions.</li>"
