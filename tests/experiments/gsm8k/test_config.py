@@ -192,8 +192,9 @@ def test_the_plan_takes_seeds_and_the_optimiser_s_steps() -> None:
     quick = PRESETS["quick"]
     assert Validate(preset="quick").plan() == quick
     more = Validate(preset="quick", num_seeds=7).plan()
-    assert more == replace(quick, num_seeds=7, num_sft_seeds=7)  # every reported seed has SFT states
-    assert Validate(preset="quick", num_seeds=2).plan() == replace(quick, num_seeds=2)
+    assert more == replace(quick, num_seeds=7, num_sft_seeds=9)  # two that RL is not reported on give α
+    assert Validate(preset="quick", num_seeds=2).plan() == replace(quick, num_seeds=2, num_sft_seeds=4)
+    assert Validate(preset="quick", seed=5).plan() == replace(quick, first_seed=5)
     adam = Validate(preset="quick", optimiser="adam").plan()
     assert adam.answer.step_sizes == tuple(STEP_RATIO["adam"] * s for s in quick.answer.step_sizes)
     assert adam.optimiser == "adam"
