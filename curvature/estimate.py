@@ -68,11 +68,11 @@ def success_std(log_prob: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
 
     Rounding above log J = 0 is taken off.
 
-    >>> print(success_std(jnp.log(0.5)), success_std(jnp.asarray(1e-8)))
+    >>> print(round(float(success_std(jnp.log(0.5))), 6), success_std(jnp.asarray(1e-8)))
     0.5 0.0
     """
     log_prob = jnp.minimum(log_prob, 0)
-    return jnp.exp(log_prob / 2) * jnp.sqrt(-jnp.expm1(log_prob))
+    return jnp.exp(log_prob / 2) * jnp.sqrt(jnp.abs(jnp.expm1(log_prob)))  # abs: 0, not −0, at J = 1
 
 
 class Success(eqx.Module):

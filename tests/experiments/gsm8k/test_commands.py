@@ -160,7 +160,7 @@ def test_sft_stops_at_its_target_and_says_what_it_saw(started: Path, data: Path)
         assert len(set(part["run_id"])) == len(set(part["commit"])) == len(set(part["device"])) == 1
         config = json.loads(part["config"][0])
         assert config["command"] == "gsm8k sft"
-        assert config["questions"]["data"] == str(data)
+        assert "data" not in config["questions"]  # what they hold counts, through the run id, not where they lie
         assert set(part["run_id"]) == {state["run_id"]}
 
 
