@@ -136,7 +136,7 @@ def read_rows(path: Path) -> dict[str, np.ndarray]:
 
 
 def writable_folder(path: Path) -> Path:
-    """Create the folder and prove that it can be written to.
+    """Create the folder and prove that it can be written to; sweep what killed processes left half written.
 
     Raises:
         ValueError: it cannot; the message says why.
@@ -148,4 +148,18 @@ def writable_folder(path: Path) -> Path:
         probe.unlink()
     except OSError as error:
         raise ValueError(f"--out is {path}: {error.strerror}; allowed: a folder that can be written to") from error
+    for litter in path.glob(".*.tmp"):
+        if not _is_running(litter.name.split(".")[-2]):
+            litter.unlink(missing_ok=True)
     return path
+
+
+def _is_running(process: str) -> bool:
+    """Whether a process of this number exists; True for what is no number."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        return True
+    return True

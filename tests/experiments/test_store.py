@@ -1,5 +1,8 @@
 """Rows on disk: written whole or not at all, recognised by what made them."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,3 +68,12 @@ def test_a_folder_under_a_file_is_refused_by_name(tmp_path: Path) -> None:
 def test_rows_are_parquet_with_a_schema_version(tmp_path: Path, source: store.Provenance) -> None:
     store.write_rows(tmp_path / "a.parquet", {"x": np.arange(2)}, source, 0.0)
     assert pq.read_schema(tmp_path / "a.parquet").metadata[b"schema_version"] == b"1"
+
+
+def test_what_a_killed_process_left_is_swept_and_a_running_one_s_is_not(tmp_path: Path) -> None:
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    dead, own = tmp_path / f".a.parquet.{int(gone.stdout)}.tmp", tmp_path / f".b.parquet.{os.getpid()}.tmp"
+    for path in (dead, own, tmp_path / ".c.tmp", tmp_path / "rows.parquet"):
+        path.write_bytes(b"half")
+    store.writable_folder(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([own.name, ".c.tmp", "rows.parquet"])
