@@ -25,7 +25,7 @@ from experiments.gsm8k.objective import Batch, Model
 
 def _slopes(model: Model, θ: Parameters, one: Batch, responses: Array, lengths: Array) -> tuple[Array, Array]:
     """(log p, u·∇log π(y_i) [S]) for one prompt, u along its own gradient."""
-    row = jax.tree.map(lambda x: x[None], one)
+    row = one[None]
     log_p, score = jax.value_and_grad(lambda q: model.answer_log_probabilities(q, row)[0])(θ)
     flat, unravel = ravel_pytree(score)
     u = unravel(flat / jnp.linalg.norm(flat))

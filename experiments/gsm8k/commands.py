@@ -6,6 +6,7 @@ thrown away and made again, the same to the last bit but for the clock.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -77,10 +78,8 @@ class Run:
                 path.unlink()
         return last
 
-    def save(
-        self, state: State, begin: int, model: Model, vocabulary: Any, extra: dict[str, Any], kept: set[int]
-    ) -> None:
-        """Write the rows since `begin`, then the checkpoint, then drop older checkpoints than those to keep."""
+    def save(self, state: State, begin: int, model: Model, vocabulary: Any, extra: dict[str, Any]) -> None:
+        """Write the rows since `begin`, then the checkpoint, then drop the older ones."""
         if self.rows:
             folder = store.writable_folder(self.out / "rows")
             elapsed = time.perf_counter() - self.begun
@@ -88,7 +87,7 @@ class Run:
         self.rows, self.begun = [], time.perf_counter()
         description = {"run_id": self.source.run_id, **extra}
         save_checkpoint(self.out, state.step, model, state.parameters, vocabulary, state.optimiser, description)
-        keep_only(self.out, kept | {state.step})
+        keep_only(self.out, {state.step})
 
 
 def _print_notes(task: Task) -> None:
@@ -105,7 +104,7 @@ def _loop(
     num_steps: int,
     every: int,
     step: Callable[[State], tuple[State, Row]],
-    look: Callable[[State], Row],
+    measure: Measure,
     done: Callable[[Row], bool],
     extra: dict[str, Any],
     bar_name: str,
@@ -115,7 +114,10 @@ def _loop(
     begin, fresh = state.step, not steps_saved(run.out)
     with tqdm(total=num_steps, initial=state.step, desc=bar_name, unit="step") as bar:
         while True:
-            seen = look(state)
+            seen = {
+                name: float(measure(state.parameters, task, test=name == "test", seed=state.step).mean())
+                for name in ("train", "test")
+            }
             bar.set_postfix({k: f"{v:.3f}" for k, v in seen.items()})
             if not np.isfinite(list(seen.values())).all():
                 raise FloatingPointError(
@@ -124,7 +126,7 @@ def _loop(
             finished = done(seen) or state.step >= num_steps
             if fresh or state.step > begin:  # else this look is the last one of the run that was stopped
                 run.rows.append({"step": float(state.step), **seen})
-                run.save(state, begin, model, task.vocabulary, extra | {"finished": finished, "look": seen}, set())
+                run.save(state, begin, model, task.vocabulary, extra | {"finished": finished, "look": seen})
                 begin, fresh = state.step, False
             if finished:
                 return seen
@@ -175,10 +177,7 @@ def prepare_sft(config: Sft) -> Callable[[], None]:
             step=lambda s: learner.step(
                 s, task.train, schedule(s.step), batch_size=config.batch_size, seed=config.seed
             ),
-            look=lambda s: {
-                "train": float(measure(s.parameters, task, seed=s.step).mean()),
-                "test": float(measure(s.parameters, task, test=True, seed=s.step).mean()),
-            },
+            measure=measure,
             done=lambda seen: seen["train"] >= config.target,
             extra={
                 "mode": task.mode,
@@ -270,10 +269,7 @@ def prepare_train(config: Train) -> Callable[[], None]:
             num_steps=config.num_steps,
             every=config.save_every,
             step=step,
-            look=lambda s: {
-                "train": float(measure(s.parameters, task, seed=s.step).mean()),
-                "test": float(measure(s.parameters, task, test=True, seed=s.step).mean()),
-            },
+            measure=measure,
             done=lambda seen: False,
             extra={
                 "mode": task.mode,
@@ -293,8 +289,6 @@ def prepare_train(config: Train) -> Callable[[], None]:
 
 def _content(found: Checkpoint) -> str:
     """What a checkpoint holds, for run ids."""
-    import hashlib
-
     digest = hashlib.sha256(found.vocabulary.digest.encode())
     for leaf in jax.tree.leaves(found.parameters):
         digest.update(np.ascontiguousarray(leaf).tobytes())

@@ -30,7 +30,7 @@ class Batch(eqx.Module):
     responses: Int[Array, "P G R"]
     response_lengths: Int[Array, "P G"]
 
-    def __getitem__(self, rows: int | slice | Int[Array, " B"] | np.ndarray) -> Batch:
+    def __getitem__(self, rows: int | slice | Int[Array, " B"] | np.ndarray | None) -> Batch:
         return jax.tree.map(lambda x: x[rows], self)
 
     def __len__(self) -> int:

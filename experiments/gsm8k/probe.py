@@ -75,7 +75,7 @@ class Prober:
         self._sampler = Sampler(model, longest)
 
     def _one(self, θ: Parameters, b: Batch) -> Float[Array, ""]:
-        return self.model.answer_log_probabilities(θ, jax.tree.map(lambda x: x[None], b))[0]
+        return self.model.answer_log_probabilities(θ, b[None])[0]
 
     def _all_scores(self, θ: Parameters, batch: Batch) -> tuple[Array, Array]:
         """Log p [N] and s [N, d], flat."""

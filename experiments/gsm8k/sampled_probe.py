@@ -26,7 +26,7 @@ from experiments.gsm8k.task import Task
 
 def _log_π(model: Model, one: Batch, θ: Parameters) -> Float[Array, " S"]:
     """Log π of each response to one prompt."""
-    row = jax.tree.map(lambda x: x[None], one)
+    row = one[None]
     return jnp.sum(model.token_log_probabilities(θ, row)[0], axis=-1)
 
 
