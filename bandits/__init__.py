@@ -1,10 +1,23 @@
 """A simulator of softmax policies with exactly controlled feature coherence, pass rates and reward deviation."""
 
-from bandits.features import Features, coherent, embed, equicorrelation, from_array, random_arms, simplex_arms
-from bandits.oracle import Exact, Expected, Oracle, Sampled, draw_counts
+from bandits.features import (
+    Equicorrelated,
+    FeatureMap,
+    Features,
+    Kronecker,
+    Move,
+    coherent,
+    embed,
+    equicorrelated,
+    equicorrelation,
+    from_array,
+    random_arms,
+    simplex_arms,
+)
+from bandits.oracle import Exact, Expected, Oracle, Sampled
 from bandits.pass_rates import PassRates, read_pass_rates, synthetic_pass_rates, with_prior
-from bandits.policy import Local, contract, gradient_norms, kl_divergence, locate
-from bandits.problem import Problem, from_pass_rates, problem
+from bandits.policy import Local, Policy, Softmax, contract, draw_counts, gradient_norms, kl_divergence
+from bandits.problem import Problem, from_pass_rates, locate, problem
 from bandits.rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards, realisable, rewards_with_moments
 from bandits.run import Run, State, Trajectory, batch_runs, block_size, init, record, run, run_many, simulate, step
 from bandits.step import Certified, Constant, KLLimited, StepSize, constant, kl_limited
@@ -16,18 +29,24 @@ __all__ = [
     "Certified",
     "Constant",
     "Decoupled",
+    "Equicorrelated",
     "Exact",
     "Expected",
+    "FeatureMap",
     "Features",
     "KLLimited",
+    "Kronecker",
     "Local",
+    "Move",
     "Oracle",
     "PassRates",
+    "Policy",
     "Power",
     "Problem",
     "Rule",
     "Run",
     "Sampled",
+    "Softmax",
     "State",
     "StepSize",
     "Trajectory",
@@ -39,6 +58,7 @@ __all__ = [
     "draw_counts",
     "draw_labels",
     "embed",
+    "equicorrelated",
     "equicorrelation",
     "from_array",
     "from_pass_rates",

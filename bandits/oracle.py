@@ -12,17 +12,14 @@ from abc import abstractmethod
 from typing import ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Key, PyTree
 
-from bandits.policy import Local, contract
+from bandits.policy import Local, contract, estimate_from_counts
 from bandits.problem import Problem
 from bandits.update import Power, Rule
 from curvature.check import check_count, check_interval, is_concrete
 from curvature.groups import binomial, group_std
-from curvature.moments import varies
 
 
 class Oracle(eqx.Module):
@@ -32,7 +29,7 @@ class Oracle(eqx.Module):
     """Whether `key` is used; a run gives a new key at every step only where it is."""
 
     @abstractmethod
-    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> Float[Array, "r m"]:
+    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
         """The rule's direction in Θ; `key` is used by sampling only."""
 
     def validate(self, rule: Rule, problem: Problem) -> None:
@@ -44,7 +41,7 @@ class Exact(Oracle):
 
     draws: ClassVar[bool] = False
 
-    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> Float[Array, "r m"]:
+    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
         return rule.direction(problem.features, contract(problem.features, local.coefficients), local.std)
 
 
@@ -83,10 +80,10 @@ class Expected(_Grouped):
                 f"rule is {type(rule).__name__.lower()}; allowed with expected groups: none, group or power, "
                 "whose expectation is a sum over one prompt's group (use sampled groups)"
             )
-        if is_concrete(problem.rewards) and not np.isin(np.asarray(problem.rewards), (0.0, 1.0)).all():
+        if is_concrete(problem.rewards) and not problem.policy.is_binary(problem.rewards):
             raise ValueError("rewards are not all 0 or 1; allowed with expected groups: binary rewards")
 
-    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> Float[Array, "r m"]:
+    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
         assert isinstance(rule, Power)  # `validate` said so
         G = self.group_size
         s = jnp.asarray(group_std(G, ddof=self.ddof, epsilon=self.epsilon), local.value.dtype)
@@ -98,26 +95,19 @@ class Expected(_Grouped):
 class Sampled(_Grouped):
     """One group of G responses for every prompt at every step."""
 
-    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> Float[Array, "r m"]:
-        counts = draw_counts(local.probabilities, self.group_size, key=key).astype(local.value.dtype)
-        coefficients, s = self.estimate(counts, problem.rewards)
-        return rule.direction(problem.features, contract(problem.features, coefficients), s)
+    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
+        coefficients, s = problem.policy.group_estimate(local, problem.rewards, self.group_size, self.ddof, key=key)
+        return self._along(rule, problem, coefficients, s)
 
     def estimate(
         self, counts: Float[Array, "N K"], rewards: Float[Array, "N K"]
     ) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
-        """(coefficients of φ in ĝ, σ̂ + ε) of groups given as counts of each arm."""
-        G = self.group_size
-        centred = rewards - jnp.sum(counts * rewards, axis=-1, keepdims=True) / G
-        centred = jnp.where(varies(rewards, counts > 0), centred, 0)
-        s = jnp.sqrt(jnp.sum(counts * centred**2, axis=-1) / (G - self.ddof))
-        return self.baseline_factor * counts * centred / G, s + self.epsilon
+        """(coefficients of φ in ĝ, σ̂ + ε) of groups given as counts of each arm of one softmax."""
+        coefficients, s = estimate_from_counts(counts, rewards, self.group_size, self.ddof)
+        return self.baseline_factor * coefficients, s + self.epsilon
 
-
-def draw_counts(probabilities: Float[Array, "N K"], group_size: int, *, key: Key[Array, ""]) -> Int[Array, "N K"]:
-    """How often each arm appears among G independent draws, by inverting the distribution function: O(N K G)."""
-    cdf = jnp.cumsum(probabilities, axis=-1)
-    cdf = cdf / cdf[:, -1:]  # the last entry is exactly 1: no draw falls past it
-    u = jax.random.uniform(key, (probabilities.shape[0], group_size, 1), probabilities.dtype)
-    below = jnp.sum(u < cdf[:, None, :], axis=1)
-    return jnp.diff(below, axis=-1, prepend=0)
+    def _along(
+        self, rule: Rule, problem: Problem, coefficients: Float[Array, "N K"], std: Float[Array, " N"]
+    ) -> PyTree:
+        estimate = contract(problem.features, self.baseline_factor * coefficients)
+        return rule.direction(problem.features, estimate, std + self.epsilon)

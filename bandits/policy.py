@@ -1,61 +1,175 @@
-"""The policy at one point of a run: every exact quantity that rules, steps and records are made of.
+"""How logits become responses, and the policy at one point of a run: what rules, steps and records are made of.
 
-Per prompt: π, J, σ and the coefficients π(y)(r(y) − J), whose contraction with the arms is the gradient.
+A policy is log-linear in a table of logits z_x; its features say how parameters move the table. Per prompt: J, σ and
+the coefficients ∂J/∂z, whose contraction with the features is the gradient. One softmax over K arms is `Softmax`,
+here; sequences of tokens are `bandits.autoregressive`.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
 
-from bandits.features import Features
-from bandits.problem import Problem
-from curvature.moments import tilt
+from bandits.features import FeatureMap
+from curvature.certificate import best_step_along, remainder_bound
+from curvature.moments import tilt, varies
 
 
 class Local(eqx.Module):
     """Exact per-prompt quantities at the current logits."""
 
     logits: Float[Array, "N K"]
-    """b + θ·φ."""
+    """z = b + θ·φ."""
     probabilities: Float[Array, "N K"]
+    """π(y|x); of each token in its state where responses are sequences."""
     value: Float[Array, " N"]
     """J_x."""
     std: Float[Array, " N"]
     """σ_x."""
     coefficients: Float[Array, "N K"]
-    """π(y|x)(r(x,y) − J_x): g_x = Σ_y coefficient · φ(x, y)."""
+    """∂J_x/∂z(x, y), for one softmax π(y|x)(r(x,y) − J_x): g_x = Σ_y coefficient · φ(x, y)."""
+    occupancy: Float[Array, "N S"] | None = None
+    """Expected visits of each state, where responses are sequences."""
 
 
-def locate(problem: Problem, logits: Float[Array, "N K"]) -> Local:
-    """The exact quantities at these logits: O(N K)."""
-    J, σ, π, advantages = jax.vmap(tilt)(logits, problem.rewards)
-    return Local(logits, π, J, σ, π * advantages)
+class Policy(eqx.Module):
+    """Maps tables of logits [N, K] to everything that a run asks for. Tables of several prompts at once."""
+
+    @abstractmethod
+    def locate(self, logits: Float[Array, "N K"], rewards: Float[Array, "N K"]) -> Local:
+        """The exact quantities at these logits."""
+
+    @abstractmethod
+    def kl_divergence(self, local: Local, change: Float[Array, "N K"]) -> Float[Array, " N"]:
+        """KL(π ‖ π') per prompt, of whole responses, after the logits change by `change`; nats, ≥ 0."""
+
+    @abstractmethod
+    def width(self, change: Float[Array, "N K"]) -> Float[Array, " N"]:
+        """w: how far a change of the logits moves two arms of one choice apart."""
+
+    @abstractmethod
+    def remainder_bound(self, std: Float[Array, " N"], width: Float[Array, " N"]) -> Float[Array, " N"]:
+        """An upper bound on |J(z + change) − J(z) − ∂J/∂z·change| (T3; T11 for sequences)."""
+
+    @abstractmethod
+    def best_step(
+        self, slopes: Float[Array, " N"], std: Float[Array, " N"], width: Float[Array, " N"]
+    ) -> Float[Array, ""]:
+        """The multiple of a direction with the greatest certified gain of the sum of J_x."""
+
+    @abstractmethod
+    def group_estimate(
+        self, local: Local, rewards: Float[Array, "N K"], group_size: int, ddof: int, *, key: Key[Array, ""]
+    ) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
+        """One group of G responses a prompt: (coefficients of φ in (1/G) Σ_i (r_i − r̄) ∇log π(y_i), sd of r_i)."""
+
+    @abstractmethod
+    def best_values(self, offsets: Float[Array, "N K"], rewards: Float[Array, "N K"]) -> Float[Array, " N"]:
+        """Sup J_x of each prompt on its own."""
+
+    @abstractmethod
+    def diameters(self, features: FeatureMap) -> Float[Array, " N"]:
+        """D_x: the greatest distance between the features of two arms of one choice."""
+
+    @abstractmethod
+    def is_binary(self, rewards: Float[Array, "N K"]) -> bool:
+        """Whether every response pays 0 or 1; False where that is not known. Concrete rewards only."""
 
 
-def contract(features: Features, coefficients: Float[Array, "N K"]) -> Float[Array, "N m"]:
-    """a_x = Σ_y coefficient(x, y) u_{x,y}, so that the prompt's gradient is e_x ⊗ a_x."""
-    # this order of the operands keeps a batch of runs in place; the other makes XLA transpose it (a third slower)
-    return jnp.einsum("nk,nkm->nm", coefficients, features.arms)
+class Softmax(Policy):
+    """One choice among K arms."""
 
+    def locate(self, logits: Float[Array, "N K"], rewards: Float[Array, "N K"]) -> Local:
+        """O(N K)."""
+        J, σ, π, advantages = jax.vmap(tilt)(logits, rewards)
+        return Local(logits, π, J, σ, π * advantages)
 
-def gradient_norms(features: Features, per_prompt: Float[Array, "N m"]) -> Float[Array, " N"]:
-    """|e_x ⊗ a_x| = |e_x| |a_x|."""
-    return jnp.sqrt(features.squared_lengths() * jnp.sum(per_prompt**2, axis=-1))
+    def kl_divergence(self, local: Local, change: Float[Array, "N K"]) -> Float[Array, " N"]:
+        """`softmax_kl`."""
+        return kl_divergence(local, change)
+
+    def width(self, change: Float[Array, "N K"]) -> Float[Array, " N"]:
+        """max_y − min_y."""
+        return jnp.ptp(change, axis=-1)
+
+    def remainder_bound(self, std: Float[Array, " N"], width: Float[Array, " N"]) -> Float[Array, " N"]:
+        """σ ψ(w/2)."""
+        return remainder_bound(std, width)
+
+    def best_step(
+        self, slopes: Float[Array, " N"], std: Float[Array, " N"], width: Float[Array, " N"]
+    ) -> Float[Array, ""]:
+        """`curvature.best_step_along`."""
+        return best_step_along(slopes, std, width).length
+
+    def group_estimate(
+        self, local: Local, rewards: Float[Array, "N K"], group_size: int, ddof: int, *, key: Key[Array, ""]
+    ) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
+        """From counts of each arm; Σ_i (r_i − r̄) = 0, so scores need no centring."""
+        counts = draw_counts(local.probabilities, group_size, key=key).astype(local.value.dtype)
+        return estimate_from_counts(counts, rewards, group_size, ddof)
+
+    def best_values(self, offsets: Float[Array, "N K"], rewards: Float[Array, "N K"]) -> Float[Array, " N"]:
+        """The best reward among the arms that are present."""
+        return jnp.where(jnp.isfinite(offsets), rewards, -jnp.inf).max(axis=-1)
+
+    def diameters(self, features: FeatureMap) -> Float[Array, " N"]:
+        """Exact: O(N K² m)."""
+        return features.diameters()
+
+    def is_binary(self, rewards: Float[Array, "N K"]) -> bool:
+        """All rewards are 0 or 1."""
+        return bool(np.isin(np.asarray(rewards), (0.0, 1.0)).all())
 
 
 def kl_divergence(local: Local, change: Float[Array, "N K"]) -> Float[Array, " N"]:
-    """KL(π ‖ π') per prompt after the logits change by `change`: log E e^{u − E u}, in nats, ≥ 0.
+    """KL(π ‖ π') of one softmax a prompt, after the logits change by `change`: nats, ≥ 0."""
+    return softmax_kl(local.probabilities, change)
+
+
+def softmax_kl(probabilities: Float[Array, "*batch K"], change: Float[Array, "*batch K"]) -> Float[Array, "*batch"]:
+    """Log E e^{u − E u}, the KL of a softmax whose logits change by u.
 
     For a small change the cumulant is O(u²) and the centring keeps its digits.
     """
-    π = local.probabilities
+    π = probabilities
     u = jnp.where(π > 0, change - jnp.sum(π * change, axis=-1, keepdims=True), 0)
     top = jnp.max(u, axis=-1, keepdims=True)
     near = top < 1
     v = jnp.where(near, u, 0)
     small = jnp.log1p(jnp.sum(π * (jnp.expm1(v) - v), axis=-1))
-    large = top[:, 0] + jnp.log(jnp.sum(π * jnp.exp(u - top), axis=-1))
-    return jnp.where(near[:, 0], small, large)
+    large = top[..., 0] + jnp.log(jnp.sum(π * jnp.exp(u - top), axis=-1))
+    return jnp.where(near[..., 0], small, large)
+
+
+def contract(features: FeatureMap, coefficients: Float[Array, "N K"]) -> Float[Array, "N m"]:
+    """Each prompt's gradient in its short form: a_x = Σ_y coefficient(x, y) u_{x,y}, which stands for e_x ⊗ a_x."""
+    return features.contract(coefficients)
+
+
+def gradient_norms(features: FeatureMap, per_prompt: Float[Array, "N m"]) -> Float[Array, " N"]:
+    """|g_x| of gradients in their short form."""
+    return jnp.sqrt(features.squared_norms(per_prompt))
+
+
+def draw_counts(probabilities: Float[Array, "N K"], group_size: int, *, key: Key[Array, ""]) -> Int[Array, "N K"]:
+    """How often each arm appears among G independent draws, by inverting the distribution function: O(N K G)."""
+    cdf = jnp.cumsum(probabilities, axis=-1)
+    cdf = cdf / cdf[:, -1:]  # the last entry is exactly 1: no draw falls past it
+    u = jax.random.uniform(key, (probabilities.shape[0], group_size, 1), probabilities.dtype)
+    below = jnp.sum(u < cdf[:, None, :], axis=1)
+    return jnp.diff(below, axis=-1, prepend=0)
+
+
+def estimate_from_counts(
+    counts: Float[Array, "N K"], rewards: Float[Array, "N K"], group_size: int, ddof: int
+) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
+    """(coefficients of φ, deviation of the rewards) of groups given as counts of each arm."""
+    centred = rewards - jnp.sum(counts * rewards, axis=-1, keepdims=True) / group_size
+    centred = jnp.where(varies(rewards, counts > 0), centred, 0)
+    return counts * centred / group_size, jnp.sqrt(jnp.sum(counts * centred**2, axis=-1) / (group_size - ddof))

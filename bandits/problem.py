@@ -1,6 +1,6 @@
 """A problem: what each prompt's arms look like, what they pay, and where the policy starts.
 
-A log-linear policy π_Θ(y|x) ∝ exp(b(x,y) + θ·φ(x,y)) from Θ = 0: the offset b alone sets the initial pass rates.
+Logits are b(x,y) + θ·φ(x,y) and a run starts at Θ = 0: the offset b alone sets the initial pass rates.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, PyTree
 
-from bandits.features import Features, coherent, equicorrelation, random_arms, simplex_arms
+from bandits.features import FeatureMap, coherent, equicorrelation, random_arms, simplex_arms
+from bandits.policy import Local, Policy, Softmax
 from bandits.rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards
 from curvature.check import Numbers, as_float, check_finite, check_logits, check_shape
 
@@ -18,25 +19,44 @@ from curvature.check import Numbers, as_float, check_finite, check_logits, check
 class Problem(eqx.Module):
     """N prompts with K arms each."""
 
-    features: Features
+    features: FeatureMap
     offsets: Float[Array, "N K"]
     """b(x, y); -inf for an absent arm."""
     rewards: Float[Array, "N K"]
     """r(x, y)."""
     diameter: Float[Array, ""]
     """D ≥ every D_x: the unit of the certified steps."""
+    policy: Policy = Softmax()
+    """How a prompt's logits become a response."""
 
     @property
     def num_prompts(self) -> int:
         """N."""
         return self.rewards.shape[0]
 
+    def at(self, parameters: PyTree) -> Problem:
+        """The problem with the features that these parameters see: itself, unless features are learnt."""
+        here = self.features.at(parameters)
+        return self if here is self.features else eqx.tree_at(lambda problem: problem.features, self, here)
+
     def best_values(self) -> Float[Array, " N"]:
-        """Sup J_x of each prompt on its own: the best reward among its present arms."""
-        return jnp.where(jnp.isfinite(self.offsets), self.rewards, -jnp.inf).max(axis=-1)
+        """Sup J_x of each prompt on its own."""
+        return self.policy.best_values(self.offsets, self.rewards)
 
 
-def problem(features: Features, offsets: Numbers, rewards: Numbers, *, diameter: float | None = None) -> Problem:
+def locate(problem: Problem, logits: Float[Array, "N K"]) -> Local:
+    """The exact quantities at these logits."""
+    return problem.policy.locate(logits, problem.rewards)
+
+
+def problem(
+    features: FeatureMap,
+    offsets: Numbers,
+    rewards: Numbers,
+    *,
+    diameter: float | None = None,
+    policy: Policy | None = None,
+) -> Problem:
     """Put a problem together, checked.
 
     Arguments:
@@ -44,19 +64,21 @@ def problem(features: Features, offsets: Numbers, rewards: Numbers, *, diameter:
         offsets: [N, K] b; -inf marks an absent arm (give it the features of a present one).
         rewards: [N, K].
         diameter: D; by default the greatest of the prompts' own, exactly.
+        policy: `Softmax()` by default, one choice among K arms.
 
     Raises:
         ValueError: mismatched shapes, NaN or infinite numbers, D below a prompt's own.
     """
     b, r = as_float("offsets", offsets), as_float("rewards", rewards)
-    check_shape("rewards", r, features.arms.shape[:2])
+    check_shape("rewards", r, features.table)
     check_shape("offsets", b, r.shape)
     check_logits("offsets", b)
     check_finite("rewards", r)
-    largest = features.diameters().max()
+    policy = Softmax() if policy is None else policy
+    largest = policy.diameters(features).max()
     if diameter is not None and not diameter >= float(largest) * (1 - 1e-12):
         raise ValueError(f"diameter is {diameter}; allowed: at least {float(largest):.6g}, the features' own")
-    return Problem(features, b, r, largest if diameter is None else jnp.asarray(diameter, r.dtype))
+    return Problem(features, b, r, largest if diameter is None else jnp.asarray(diameter, r.dtype), policy)
 
 
 def from_pass_rates(

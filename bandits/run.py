@@ -16,14 +16,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, PyTree
 
 from bandits.oracle import Exact, Oracle
-from bandits.policy import Local, contract, gradient_norms, kl_divergence, locate
-from bandits.problem import Problem
+from bandits.policy import Local, contract, gradient_norms
+from bandits.problem import Problem, locate
 from bandits.step import StepSize
 from bandits.update import Rule
-from curvature.certificate import remainder_bound
 from curvature.check import check_count, is_concrete
 from curvature.coherence import inverse_power
 
@@ -34,7 +33,8 @@ BLOCK_NUMBERS = 2**14
 class State(eqx.Module):
     """Where a run is."""
 
-    parameters: Float[Array, "r m"]
+    parameters: PyTree
+    """Θ [r, m] where features are fixed."""
     local: Local
     key: Key[Array, ""]
     time: Float[Array, ""]
@@ -63,7 +63,7 @@ class Trajectory(eqx.Module):
     multiple: Float[Array, "*rows"]
     """The step size taken."""
     certificate: Float[Array, "*rows"]
-    """T3's lower bound on the gain of J."""
+    """T3's lower bound on the gain of J (T11's for sequences)."""
     gain: Float[Array, "*rows"]
     """Realised gain of J."""
     kl: Float[Array, "*rows"]
@@ -82,10 +82,9 @@ class Run(eqx.Module):
 
 
 def init(problem: Problem, *, key: Key[Array, ""]) -> State:
-    """The start: Θ = 0, the offset alone."""
+    """The start: the offset alone (Θ = 0 where features are fixed)."""
     zero = jnp.zeros((), problem.rewards.dtype)
-    parameters = jnp.zeros(problem.features.shape, problem.rewards.dtype)
-    return State(parameters, locate(problem, problem.offsets), key, zero, zero, zero)
+    return State(problem.features.initial(), locate(problem, problem.offsets), key, zero, zero, zero)
 
 
 def step(
@@ -94,14 +93,14 @@ def step(
     """One update: (the new state, the change of the logits [N, K], the multiple)."""
     # a split costs a quarter of an exact step: none where nothing is drawn
     key, draw = jax.random.split(state.key) if oracle.draws else (state.key, state.key)
-    local = state.local
-    v = oracle.direction(rule, problem, local, key=draw)
-    per_unit = problem.features.logits(v)
-    s = step_size.multiple(local, per_unit)
-    change = s * per_unit
-    norms = gradient_norms(problem.features, contract(problem.features, local.coefficients))
+    local, here = state.local, problem.at(state.parameters)
+    v = oracle.direction(rule, here, local, key=draw)
+    move = here.features.move(v)
+    s = step_size.multiple(local, move, problem.policy)
+    change = move.at(s)
+    norms = gradient_norms(here.features, contract(here.features, local.coefficients))
     new = State(
-        state.parameters + s * v,
+        jax.tree.map(lambda old, way: old + s * way, state.parameters, v),
         locate(problem, local.logits + change),
         key,
         state.time + 1,
@@ -111,16 +110,21 @@ def step(
     return new, change, s
 
 
+def _inner(one: PyTree, other: PyTree) -> Float[Array, ""]:
+    return sum(jax.tree.leaves(jax.tree.map(lambda a, b: jnp.sum(a * b), one, other)), start=jnp.zeros(()))
+
+
 def record(
     problem: Problem, state: State, new: State, change: Float[Array, "N K"], multiple: Float[Array, ""]
 ) -> Trajectory:
     """The row of the step from `state` to `new`."""
-    local, features = state.local, problem.features
+    local, features, policy = state.local, problem.features.at(state.parameters), problem.policy
     a = contract(features, local.coefficients)
-    squares = features.squared_lengths() * jnp.sum(a**2, axis=-1)
+    squares = features.squared_norms(a)
     weight = inverse_power(local.std, 1)
     total, scaled = features.gather(a), features.gather(weight[:, None] * a)
-    lower = jnp.sum(local.coefficients * change, axis=-1) - remainder_bound(local.std, jnp.ptp(change, axis=-1))
+    remainder = policy.remainder_bound(local.std, policy.width(change))
+    lower = jnp.sum(local.coefficients * change, axis=-1) - remainder
     return Trajectory(
         time=state.time,
         value=jnp.mean(local.value),
@@ -131,9 +135,9 @@ def record(
         multiple=multiple,
         certificate=jnp.mean(lower),
         gain=jnp.mean(new.local.value - local.value),
-        kl=jnp.mean(kl_divergence(local, change)),
-        cross_ratio=jnp.sum(total * scaled) / jnp.sum(weight * squares),
-        orthogonality=jnp.sum(total**2) / jnp.sum(squares),
+        kl=jnp.mean(policy.kl_divergence(local, change)),
+        cross_ratio=_inner(total, scaled) / jnp.sum(weight * squares),
+        orthogonality=_inner(total, total) / jnp.sum(squares),
     )
 
 

@@ -12,23 +12,19 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
-from bandits.features import Features
+from bandits.features import FeatureMap
 from curvature.check import Numbers, check_interval
-from curvature.coherence import inverse_power, solve_psd, span_basis
+from curvature.coherence import inverse_power
 
 
 class Rule(eqx.Module):
     """Maps the prompts' gradients e_x ⊗ a_x and deviations to one direction in Θ."""
 
     @abstractmethod
-    def direction(
-        self, features: Features, per_prompt: Float[Array, "N m"], std: Float[Array, " N"]
-    ) -> Float[Array, "r m"]:
+    def direction(self, features: FeatureMap, per_prompt: Float[Array, "N m"], std: Float[Array, " N"]) -> PyTree:
         """The direction; exact or estimated gradients and deviations alike."""
 
 
@@ -41,47 +37,32 @@ class Power(Rule):
         """σ^{−α}, 0 at σ = 0."""
         return inverse_power(std, self.alpha)
 
-    def direction(
-        self, features: Features, per_prompt: Float[Array, "N m"], std: Float[Array, " N"]
-    ) -> Float[Array, "r m"]:
+    def direction(self, features: FeatureMap, per_prompt: Float[Array, "N m"], std: Float[Array, " N"]) -> PyTree:
         return features.gather(self.weight(std)[:, None] * per_prompt)
 
 
 class Batch(Rule):
     """Σ g_x / mean σ."""
 
-    def direction(
-        self, features: Features, per_prompt: Float[Array, "N m"], std: Float[Array, " N"]
-    ) -> Float[Array, "r m"]:
-        return inverse_power(jnp.mean(std), 1) * features.gather(per_prompt)
+    def direction(self, features: FeatureMap, per_prompt: Float[Array, "N m"], std: Float[Array, " N"]) -> PyTree:
+        return features.gather(inverse_power(jnp.mean(std), 1) * per_prompt)
 
 
 class Decoupled(Rule):
     """(Σ σ_x P_x + λ mean(σ) I)⁻¹ Σ g_x; the inverse is a pseudo-inverse at λ = 0."""
 
     projectors: Float[Array, "N m m"] | None
-    """P_x in arm coordinates; None where every prompt's arms span all of them, so that Σ σ P = (Eᵀ diag σ E) ⊗ I."""
+    """P_x in the features' short coordinates; None where they need none (`FeatureMap.projectors`)."""
     ridge: Float[Array, ""]
 
-    def direction(
-        self, features: Features, per_prompt: Float[Array, "N m"], std: Float[Array, " N"]
-    ) -> Float[Array, "r m"]:
-        total = features.gather(per_prompt)
-        λ = self.ridge * jnp.mean(std)
-        e = features.embedding
-        if e is None:  # orthogonal spans: the sum is block diagonal
-            return inverse_power(std + λ, 1)[:, None] * per_prompt
-        if self.projectors is None:
-            return solve_psd((e * std[:, None]).T @ e, total, λ)
-        r, m = total.shape
-        S = jnp.einsum("n,nr,ns,nab->rasb", std, e, e, self.projectors).reshape(r * m, r * m)
-        return solve_psd(S, total.reshape(-1), λ).reshape(r, m)
+    def direction(self, features: FeatureMap, per_prompt: Float[Array, "N m"], std: Float[Array, " N"]) -> PyTree:
+        return features.decouple(per_prompt, std, self.ridge * jnp.mean(std), self.projectors)
 
 
 NAMES = ("none", "group", "batch", "power", "decoupled")
 
 
-def make_rule(name: str, features: Features, *, alpha: Numbers = 1.5, ridge: float = 0.0) -> Rule:
+def make_rule(name: str, features: FeatureMap, *, alpha: Numbers = 1.5, ridge: float = 0.0) -> Rule:
     """A rule by its name.
 
     Arguments:
@@ -104,8 +85,5 @@ def make_rule(name: str, features: Features, *, alpha: Numbers = 1.5, ridge: flo
         return Batch()
     if name == "decoupled":
         check_interval("ridge", ridge, 0, float("inf"), open_ends="h")
-        bases = jax.vmap(span_basis)(features.arms)
-        projectors = bases @ bases.swapaxes(-1, -2)
-        full = np.allclose(projectors, np.eye(features.arms.shape[2]), atol=1e-9)
-        return Decoupled(None if full else projectors, jnp.asarray(ridge, jnp.result_type(float)))
+        return Decoupled(features.projectors(), jnp.asarray(ridge, jnp.result_type(float)))
     raise ValueError(f"rule is {name!r}; allowed: {', '.join(NAMES)}")

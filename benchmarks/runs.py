@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bandits import Constant, Exact, Problem, Rule, from_pass_rates, make_rule, simulate
+from bandits import Constant, Exact, Features, Problem, Rule, from_pass_rates, make_rule, simulate
 from bandits.run import Run, batch_runs, block_size
 from benchmarks.machine import Limits, measure
 
@@ -39,7 +39,7 @@ def make_problem(num_prompts: int = 16, num_arms: int = 16) -> Problem:
 
 def numpy_runs(problem: Problem, name: str, steps: np.ndarray | float, iterations: int) -> tuple[np.ndarray, ...]:
     """(final J_x, final Θ, mean |g_x|, mean σ_x) of one run (`steps` a number) or of many at once (`steps` [S])."""
-    assert problem.features.embedding is not None
+    assert isinstance(problem.features, Features) and problem.features.embedding is not None
     E, b, r = (np.asarray(a) for a in (problem.features.embedding, problem.offsets, problem.rewards))
     u = np.asarray(problem.features.arms[0])  # shared by all prompts
     lengths = (E**2).sum(axis=-1)
@@ -74,6 +74,7 @@ def numpy_runs(problem: Problem, name: str, steps: np.ndarray | float, iteration
 def work(problem: Problem) -> tuple[float, float]:
     """(floating-point operations of the matrix products, exponentials) of one step of one run."""
     N, K = problem.rewards.shape
+    assert isinstance(problem.features, Features)
     r, m = problem.features.shape
     return 2 * (2 * N * K * m) + 2 * (2 * N * r * m), N * K
 

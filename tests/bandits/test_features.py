@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import curvature
-from bandits import coherent, embed, equicorrelation, from_array, random_arms, simplex_arms
+from bandits import coherent, embed, equicorrelated, equicorrelation, from_array, random_arms, simplex_arms
 
 KEY = jax.random.key(0)
 
@@ -98,6 +98,22 @@ def test_factored_operations_equal_the_dense_array(embedded):
     assert features.num_prompts == N
 
 
+@pytest.mark.parametrize("coherence", [0.0, 0.3, 1.0])
+def test_equicorrelated_features_are_those_of_the_matrix(coherence):
+    arms = random_arms(5, 4, 3, diameter=2.0, key=KEY)
+    fast, matrix = equicorrelated(arms, coherence), coherent(equicorrelation(5, coherence), arms)
+    e = np.asarray(fast.embeddings())
+    np.testing.assert_allclose(e @ e.T, equicorrelation(5, coherence), rtol=0, atol=1e-15)
+    φ, ψ = (np.asarray(f.dense()).reshape(20, -1) for f in (fast, matrix))
+    np.testing.assert_allclose(φ @ φ.T, ψ @ ψ.T, rtol=0, atol=1e-13)
+    a, Θ = jax.random.normal(jax.random.key(1), (5, 3)), jax.random.normal(KEY, fast.shape)
+    np.testing.assert_allclose(fast.gather(a), e.T @ a, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(fast.spread(Θ), e @ Θ, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(fast.move(Θ).at(jnp.asarray(2.0)), 2 * φ.reshape(5, 4, -1) @ Θ.reshape(-1), atol=1e-12)
+    np.testing.assert_allclose(fast.squared_norms(a), np.sum(np.square(a), axis=1), rtol=1e-15)
+    np.testing.assert_allclose(fast.diameters(), 2.0, rtol=1e-13)
+
+
 def test_from_array_is_the_array():
     φ = np.random.default_rng(0).normal(size=(3, 4, 5)) * np.array([1.0, 2.0, 3.0])[:, None, None]
     features = from_array(φ)
@@ -134,6 +150,8 @@ def test_random_arms_have_their_diameter_and_centre_zero():
         (lambda: equicorrelation(0, 0.5), "num_prompts is 0"),
         (lambda: equicorrelation(2, 1.1), "coherence contains 1.1"),
         (lambda: equicorrelation(2, -0.1), "coherence contains -0.1"),
+        (lambda: equicorrelated(simplex_arms(2), 1.5, num_prompts=2), "coherence contains 1.5"),
+        (lambda: equicorrelated(simplex_arms(2), [0.5], num_prompts=2), "coherence has shape"),
         (lambda: simplex_arms(1), "num_arms is 1"),
         (lambda: simplex_arms(3, 0.0), "diameter contains 0"),
         (lambda: random_arms(0, 2, 1, key=KEY), "num_prompts is 0"),

@@ -9,6 +9,8 @@ from bandits import (
     Certified,
     Exact,
     KLLimited,
+    Move,
+    Softmax,
     StepSize,
     constant,
     from_pass_rates,
@@ -50,7 +52,7 @@ def guarantee(local, change, s: np.ndarray) -> np.ndarray:
 def test_certified_maximises_the_guarantee(rule, real):
     for seed in range(3):
         local, change = changes(make_problem(seed, real=real), rule)
-        s = float(Certified().multiple(local, change))
+        s = float(Certified().multiple(local, Move(change), Softmax()))
         assert s > 0
         best = guarantee(local, change, np.array([s]))[0]
         assert best > 0
@@ -63,11 +65,13 @@ def test_certified_maximises_the_guarantee(rule, real):
 
 def test_certified_stays_where_the_direction_does_not_ascend():
     local, change = changes(make_problem(0), "none")
-    assert float(Certified().multiple(local, -change)) == 0
-    assert float(Certified().multiple(local, 0 * change)) == 0
+    assert float(Certified().multiple(local, Move(-change), Softmax())) == 0
+    assert float(Certified().multiple(local, Move(0 * change), Softmax())) == 0
     # it scales inversely with the direction
     np.testing.assert_allclose(
-        7 * Certified().multiple(local, 7 * change), Certified().multiple(local, change), rtol=1e-12
+        7 * Certified().multiple(local, Move(7 * change), Softmax()),
+        Certified().multiple(local, Move(change), Softmax()),
+        rtol=1e-12,
     )
 
 
@@ -75,7 +79,7 @@ def test_certified_stays_where_the_direction_does_not_ascend():
 def test_limited_steps_meet_their_limit(rule):
     @jax.jit
     def limited(local, change, size, limit):
-        s = KLLimited(size, limit).multiple(local, change)
+        s = KLLimited(size, limit).multiple(local, Move(change), Softmax())
         return s, jnp.mean(kl_divergence(local, s * change))
 
     active = 0
@@ -99,7 +103,7 @@ def test_limited_steps_meet_their_limit(rule):
 def test_too_few_iterations_fall_short_and_never_over():
     # the false variant: the last chord keeps the limit, but Newton has not come down yet
     local, change = changes(make_problem(0), "group")
-    s = KLLimited(jnp.asarray(1e6), jnp.asarray(1e-6), 3).multiple(local, change)
+    s = KLLimited(jnp.asarray(1e6), jnp.asarray(1e-6), 3).multiple(local, Move(change), Softmax())
     kl = float(jnp.mean(kl_divergence(local, s * change)))
     assert 0 < kl < 0.5e-6
 
@@ -111,17 +115,19 @@ def test_limited_steps_are_the_largest_by_bisection():
         middle = (low + high) / 2
         inside = float(jnp.mean(kl_divergence(local, middle * change))) <= 0.05
         low, high = (middle, high) if inside else (low, middle)
-    np.testing.assert_allclose(kl_limited(1e4).multiple(local, change), low, rtol=1e-10)  # .05 is the default
+    np.testing.assert_allclose(
+        kl_limited(1e4).multiple(local, Move(change), Softmax()), low, rtol=1e-10
+    )  # .05 is the default
 
 
 def test_no_direction_no_limit():
     local, change = changes(make_problem(0), "none")
-    assert float(kl_limited(3.0).multiple(local, 0 * change)) == 3.0
+    assert float(kl_limited(3.0).multiple(local, Move(0 * change), Softmax())) == 3.0
 
 
 def test_constant():
     local, change = changes(make_problem(0), "none")
-    assert float(constant(0.25).multiple(local, change)) == 0.25
+    assert float(constant(0.25).multiple(local, Move(change), Softmax())) == 0.25
     assert float(constant(2).step_size) == 2
 
 

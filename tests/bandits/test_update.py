@@ -12,10 +12,11 @@ from bandits import (
     NAMES,
     Batch,
     Decoupled,
-    Features,
+    Kronecker,
     Power,
     Rule,
     coherent,
+    equicorrelated,
     equicorrelation,
     from_array,
     make_rule,
@@ -27,7 +28,7 @@ KEY = jax.random.key(0)
 
 
 class Case(NamedTuple):
-    features: Features
+    features: Kronecker
     per_prompt: jax.Array  # [N, m]
     std: jax.Array  # [N]
 
@@ -39,9 +40,8 @@ class Case(NamedTuple):
     @property
     def gradients(self) -> np.ndarray:
         """[N, d], e_x ⊗ a_x written out."""
-        N = self.features.num_prompts
-        e = np.eye(N) if self.features.embedding is None else np.asarray(self.features.embedding)
-        return np.einsum("nr,nm->nrm", e, np.asarray(self.per_prompt)).reshape(N, -1)
+        e = np.asarray(self.features.embeddings())
+        return np.einsum("nr,nm->nrm", e, np.asarray(self.per_prompt)).reshape(len(e), -1)
 
     @property
     def projectors(self) -> np.ndarray:
@@ -50,7 +50,7 @@ class Case(NamedTuple):
         return np.stack([np.linalg.pinv(d, rcond=1e-9) @ d for d in φ[:, 1:] - φ[:, :1]])
 
 
-def make_case(features: Features, seed: int = 0) -> Case:
+def make_case(features: Kronecker, seed: int = 0) -> Case:
     """Gradients as they are: contractions of the arms with coefficients that sum to 0."""
     rng = np.random.default_rng(seed)
     N, K, _ = features.arms.shape
@@ -74,6 +74,10 @@ CASES = {
     "low rank": make_case(coherent(random_correlation(4, 3), simplex_arms(3))),
     "identical": make_case(coherent(equicorrelation(4, 1.0), simplex_arms(3))),
     "coherent gaussian, deficient spans": make_case(coherent(random_correlation(4, 4), random_arms(4, 3, 3, key=KEY))),
+    "equicorrelated": make_case(equicorrelated(simplex_arms(3), 0.6, num_prompts=4)),
+    "equicorrelated, orthogonal": make_case(equicorrelated(simplex_arms(3), 0.0, num_prompts=4)),
+    "equicorrelated, identical": make_case(equicorrelated(simplex_arms(3), 1.0, num_prompts=4)),
+    "equicorrelated, deficient spans": make_case(equicorrelated(random_arms(4, 3, 3, key=KEY), 0.6)),
     "array": make_case(from_array(np.random.default_rng(1).normal(size=(4, 3, 12)))),
     "array, full spans": make_case(from_array(np.random.default_rng(2).normal(size=(4, 3, 2)))),
 }
@@ -111,6 +115,7 @@ def test_projectors_are_kept_only_where_spans_are_deficient():
     assert {name for name, is_kept in kept.items() if is_kept} == {
         "orthogonal, deficient spans",
         "coherent gaussian, deficient spans",
+        "equicorrelated, deficient spans",
         "array",
     }
 

@@ -1,0 +1,124 @@
+"""What a sweep keeps of a run: its score, gathered along the way, so that memory does not grow with the iterations.
+
+    area = (1/T) Σ_{t<T} J(θ_t)        hitting time of a level L = the first t with J(θ_t) ≥ L
+
+J is the mean over prompts. Independent checks: tests/bandits/test_score.py.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from bandits.oracle import Oracle
+from bandits.policy import contract
+from bandits.problem import Problem
+from bandits.run import State, init, step
+from bandits.step import StepSize
+from bandits.update import Rule
+from curvature.coherence import inverse_power
+
+
+class Score(eqx.Module):
+    """One run in numbers; T iterations, L levels, C points of the curve."""
+
+    area: Float[Array, "*batch"]
+    """Mean of J over the states before each of the T steps."""
+    final: Float[Array, "*batch"]
+    """J after the last step."""
+    lowest: Float[Array, "*batch"]
+    """The least J of the run, the start included."""
+    hitting_times: Float[Array, "*batch L"]
+    """Steps taken when J first reached each level; +inf where it never did."""
+    curve: Float[Array, "*batch C"]
+    """J before steps 0, T/C, 2T/C, …"""
+    average_std: Float[Array, "*batch"]
+    """σ̄: mean of σ_x over prompts and iterations."""
+    cross_ratio: Float[Array, "*batch C"]
+    """χ at the same states; NaN where every gradient is 0."""
+    largest_kl: Float[Array, "*batch"]
+    """The largest mean KL(π ‖ π') of an update, nats."""
+    limited_share: Float[Array, "*batch"]
+    """Share of the steps that were shorter than `step_size` asked for (0 for steps that ask for none)."""
+    finite: Bool[Array, "*batch"]
+    """Whether every number of the run was finite: a run that is not has failed, whatever its other numbers say."""
+
+
+class _Tally(eqx.Module):
+    state: State
+    area: Float[Array, ""]
+    lowest: Float[Array, ""]
+    hitting_times: Float[Array, " L"]
+    largest_kl: Float[Array, ""]
+    limited: Float[Array, ""]
+
+
+def _cross_ratio(problem: Problem, state: State) -> Float[Array, ""]:
+    features, local = problem.features.at(state.parameters), state.local
+    a = contract(features, local.coefficients)
+    weight = inverse_power(local.std, 1)
+    total, scaled = features.gather(a), features.gather(weight[:, None] * a)
+    inner = sum(jax.tree.leaves(jax.tree.map(lambda x, y: jnp.sum(x * y), total, scaled)), start=jnp.zeros(()))
+    return inner / jnp.sum(weight * features.squared_norms(a))
+
+
+def score(
+    problem: Problem,
+    rule: Rule,
+    oracle: Oracle,
+    step_size: StepSize,
+    num_steps: int,
+    *,
+    levels: Float[Array, " L"],
+    key: Key[Array, ""],
+    num_curve: int = 1,
+) -> Score:
+    """Run and score: pure, for use under `jit` and `vmap`; arguments as in `bandits.run`, unchecked.
+
+    Arguments:
+        levels: [L] values of mean J whose hitting times are kept.
+        num_curve: C, a divisor of num_steps.
+    """
+    asked = getattr(step_size, "step_size", None)
+
+    def reach(tally: Float[Array, " L"], state: State) -> Float[Array, " L"]:
+        return jnp.minimum(tally, jnp.where(jnp.mean(state.local.value) >= levels, state.time, jnp.inf))
+
+    def advance(_: Array | int, tally: _Tally) -> _Tally:
+        state = tally.state
+        new, change, multiple = step(problem, rule, oracle, step_size, state)
+        J = jnp.mean(state.local.value)
+        limited = jnp.zeros(()) if asked is None else (multiple < asked).astype(J.dtype)
+        return _Tally(
+            new,
+            tally.area + J,
+            jnp.minimum(tally.lowest, J),
+            reach(tally.hitting_times, state),
+            jnp.maximum(tally.largest_kl, jnp.mean(problem.policy.kl_divergence(state.local, change))),
+            tally.limited + limited,
+        )
+
+    def stretch(tally: _Tally, _: None) -> tuple[_Tally, tuple[Array, Array]]:
+        point = jnp.mean(tally.state.local.value), _cross_ratio(problem, tally.state)
+        return jax.lax.fori_loop(0, num_steps // num_curve, advance, tally), point
+
+    zero = jnp.zeros(())
+    never = jnp.full(levels.shape, jnp.inf)
+    start = _Tally(init(problem, key=key), zero, zero + jnp.inf, never, zero, zero)
+    end, (curve, χ) = jax.lax.scan(stretch, start, None, length=num_curve)
+    final = jnp.mean(end.state.local.value)
+    numbers = [final, end.area, end.largest_kl, *jax.tree.leaves(end.state.parameters)]
+    return Score(
+        area=end.area / num_steps,
+        final=final,
+        lowest=jnp.minimum(end.lowest, final),
+        hitting_times=reach(end.hitting_times, end.state),
+        curve=curve,
+        average_std=end.state.sum_std / num_steps,
+        cross_ratio=χ,
+        largest_kl=end.largest_kl,
+        limited_share=end.limited / num_steps,
+        finite=jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in numbers])),
+    )
