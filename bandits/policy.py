@@ -49,6 +49,12 @@ class Policy(eqx.Module):
         """KL(π ‖ π') per prompt, of whole responses, after the logits change by `change`; nats, ≥ 0."""
 
     @abstractmethod
+    def kl_along(
+        self, local: Local, change: Float[Array, "N K"], multiple: Float[Array, ""]
+    ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
+        """(KL(π ‖ π'), its derivative in s) after s · change: as `kl_divergence` to an absolute error of rounding."""
+
+    @abstractmethod
     def width(self, change: Float[Array, "N K"]) -> Float[Array, " N"]:
         """w: how far a change of the logits moves two arms of one choice apart."""
 
@@ -92,6 +98,12 @@ class Softmax(Policy):
     def kl_divergence(self, local: Local, change: Float[Array, "N K"]) -> Float[Array, " N"]:
         """`softmax_kl`."""
         return kl_divergence(local, change)
+
+    def kl_along(
+        self, local: Local, change: Float[Array, "N K"], multiple: Float[Array, ""]
+    ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
+        """`softmax_kl_along`."""
+        return softmax_kl_along(local.probabilities, change, multiple)
 
     def width(self, change: Float[Array, "N K"]) -> Float[Array, " N"]:
         """max_y − min_y."""
@@ -145,6 +157,21 @@ def softmax_kl(probabilities: Float[Array, "*batch K"], change: Float[Array, "*b
     small = jnp.log1p(jnp.sum(π * (jnp.expm1(v) - v), axis=-1))
     large = top[..., 0] + jnp.log(jnp.sum(π * jnp.exp(u - top), axis=-1))
     return jnp.where(near[..., 0], small, large)
+
+
+def softmax_kl_along(
+    probabilities: Float[Array, "*batch K"], change: Float[Array, "*batch K"], multiple: Float[Array, ""]
+) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
+    """(log E e^{s u}, E_s u) with u centred: KL after s · u and its slope in s, from one exponential an arm.
+
+    Absolute, not relative, accuracy: enough to find where KL meets a limit, at a quarter of `softmax_kl`'s cost.
+    """
+    π = probabilities
+    u = jnp.where(π > 0, change - jnp.sum(π * change, axis=-1, keepdims=True), 0)
+    top = jnp.max(multiple * u, axis=-1, keepdims=True)
+    tilted = π * jnp.exp(multiple * u - top)
+    total = jnp.sum(tilted, axis=-1)
+    return top[..., 0] + jnp.log(total), jnp.sum(tilted * u, axis=-1) / total
 
 
 def contract(features: FeatureMap, coefficients: Float[Array, "N K"]) -> Float[Array, "N m"]:

@@ -22,7 +22,7 @@ def one_hot_rewards(labels: Int[Array, " N"], num_arms: int) -> Float[Array, "N 
     return jax.nn.one_hot(labels, num_arms, dtype=jnp.result_type(float))
 
 
-def draw_labels(num_prompts: int, num_arms: int, *, conflict: float = 1.0, key: Key[Array, ""]) -> Int[Array, " N"]:
+def draw_labels(num_prompts: int, num_arms: int, *, conflict: Numbers = 1.0, key: Key[Array, ""]) -> Int[Array, " N"]:
     """The right arm of each prompt. `conflict` 0: the same arm for all (realisable at any coherence); 1: drawn
     uniformly and independently; between: that share of the prompts is redrawn.
 
@@ -35,7 +35,7 @@ def draw_labels(num_prompts: int, num_arms: int, *, conflict: float = 1.0, key: 
     common, redrawn, which = jax.random.split(key, 3)
     shared = jax.random.randint(common, (), 0, num_arms)
     own = jax.random.randint(redrawn, (num_prompts,), 0, num_arms)
-    count = round(conflict * num_prompts)
+    count = jnp.round(jnp.asarray(conflict) * num_prompts)
     chosen = jax.random.permutation(which, jnp.arange(num_prompts)) < count
     return jnp.where(chosen, own, shared)
 

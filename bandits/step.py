@@ -64,13 +64,16 @@ class KLLimited(StepSize):
 
         if move.quadratic is not None:
             return self._bisect(divergence)
-        slope = jax.value_and_grad(divergence)
 
-        def newton(_: Array | int, s: Float[Array, ""]) -> Float[Array, ""]:
-            value, rise = slope(s)
-            return jnp.where(value > self.limit, s - (value - self.limit) / jnp.where(value > self.limit, rise, 1), s)
+        def newton(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+            s, _, count = carry
+            values, slopes = policy.kl_along(local, move.linear, s)
+            excess, rise = jnp.mean(values) - self.limit, jnp.mean(slopes)
+            new = jnp.where(excess > 0, s - excess / jnp.where(excess > 0, rise, 1), s)
+            return new, new < s, count + 1
 
-        s = jax.lax.fori_loop(0, self.iterations, newton, self.step_size)
+        start = (self.step_size, jnp.asarray(True), jnp.asarray(0))
+        s, _, _ = jax.lax.while_loop(lambda c: c[1] & (c[2] < self.iterations), newton, start)
         value = divergence(s)
         return jnp.where(value > self.limit, s * self.limit / jnp.where(value > self.limit, value, 1), s)
 

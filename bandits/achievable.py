@@ -1,0 +1,68 @@
+r"""The greatest mean J that any parameter reaches: 1 where all prompts can be right at once, else the best one found.
+
+J is not concave, and its supremum is often at infinity. Where the labels are realisable (`bandits.realisable`, a linear
+programme) it is the mean of the best rewards, exactly. Elsewhere `best_known_value` ascends log J of the prompts first
+(concave for one softmax with one right arm) and J from there and from random starts: a LOWER bound on the supremum, and
+called so. Independent checks: tests/bandits/test_achievable.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Key, PyTree
+
+from bandits.problem import Problem, locate
+from curvature.safe import ratio
+
+
+def best_known_value(
+    problem: Problem, *, key: Key[Array, ""], num_starts: int = 8, num_steps: int = 60
+) -> Float[Array, ""]:
+    """A lower bound on sup_θ mean J, by L-BFGS (optax) from several starts; at least J at the start. Fixed features.
+
+    Arguments:
+        key: random starts.
+        num_starts: starts besides the ascent of Σ log J_x, at growing distances from 0.
+        num_steps: L-BFGS iterations a start and stage.
+    """
+
+    def moved(θ: PyTree) -> Float[Array, " N"]:
+        return locate(problem, problem.offsets + problem.features.move(θ).linear).value
+
+    def loss(θ: PyTree) -> Float[Array, ""]:
+        return -jnp.mean(moved(θ))
+
+    def log_loss(θ: PyTree) -> Float[Array, ""]:
+        value = moved(θ)
+        return -jnp.mean(jnp.log(jnp.where(value > 0, value, 1)))
+
+    origin = problem.features.initial()
+    distances = jnp.geomspace(1.0, 64.0, num_starts)
+    draws = jax.vmap(lambda k: jax.random.normal(k, origin.shape, origin.dtype))(jax.random.split(key, num_starts))
+    starts = jnp.concatenate([
+        ascend(log_loss, origin, num_steps)[None],
+        origin[None],
+        ratio(distances, jnp.sqrt(jnp.asarray(float(origin.shape[1]))))[:, None, None] * draws,
+    ])  # fmt: skip
+    ends = jax.vmap(lambda θ: ascend(loss, θ, num_steps))(starts)
+    found = jax.vmap(lambda θ: -loss(θ))(jnp.concatenate([ends, starts]))
+    return jnp.max(jnp.where(jnp.isfinite(found), found, -jnp.inf))
+
+
+def ascend(loss: Any, start: Float[Array, "r m"], num_steps: int) -> Float[Array, "r m"]:
+    """L-BFGS with a zoom line search, a fixed number of iterations."""
+    optimiser = optax.lbfgs()
+    value_and_grad = optax.value_and_grad_from_state(loss)
+
+    def iterate(carry: tuple[Array, Any], _: None) -> tuple[tuple[Array, Any], None]:
+        θ, state = carry
+        value, gradient = value_and_grad(θ, state=state)
+        updates, state = optimiser.update(gradient, state, θ, value=value, grad=gradient, value_fn=loss)
+        return (optax.apply_updates(θ, updates), state), None
+
+    (θ, _), _ = jax.lax.scan(iterate, (start, optimiser.init(start)), None, length=num_steps)
+    return θ
