@@ -8,7 +8,7 @@ called so. Independent checks: tests/bandits/test_achievable.py.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -20,14 +20,14 @@ from curvature.safe import ratio
 
 
 def best_known_value(
-    problem: Problem, *, key: Key[Array, ""], num_starts: int = 8, num_steps: int = 60
+    problem: Problem, *, key: Key[Array, ""], num_starts: int = 32, num_steps: int = 400
 ) -> Float[Array, ""]:
-    """A lower bound on sup_θ mean J, by L-BFGS (optax) from several starts; at least J at the start. Fixed features.
+    """A lower bound on sup_θ mean J, by Adam (optax) from several starts; at least J at the start. Fixed features.
 
     Arguments:
         key: random starts.
         num_starts: starts besides the ascent of Σ log J_x, at growing distances from 0.
-        num_steps: L-BFGS iterations a start and stage.
+        num_steps: iterations a start and stage.
     """
 
     def moved(θ: PyTree) -> Float[Array, " N"]:
@@ -49,20 +49,22 @@ def best_known_value(
         ratio(distances, jnp.sqrt(jnp.asarray(float(origin.shape[1]))))[:, None, None] * draws,
     ])  # fmt: skip
     ends = jax.vmap(lambda θ: ascend(loss, θ, num_steps))(starts)
-    found = jax.vmap(lambda θ: -loss(θ))(jnp.concatenate([ends, starts]))
+    further = jnp.concatenate([starts, ends, 4 * ends, 16 * ends, 64 * ends])  # the supremum is often at infinity
+    found = -jax.vmap(loss)(further)
     return jnp.max(jnp.where(jnp.isfinite(found), found, -jnp.inf))
 
 
-def ascend(loss: Any, start: Float[Array, "r m"], num_steps: int) -> Float[Array, "r m"]:
-    """L-BFGS with a zoom line search, a fixed number of iterations."""
-    optimiser = optax.lbfgs()
-    value_and_grad = optax.value_and_grad_from_state(loss)
+def ascend(loss: Callable[[Array], Array], start: Float[Array, "r m"], num_steps: int) -> Float[Array, "r m"]:
+    """Where Adam leads from `start`, its step sizes falling from 1 to 0 along half a cosine: no line search to fail on
+    the flat stretches far out, where J is all but constant.
+    """
+    with jax.numpy_dtype_promotion("standard"):  # optax mixes integers and floats
+        optimiser = optax.adam(optax.cosine_decay_schedule(1.0, num_steps))
 
-    def iterate(carry: tuple[Array, Any], _: None) -> tuple[tuple[Array, Any], None]:
-        θ, state = carry
-        value, gradient = value_and_grad(θ, state=state)
-        updates, state = optimiser.update(gradient, state, θ, value=value, grad=gradient, value_fn=loss)
-        return (optax.apply_updates(θ, updates), state), None
+        def iterate(carry: tuple[Array, optax.OptState], _: None) -> tuple[tuple[Array, optax.OptState], None]:
+            θ, state = carry
+            updates, state = optimiser.update(jax.grad(loss)(θ), state)
+            return (θ + updates, state), None
 
-    (θ, _), _ = jax.lax.scan(iterate, (start, optimiser.init(start)), None, length=num_steps)
+        (θ, _), _ = jax.lax.scan(iterate, (start, optimiser.init(start)), None, length=num_steps)
     return θ

@@ -14,11 +14,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from bandits.features import FeatureMap, Features, Kronecker, coherent, equicorrelation, simplex_arms
-from bandits.policy import Local, Policy, softmax_kl_along
+from bandits.policy import Local, Policy
 from bandits.problem import Problem, problem
 from bandits.rewards import draw_labels
 from curvature.certificate import best_step_along
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
+from curvature.divergence import softmax_kl_along
 from curvature.sequence import (
     reachable_states,
     remainder_scale,
@@ -233,21 +234,49 @@ def sequence_problem(
     if reward not in ("all", "fraction"):
         raise ValueError(f"reward is {reward!r}; allowed: 'all' or 'fraction'")
     N, V = p.shape[0], num_tokens
-    corners = simplex_arms(V, diameter)
     labels = draw_labels(N, V, conflict=conflict, key=key)
-    tokens = jnp.broadcast_to(jnp.arange(V), (N, V))
-    tokens = jnp.where(tokens == labels[:, None], 0, tokens).at[:, 0].set(labels)  # token 0 and the label change places
-    log_right = jnp.log(p) / (horizon if reward == "all" else 1)
-    log_wrong = jnp.log(-jnp.expm1(log_right)) - jnp.log(V - 1.0)
-    offsets = jnp.where(jnp.arange(V) == 0, log_right[:, None], log_wrong[:, None])
-    arms, rewards = corners[tokens], jnp.zeros((N, V), p.dtype)
     if reward == "all":
-        policy = Autoregressive([[0] + [1] * (V - 1), [1] * V], horizon, terminal=[1.0, 0.0])
-        arms = jnp.concatenate([arms, jnp.zeros_like(arms)], axis=1)
-        offsets = jnp.concatenate([offsets, jnp.full((N, V), -jnp.log(V), p.dtype)], axis=1)
-        rewards = jnp.zeros((N, 2 * V), p.dtype)
+        policy, arms, offsets, rewards = chain(jnp.log(p), labels, horizon, V, diameter=diameter)
     else:
-        policy = Autoregressive([[0] * V], horizon)
-        rewards = rewards.at[:, 0].set(1 / horizon)
+        policy, arms, offsets = (
+            Autoregressive([[0] * V], horizon),
+            _tokens(labels, V, diameter),
+            _token_offsets(jnp.log(p), V),
+        )
+        rewards = jnp.zeros((N, V), p.dtype).at[:, 0].set(1 / horizon)
     correlation = None if coherence == 0 else equicorrelation(N, coherence)
     return problem(coherent(correlation, arms, num_prompts=N), offsets, rewards, diameter=diameter, policy=policy)
+
+
+def chain(
+    log_pass_rates: Float[Array, " N"],
+    labels: Int[Array, " N"],
+    horizon: int,
+    num_tokens: int,
+    *,
+    diameter: float = 1.0,
+) -> tuple[Autoregressive, Float[Array, "N K m"], Float[Array, "N K"], Float[Array, "N K"]]:
+    """(policy, arms, offsets, rewards) of `sequence_problem` with reward "all", K = 2V: traceable, unchecked."""
+    N, V = log_pass_rates.shape[0], num_tokens
+    policy = Autoregressive([[0] + [1] * (V - 1), [1] * V], horizon, terminal=[1.0, 0.0])
+    arms = _tokens(labels, V, diameter)
+    offsets = _token_offsets(log_pass_rates / horizon, V)
+    dead = jnp.full((N, V), -np.log(V), offsets.dtype)
+    return (
+        policy,
+        jnp.concatenate([arms, jnp.zeros_like(arms)], axis=1),
+        jnp.concatenate([offsets, dead], axis=1),
+        jnp.zeros((N, 2 * V), offsets.dtype),
+    )
+
+
+def _tokens(labels: Int[Array, " N"], num_tokens: int, diameter: float) -> Float[Array, "N V m"]:
+    """Corners of the simplex, token 0 and the label having changed places."""
+    tokens = jnp.broadcast_to(jnp.arange(num_tokens), (labels.shape[0], num_tokens))
+    tokens = jnp.where(tokens == labels[:, None], 0, tokens).at[:, 0].set(labels)
+    return simplex_arms(num_tokens, diameter)[tokens]
+
+
+def _token_offsets(log_right: Float[Array, " N"], num_tokens: int) -> Float[Array, "N V"]:
+    log_wrong = jnp.log(-jnp.expm1(log_right)) - np.log(num_tokens - 1)
+    return jnp.where(jnp.arange(num_tokens) == 0, log_right[:, None], log_wrong[:, None])

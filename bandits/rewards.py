@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 from scipy.optimize import linprog
 
-from bandits.features import Features
+from bandits.features import FeatureMap
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
 
 
@@ -35,7 +35,7 @@ def draw_labels(num_prompts: int, num_arms: int, *, conflict: Numbers = 1.0, key
     common, redrawn, which = jax.random.split(key, 3)
     shared = jax.random.randint(common, (), 0, num_arms)
     own = jax.random.randint(redrawn, (num_prompts,), 0, num_arms)
-    count = jnp.round(jnp.asarray(conflict) * num_prompts)
+    count = jnp.round(jnp.asarray(conflict) * float(num_prompts)).astype(int)
     chosen = jax.random.permutation(which, jnp.arange(num_prompts)) < count
     return jnp.where(chosen, own, shared)
 
@@ -108,7 +108,7 @@ def rewards_with_moments(logits: Numbers, value: Numbers, std: Numbers, raw: Num
     return jnp.broadcast_to(J, (N,))[:, None] + jnp.broadcast_to(σ, (N,))[:, None] * centred / spread
 
 
-def realisable(features: Features, labels: Int[Array, " N"]) -> bool:
+def realisable(features: FeatureMap, labels: Int[Array, " N"]) -> bool:
     """Whether one parameter makes every prompt's right arm the likeliest, so that sup_θ J = 1.
 
     A linear programme (HiGHS through SciPy's `linprog`): is there θ with (φ(x,y*) − φ(x,y))·θ ≥ 1 for all wrong y?

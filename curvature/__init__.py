@@ -40,6 +40,7 @@ from curvature.coherence import (
     span_basis,
     spread_factor,
 )
+from curvature.divergence import softmax_kl
 from curvature.estimate import (
     Along,
     Estimate,
@@ -85,6 +86,20 @@ from curvature.local import (
 from curvature.moments import Arms, Moments, hessian_vector_product, moments, tilt
 from curvature.phases import own_surplus, phase_boundaries, phases
 from curvature.rates import gradient_norm_bound, hitting_time, rate_ratio_bound, tail_exponent, theorem_step
+from curvature.sequence import (
+    length_constant,
+    length_constant_bound,
+    length_constant_lower,
+    reachable_states,
+    sequence_curvature_bound,
+    sequence_gradient_bound,
+    sequence_hessian_vector_product,
+    sequence_kl,
+    sequence_log_std_bound,
+    sequence_remainder_bound,
+    sequence_tilt,
+    sequence_width,
+)
 from curvature.width import diameter, diameter_bound, width
 
 __all__ = [
@@ -134,6 +149,9 @@ __all__ = [
     "grpo_statistics",
     "hessian_vector_product",
     "hitting_time",
+    "length_constant",
+    "length_constant_bound",
+    "length_constant_lower",
     "local_curvature",
     "log_std_bound",
     "moments",
@@ -145,11 +163,21 @@ __all__ = [
     "phases",
     "psi",
     "rate_ratio_bound",
+    "reachable_states",
     "reinforce_statistics",
     "relative_gain",
     "remainder_bound",
     "sampled_curvature",
     "sampled_variance",
+    "sequence_curvature_bound",
+    "sequence_gradient_bound",
+    "sequence_hessian_vector_product",
+    "sequence_kl",
+    "sequence_log_std_bound",
+    "sequence_remainder_bound",
+    "sequence_tilt",
+    "sequence_width",
+    "softmax_kl",
     "span_basis",
     "split_half_gram",
     "split_half_indices",

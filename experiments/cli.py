@@ -7,21 +7,31 @@ import importlib.metadata
 import io
 import re
 import sys
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
 import tyro
 
 from experiments.convergence import run as convergence
 from experiments.convergence.config import Reproduce
+from experiments.gsm8k import commands, validate
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
+from experiments.phase_diagram import run as phase_diagram
+from experiments.phases import run as phases
+from experiments.phases.config import Phases
+from experiments.sweep import config as sweep
+from experiments.sweep import execute
+from experiments.sweep.config import Figure, Sweep
+from experiments.sweep.folder import SweepError
 
 NAME = "grpo-curvature"
 DESCRIPTION = """Exact local curvature and convergence of GRPO against REINFORCE (after arXiv 2601.23135).
 
 Start with `grpo-curvature reproduce --out DIR` and open DIR/report.html: the theorem on the simulator. Then
-`grpo-curvature gsm8k validate --out DIR`: the theory's predictions on a small language model. `--help` after any
-command lists its options."""
+`grpo-curvature sweep quick --out DIR`: which rule wins where (DIR/phase_diagram.html), `grpo-curvature phases`: the
+three phases of training, and `grpo-curvature gsm8k validate --out DIR`: the theory's predictions on a small language
+model. `--help` after any command lists its options."""
 GSM8K = """A small language model on GSM8K: train it, measure it, hold the theory against it.
 
     grpo-curvature gsm8k validate                                   the whole chain, with a report (up to 15 minutes)
@@ -55,7 +65,7 @@ Gsm8kCommand = Annotated[
     | Annotated[ProbeCheckpoint, tyro.conf.subcommand("probe")],
     tyro.conf.arg(name=""),
 ]
-Command = Reproduce | Validate | Sft | Train | ProbeCheckpoint
+Command = Reproduce | Sweep | Figure | Phases | Validate | Sft | Train | ProbeCheckpoint
 
 
 def gsm8k(command: Gsm8kCommand) -> Command:
@@ -77,7 +87,10 @@ def parse(arguments: list[str]) -> Command:
     try:
         with contextlib.redirect_stderr(captured):
             return tyro.extras.subcommand_cli_from_dict(
-                {"reproduce": Reproduce, "gsm8k": gsm8k}, prog=NAME, description=DESCRIPTION, args=arguments
+                {"reproduce": Reproduce, "sweep": Sweep, "figure": Figure, "phases": Phases, "gsm8k": gsm8k},
+                prog=NAME,
+                description=DESCRIPTION,
+                args=arguments,
             )
     except SystemExit as stop:
         if stop.code in (0, None):
@@ -93,17 +106,22 @@ def prepare(command: Command) -> Callable[[], int]:
     """
     if isinstance(command, Reproduce):
         inputs = convergence.prepare(command)
+        return lambda: _bounds(convergence.reproduce(command, inputs))
+    if isinstance(command, Phases):
+        folders = phases.prepare(command)
+        return lambda: _bounds(phases.phases(command, folders))
+    if isinstance(command, Sweep):
+        run_sweep = sweep.prepare(command, execute.compute_chunk, execute.check_memory)
 
-        def compute() -> int:
-            summary = convergence.reproduce(command, inputs)
-            print(f"{summary['num_checks']:,} checks of proved bounds, {summary['num_violations']} violations")
-            return 1 if summary["num_violations"] else 0
+        def compute_sweep() -> int:
+            done = run_sweep()
+            print(f"{done['num_runs']:,} runs in {done['num_chunks']} chunks: {done['out'] / 'parts'}")
+            return _draw(command.out)
 
-        return compute
+        return compute_sweep
+    if isinstance(command, Figure):
+        return lambda: _draw(command.sweep, partial=command.unfinished)
     if isinstance(command, Validate):
-        # the language model's packages take seconds to import
-        from experiments.gsm8k import validate
-
         data = validate.prepare(command)
 
         def compute_validation() -> int:
@@ -112,8 +130,6 @@ def prepare(command: Command) -> Callable[[], int]:
             return 0
 
         return compute_validation
-    from experiments.gsm8k import commands
-
     if isinstance(command, Sft):
         run = commands.prepare_sft(command)
     elif isinstance(command, Train):
@@ -126,6 +142,17 @@ def prepare(command: Command) -> Callable[[], int]:
         return 0
 
     return compute_run
+
+
+def _bounds(summary: Mapping[str, Any]) -> int:
+    print(f"{summary['num_checks']:,} checks of proved bounds, {summary['num_violations']} violations")
+    return 1 if summary["num_violations"] else 0
+
+
+def _draw(folder: Path, *, partial: bool = False) -> int:
+    phase_diagram.draw(folder, partial=partial)
+    print(f"report: {folder / 'report.html'}; to explore: {folder / 'phase_diagram.html'}")
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -142,7 +169,7 @@ def main(arguments: list[str] | None = None) -> None:
         status = compute()
     except OSError as error:
         sys.exit(fail(f"{error}; finished parts are kept, the same command goes on from there"))
-    except (ValueError, FloatingPointError) as error:
+    except (ValueError, FloatingPointError, SweepError) as error:
         sys.exit(fail(str(error)))
     except KeyboardInterrupt:
         print(f"\n{NAME}: interrupted; finished parts are kept, the same command goes on from there", file=sys.stderr)

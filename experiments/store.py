@@ -93,8 +93,13 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_rows(path: Path, columns: Mapping[str, np.ndarray | list], source: Provenance, wall_time: float) -> None:
-    """Write columns of equal length as Parquet, with the provenance as further columns (dictionaries: no space)."""
+def write_rows(
+    path: Path, columns: Mapping[str, np.ndarray | list], source: Provenance, wall_time: float | None
+) -> None:
+    """Write columns of equal length as Parquet, with the provenance as further columns (dictionaries: no space).
+
+    A `wall_time` of None leaves that column out, for rows that must be equal byte for byte when computed again.
+    """
     table = pa.table(
         {
             name: pa.array(np.asarray(values).tolist() if isinstance(values, list) else values)
@@ -109,8 +114,9 @@ def write_rows(path: Path, columns: Mapping[str, np.ndarray | list], source: Pro
         "commit": source.commit,
         "versions": source.versions,
         "device": source.device,
-        "wall_time_s": wall_time,
     }
+    if wall_time is not None:
+        stamp["wall_time_s"] = wall_time
     for name, value in stamp.items():
         column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(table.num_rows, np.int32)), pa.array([value]))
         table = table.append_column(name if name not in columns else f"run_{name}", column)

@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
-from scipy import stats
 
 from bandits import (
     Problem,
@@ -32,6 +31,7 @@ from bandits import (
 from bandits.run import Trajectory
 from bandits.step import KLLimited
 from bandits.update import Rule
+from experiments.statistics import interval
 
 COHERENCES = (0.0, 0.3, 0.6, 0.9)
 RULES = {"none": {}, "group": {}, "batch": {}, "power": {"alpha": 2.0}, "decoupled": {"ridge": 0.01}}
@@ -117,13 +117,6 @@ def _add(
         "at_edge": np.isin(step_size, STEPS[[0, -1]]),
     })  # fmt: skip
     return area
-
-
-def interval(sample: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
-    """Mean and Student-t interval over seeds."""
-    mean, error = float(sample.mean()), float(sample.std(ddof=1) / np.sqrt(len(sample)))
-    half = float(stats.t.ppf((1 + level) / 2, len(sample) - 1)) * error
-    return mean, mean - half, mean + half
 
 
 def table(rows: dict[str, np.ndarray], metric: str = "mean_value") -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ from bandits.score import Score, score
 from bandits.step import Certified, Constant, KLLimited, StepSize
 from bandits.update import Batch, Decoupled, Power, Rule
 from experiments.sweep.problems import Numbers, Shape, always_realisable, build
-from experiments.sweep.spec import AXES, Chunk, Setting, Spec
+from experiments.sweep.spec import AXES, Chunk, Setting, Spec, chunks
 
 LEVELS = (0.5, 0.75, 0.9)
 """Hitting times are of these shares of the way from J at the start to the best known J."""
@@ -84,6 +84,16 @@ def slice_size(setting: Setting, memory: int, threads: int) -> tuple[int, int]:
             f"arms need about {need:,}; allowed: more memory, or smaller problems"
         )
     return block, block * (1 if on_cpu else max(1, min(256, memory // need)))
+
+
+def check_memory(spec: Spec, memory: int, threads: int) -> None:
+    """Refuse what one process cannot hold, before anything is computed.
+
+    Raises:
+        ValueError: it says which sizes need how much.
+    """
+    for chunk in chunks(spec):
+        slice_size(chunk.settings[0], memory, threads)
 
 
 @lru_cache(maxsize=64)

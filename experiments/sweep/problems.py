@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 from scipy.stats import norm
 
+from bandits.autoregressive import chain
 from bandits.bilinear import Layers, LogBilinear
 from bandits.features import Equicorrelated, FeatureMap, Features, simplex_arms
 from bandits.policy import Policy, Softmax
@@ -84,8 +85,6 @@ def build(shape: Shape, numbers: Numbers, *, key: Key[Array, ""]) -> Problem:
     labels = draw_labels(N, K, conflict=numbers.conflict, key=label_key)
     policy: Policy = Softmax()
     if shape.policy == "autoregressive":
-        from bandits.autoregressive import chain
-
         policy, arms, offsets, rewards = chain(jax.nn.log_sigmoid(odds), labels, shape.horizon, K)
     else:
         arms = jnp.broadcast_to(simplex_arms(K), (N, K, K - 1))

@@ -1,5 +1,7 @@
 """Token-level policies against all responses written out, sampled groups against their mean, runs that certify."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,10 +9,12 @@ import pytest
 
 from bandits import (
     Certified,
+    Local,
     Sampled,
     Softmax,
     coherent,
     contract,
+    draw_labels,
     equicorrelation,
     from_array,
     from_pass_rates,
@@ -30,13 +34,14 @@ N, S, V, H, M = 3, 3, 3, 4, 4
 """Prompts, states, tokens, length, dimensions of the arms: 81 responses."""
 
 
+@cache
 def made():
     """A problem of three prompts whose spans overlap, two of whose tokens are absent, with a terminal reward."""
     rng = np.random.default_rng(0)
     policy = Autoregressive(rng.integers(0, S, (S, V)), H, rng.normal(size=S))
     features = coherent(equicorrelation(N, 0.4), rng.normal(size=(N, S * V, M)))
     offsets = rng.normal(size=(N, S * V))
-    offsets[0, 1] = offsets[2, S * V - 1] = -np.inf
+    offsets[0, 0] = offsets[2, S * V - 1] = -np.inf
     return problem(features, offsets, rng.normal(size=(N, S * V)), policy=policy)
 
 
@@ -51,25 +56,28 @@ def written_out(p, x, change=0.0):
 
 def test_everything_exact_is_that_of_the_responses_written_out():
     p = made()
-    local = locate(p, p.offsets)
-    Θ = jax.random.normal(KEY, p.features.shape)
-    change = p.features.logits(Θ)
-    kl, w = p.policy.kl_divergence(local, change), p.policy.width(change)
-    moved = locate(p, p.offsets + change).value
-    remainder = moved - local.value - jnp.sum(local.coefficients * change, axis=1)
-    assert (jnp.abs(remainder) <= p.policy.remainder_bound(local.std, w)).all()
-    along, slope = jax.jvp(lambda s: p.policy.kl_divergence(local, s * change), (1.0,), (1.0,))
-    np.testing.assert_array_equal(along, kl)
-    for found, wanted in zip(p.policy.kl_along(local, change, jnp.asarray(1.0)), (kl, slope), strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-12)
-    a = contract(p.features, local.coefficients)
+
+    @jax.jit
+    def quantities(p, Θ):
+        local, change = locate(p, p.offsets), p.features.logits(Θ)
+        w, moved = p.policy.width(change), locate(p, p.offsets + change).value
+        kl = jax.jvp(lambda s: p.policy.kl_divergence(local, s * change), (1.0,), (1.0,))
+        along = p.policy.kl_along(local, change, jnp.asarray(1.0))
+        a = contract(p.features, local.coefficients)
+        norms, gathered = gradient_norms(p.features, a), p.features.gather(a).ravel()
+        return local, change, w, moved, p.policy.remainder_bound(local.std, w), kl, along, norms, gathered
+
+    found = quantities(p, jax.random.normal(KEY, p.features.shape))
+    local, change, w, moved, bound, (kl, slope), along, norms, gathered = jax.tree.map(np.asarray, found)
+    assert (np.abs(moved - local.value - np.sum(local.coefficients * change, axis=1)) <= bound).all()
+    np.testing.assert_allclose(along, (kl, slope), rtol=1e-12)
     total = 0.0
     for x in range(N):
         y, after = written_out(p, x), written_out(p, x, change)
         m = y.moments()
         np.testing.assert_allclose(local.value[x], m.value, rtol=1e-13)
         np.testing.assert_allclose(local.std[x], m.std, rtol=1e-13)
-        np.testing.assert_allclose(gradient_norms(p.features, a)[x], jnp.linalg.norm(m.gradient), rtol=1e-12)
+        np.testing.assert_allclose(norms[x], np.linalg.norm(m.gradient), rtol=1e-12)
         np.testing.assert_allclose(moved[x], after.moments().value, rtol=1e-12)
         drawn = y.probabilities > 0
         ratio = y.log_probabilities[drawn] - after.log_probabilities[drawn]
@@ -77,7 +85,7 @@ def test_everything_exact_is_that_of_the_responses_written_out():
         np.testing.assert_allclose(local.occupancy[x], np.bincount(y.states.ravel(), np.repeat(y.probabilities, H), S))
         np.testing.assert_allclose(w[x], np.ptp(np.asarray(change[x]).reshape(S, V), axis=1).max(), rtol=1e-14)
         total = total + m.gradient
-    np.testing.assert_allclose(p.features.gather(a).ravel(), total, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(gathered, total, rtol=0, atol=1e-12)
 
 
 def test_width_and_diameter_look_at_reachable_states_and_at_one_state_at_a_time():
@@ -137,24 +145,27 @@ def test_binary_rewards_are_recognised(transitions, horizon, terminal, rewards, 
 # --- sampled groups -----------------------------------------------------------------------------------------------
 
 
+def group(policy, local, rewards, group_size, ddof):
+    return policy.group_estimate(local, rewards, group_size, ddof, key=KEY)
+
+
 def test_a_group_is_what_its_responses_say():
     p = made()
     local = locate(p, p.offsets)
     G = 5
-    steps, rewards, _ = p.policy._draw(local, p.rewards, G, KEY)
-    for ddof in (0, 1):
-        coefficients, std = p.policy.group_estimate(local, p.rewards, G, ddof, key=KEY)
-        for x in range(N):
-            y = written_out(p, x)
-            z, r = np.asarray(p.offsets[x]).reshape(S, V), np.asarray(p.rewards[x]).reshape(S, V)
-            table = enumerate_responses(z, r, p.policy.transitions, H, None, p.policy.terminal)
-            drawn = (np.asarray(steps[:, x]) % V).T @ V ** np.arange(H)[::-1]  # lexicographic number of each response
-            np.testing.assert_array_equal(np.asarray(steps[:, x]) // V, y.states[drawn].T)
-            assert (y.probabilities[drawn] > 0).all()
-            np.testing.assert_allclose(rewards[x], y.rewards[drawn], rtol=1e-13)
-            centred = y.rewards[drawn] - y.rewards[drawn].mean()
-            np.testing.assert_allclose(coefficients[x], centred @ table.scores[drawn] / G, rtol=0, atol=1e-14)
-            np.testing.assert_allclose(std[x], y.rewards[drawn].std(ddof=ddof), rtol=1e-12)
+    one_group = jax.jit(lambda: (p.policy._draw(local, p.rewards, G, KEY), group(p.policy, local, p.rewards, G, 1)))
+    (steps, rewards, _), (coefficients, std) = one_group()
+    for x in range(N):
+        y = written_out(p, x)
+        z, r = np.asarray(p.offsets[x]).reshape(S, V), np.asarray(p.rewards[x]).reshape(S, V)
+        table = enumerate_responses(z, r, p.policy.transitions, H, None, p.policy.terminal)
+        drawn = (np.asarray(steps[:, x]) % V).T @ V ** np.arange(H)[::-1]  # lexicographic number of each response
+        np.testing.assert_array_equal(np.asarray(steps[:, x]) // V, y.states[drawn].T)
+        assert (y.probabilities[drawn] > 0).all()
+        np.testing.assert_allclose(rewards[x], y.rewards[drawn], rtol=1e-13)
+        centred = y.rewards[drawn] - y.rewards[drawn].mean()
+        np.testing.assert_allclose(coefficients[x], centred @ table.scores[drawn] / G, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(std[x], y.rewards[drawn].std(ddof=1), rtol=1e-12)
 
 
 def test_groups_are_drawn_from_the_policy_and_their_mean_is_the_gradient():
@@ -163,7 +174,8 @@ def test_groups_are_drawn_from_the_policy_and_their_mean_is_the_gradient():
     local = locate(p, p.offsets)
     copies = jax.tree.map(lambda leaf: jnp.repeat(leaf[:1], many, axis=0), local)
     rewards = jnp.repeat(p.rewards[:1], many, axis=0)
-    steps, _, _ = p.policy._draw(copies, rewards, G, KEY)
+    draws = jax.jit(lambda: (p.policy._draw(copies, rewards, G, KEY), group(p.policy, copies, rewards, G, 0)))
+    (steps, _, _), (coefficients, std) = draws()
     index = np.tensordot(V ** np.arange(H)[::-1], np.asarray(steps) % V, axes=1).ravel()
     π = written_out(p, 0).probabilities
     counts = np.bincount(index, minlength=V**H)
@@ -174,7 +186,6 @@ def test_groups_are_drawn_from_the_policy_and_their_mean_is_the_gradient():
     assert abs(χ2 - freedom) < 4 * np.sqrt(
         2 * freedom + np.sum(1 / expected)
     )  # mean and variance of Pearson's statistic
-    coefficients, std = p.policy.group_estimate(copies, rewards, G, 0, key=KEY)
     wanted = (G - 1) / G * local.coefficients[0]  # the group's mean is a baseline that leans on the response itself
     error = np.asarray(coefficients).std(axis=0) / np.sqrt(many)
     assert (np.abs(coefficients.mean(axis=0) - wanted) <= 4 * error + 1e-15).all()
@@ -192,94 +203,93 @@ def test_groups_that_pay_alike_have_no_deviation_at_all():
         (potential[τ] - potential[:, None] + 0.1).reshape(1, -1)
     )  # 0.4 − potential(0), but for rounding
     z = jnp.asarray(rng.normal(size=(1, S * V)))
-    many, repeated = jnp.repeat(z, 50, axis=0), jnp.repeat(rewards, 50, axis=0)
-    local = policy.locate(many, repeated)
-    assert np.ptp(policy._draw(local, repeated, 8, KEY)[1]) > 0
-    coefficients, std = policy.group_estimate(local, repeated, 8, 0, key=KEY)
+    many = jnp.repeat(z, 50, axis=0)
+
+    @jax.jit
+    def groups(rewards):
+        repeated = jnp.repeat(rewards, 50, axis=0)
+        local = policy.locate(many, repeated)
+        return policy._draw(local, repeated, 8, KEY)[1], *group(policy, local, repeated, 8, 0)
+
+    paid, coefficients, std = groups(rewards)
+    assert np.ptp(paid) > 0
     np.testing.assert_array_equal(std, 0)
     np.testing.assert_array_equal(coefficients, 0)
-    little = repeated.at[:, 0].add(1e-12)
-    assert float(policy.group_estimate(local, little, 8, 0, key=KEY)[1].max()) > 1e-13
+    assert float(groups(rewards.at[:, 0].add(1e-12))[2].max()) > 1e-13  # little, but no rounding
 
 
 # --- problems and runs --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reward", ["all", "fraction"])
-@pytest.mark.parametrize("coherence", [0.0, 0.5])
+@pytest.mark.parametrize(("reward", "coherence"), [("all", 0.5), ("fraction", 0.0)])
 def test_a_problem_starts_at_its_pass_rates(reward, coherence):
     p = jnp.array([1e-6, 0.03, 0.5, 1 - 1e-9])
     q = p ** (1 / 7) if reward == "all" else p
     made = sequence_problem(
         p, horizon=7, num_tokens=4, coherence=coherence, reward=reward, diameter=2.0, key=jax.random.key(3)
     )
-    local = locate(made, made.offsets)
+
+    @jax.jit
+    def at_the_start(made):
+        local = locate(made, made.offsets)
+        return local, made.best_values(), gradient_norms(made.features, contract(made.features, local.coefficients))
+
+    local, best, norms = at_the_start(made)
     np.testing.assert_allclose(local.value, p, rtol=1e-13)
     variance = p * (1 - p) / (1 if reward == "all" else 7)
     np.testing.assert_allclose(local.std, jnp.sqrt(variance), rtol=1e-7)  # 1 − p keeps seven digits of 1e-9
-    np.testing.assert_array_equal(made.best_values(), 1)
+    np.testing.assert_allclose(best, 1, rtol=1e-15)  # 7 · 1/7
     assert made.policy.is_binary(made.rewards) == (reward == "all")
     np.testing.assert_allclose(made.policy.diameters(made.features), 2.0, rtol=1e-14)
     assert float(made.diameter) == 2
     # ∂J/∂θ of a prompt: the right token's corner against the mean of the wrong ones, at distance D √(V/(2(V−1)))
     slope = 7 * p * (1 - q) if reward == "all" else q * (1 - q)
-    norms = gradient_norms(made.features, contract(made.features, local.coefficients))
     np.testing.assert_allclose(norms, slope * 2 * jnp.sqrt(4 / 6), rtol=1e-6)  # 1 − q loses digits here, not there
     assert (made.features.embedding is None) == (coherence == 0)
-
-
-def test_labels_are_in_the_features():
-    made = sequence_problem(jnp.full(30, 0.2), horizon=3, num_tokens=4, key=KEY)
-    right = np.asarray(made.features.arms[:, 0])
-    corners = np.asarray(simplex_arms(4))
-    labels = np.argmax(np.all(np.isclose(right[:, None], corners), axis=-1), axis=1)
-    np.testing.assert_allclose(right, corners[labels], rtol=1e-14)
-    assert set(labels) == {0, 1, 2, 3}
-    for arms in np.asarray(made.features.arms[:, :4]):  # the wrong tokens are the other corners, each once
-        np.testing.assert_allclose(np.sort(arms, axis=0), np.sort(corners, axis=0), rtol=1e-14)
-    np.testing.assert_array_equal(made.features.arms[:, 4:], 0)
-    same = sequence_problem(jnp.full(30, 0.2), horizon=3, num_tokens=4, conflict=0.0, key=KEY)
-    np.testing.assert_array_equal(
-        same.features.arms, jnp.broadcast_to(same.features.arms[:1], same.features.arms.shape)
-    )
+    # labels are in the features: token 0 stands for the label's corner, the wrong tokens for the others, each once
+    corners, arms = 2 * np.asarray(simplex_arms(4)), np.asarray(made.features.arms)
+    labels = np.asarray(draw_labels(4, 4, key=jax.random.key(3)))
+    assert np.ptp(labels) > 0
+    np.testing.assert_allclose(arms[:, 0], corners[labels], rtol=1e-14)
+    np.testing.assert_allclose(np.sort(arms[:, :4], axis=1), np.sort([corners] * 4, axis=1), rtol=0, atol=1e-15)
+    np.testing.assert_array_equal(arms[:, 4:], 0)
 
 
 def test_one_token_is_the_problem_of_one_softmax():
     p = jnp.array([0.1, 0.5, 0.7])
-    for reward in ("all", "fraction"):
-        one = sequence_problem(p, horizon=1, num_tokens=5, coherence=1.0, reward=reward, conflict=0.0, key=KEY)
-        arms = from_pass_rates(p, num_arms=5, coherence=1.0, conflict=0.0, key=KEY)
-        ours, theirs = locate(one, one.offsets), locate(arms, arms.offsets)
-        for made, local, policy in ((one, ours, one.policy), (arms, theirs, arms.policy)):
-            a = contract(made.features, local.coefficients)
-            change = made.features.move(made.features.gather(a)).linear
-            slopes = jnp.sum(local.coefficients * change, axis=1)
-            w = policy.width(change)
-            numbers = (
-                local.value, local.std, gradient_norms(made.features, a), w, policy.kl_divergence(local, change),
-                policy.remainder_bound(local.std, w), policy.best_step(slopes, local.std, w),
-            )  # fmt: skip
-            if policy is one.policy:
-                wanted = numbers
-        for found, number in zip(numbers, wanted, strict=True):
-            np.testing.assert_allclose(found, number, rtol=1e-13)
+    one = sequence_problem(p, horizon=1, num_tokens=5, coherence=1.0, conflict=0.0, key=KEY)
+    arms = from_pass_rates(p, num_arms=5, coherence=1.0, conflict=0.0, key=KEY)
+
+    def numbers(made):
+        local = locate(made, made.offsets)
+        a = contract(made.features, local.coefficients)
+        change = made.features.move(made.features.gather(a)).linear
+        slopes, w = jnp.sum(local.coefficients * change, axis=1), made.policy.width(change)
+        kl, remainder = made.policy.kl_divergence(local, change), made.policy.remainder_bound(local.std, w)
+        step = made.policy.best_step(slopes, local.std, w)
+        return local.value, local.std, gradient_norms(made.features, a), w, kl, remainder, step
+
+    np.testing.assert_array_equal(one.features.arms, jnp.broadcast_to(one.features.arms[:1], one.features.arms.shape))
+    for found, wanted in zip(jax.jit(numbers)(one), jax.jit(numbers)(arms), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-13)
 
 
-def test_a_certified_run_gains_what_it_promises_and_a_remainder_without_length_does_not():
+def test_a_certified_run_of_sampled_groups_gains_what_it_promises():
     made = sequence_problem([0.05, 0.3, 0.6], horizon=5, num_tokens=3, coherence=0.6, key=jax.random.key(1))
-    trajectory = run(made, make_rule("group", made.features), Certified(), 40, key=KEY).trajectory
-    assert (trajectory.certificate > 0).all()
-    assert (trajectory.gain >= trajectory.certificate).all()
-    assert float(trajectory.value[-1]) > float(trajectory.value[0]) + 0.05
+    row = run(made, make_rule("group", made.features), Certified(), 40, key=KEY, oracle=Sampled(4)).trajectory
+    assert (row.gain >= row.certificate).all()
+    assert float(jnp.mean(row.certificate > 0)) > 0.5
+    assert float(row.value[-1]) > float(row.value[0]) + 0.05
 
-    # one prompt, one step of the width at which T3's own remainder would be a certificate for a single choice
-    one = sequence_problem([0.001], horizon=5, num_tokens=2, key=KEY)
-    local = locate(one, one.offsets)
-    change = jnp.sign(local.coefficients)
-    change = change / one.policy.width(change)
-    remainder = locate(one, one.offsets + change).value - local.value - jnp.sum(local.coefficients * change)
-    assert float(Softmax().remainder_bound(local.std, jnp.ones(1))[0]) < float(remainder[0])
-    assert float(remainder[0]) < float(one.policy.remainder_bound(local.std, jnp.ones(1))[0])
+
+def test_a_remainder_without_its_length_is_refused():
+    # T3's own remainder, which certifies a single choice, does not certify five
+    made = sequence_problem([0.001, 0.002, 0.004], horizon=5, num_tokens=3, key=KEY)
+    local, w = locate(made, made.offsets), jnp.ones(3)
+    change = jnp.zeros((3, 6)).at[:, 0].set(1.0)  # towards the right token
+    remainder = locate(made, made.offsets + change).value - local.value - jnp.sum(local.coefficients * change, axis=1)
+    assert (Softmax().remainder_bound(local.std, w) < remainder).all()
+    assert (remainder < made.policy.remainder_bound(local.std, w)).all()
 
 
 def test_the_best_step_maximises_the_certified_gain():
@@ -299,14 +309,17 @@ def test_the_best_step_maximises_the_certified_gain():
     assert certified(0.9 * s) < certified(s) > certified(1.1 * s)
 
 
-def test_limited_and_sampled_runs_keep_their_limits():
-    made = sequence_problem([0.05, 0.3], horizon=4, num_tokens=3, coherence=0.5, reward="fraction", key=KEY)
-    rule = make_rule("group", made.features)
-    limited = run(made, rule, kl_limited(50.0, 0.02), 30, key=KEY, oracle=Sampled(4))
-    row = limited.trajectory
-    assert float(row.kl.max()) <= 0.02 * (1 + 1e-12)
-    assert float(row.kl[0]) == pytest.approx(0.02, rel=1e-3)  # it is the limit that binds
-    assert float(row.value[-1]) > float(row.value[0]) + 0.1
+def test_a_limit_on_the_divergence_binds():
+    made = sequence_problem([0.05, 0.3, 0.6], horizon=5, num_tokens=3, coherence=0.6, key=jax.random.key(1))
+
+    @jax.jit
+    def divergence():
+        local = locate(made, made.offsets)
+        move = made.features.move(made.features.gather(contract(made.features, local.coefficients)))
+        step = kl_limited(50.0, 0.02).multiple(local, move, made.policy)
+        return jnp.mean(made.policy.kl_divergence(local, move.at(step)))
+
+    assert 0.02 * (1 - 1e-6) < float(divergence()) <= 0.02 * (1 + 1e-12)
 
 
 @pytest.mark.parametrize(
@@ -334,6 +347,7 @@ def test_refusals(call, message):
 
 def test_kl_needs_the_visits():
     p = made()
-    bare = Softmax().locate(p.offsets, p.rewards)
+    flat, each = jnp.zeros((N, S * V)), jnp.zeros(N)
+    bare = Local(flat, flat, each, each, flat)
     with pytest.raises(ValueError, match="local has no occupancy; allowed: the result of this policy's locate"):
-        p.policy.kl_divergence(bare, p.offsets * 0)
+        p.policy.kl_divergence(bare, flat)

@@ -1,0 +1,1 @@
+"""Phase diagrams: which rule wins where, drawn from the rows of a sweep."""

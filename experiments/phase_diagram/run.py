@@ -1,0 +1,105 @@
+"""Everything that a sweep's rows show, drawn into its folder: figures, a page to explore, a report, numbers.
+
+    rows → summary → figures/*.png, *.svg, phase_diagram.html, report.html, summary.json, cells.csv
+
+Rows and the manifest are all that is read, so a sweep can be drawn again anywhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from experiments import plotting, store
+from experiments.phase_diagram import figures, interactive
+from experiments.phase_diagram.summary import LEVELS, summarise
+from experiments.phase_diagram.text import report
+from experiments.sweep import engine
+from experiments.sweep.folder import read_manifest
+
+COUNTS = ("not_finite", "below_start", "missed_90")
+
+
+def _flat(prefix: str, values: Any) -> dict[str, Any]:
+    return dict(zip((prefix, f"{prefix}_low", f"{prefix}_high"), values or (None, None, None), strict=True))
+
+
+def table(summary: dict[str, Any]) -> bytes:
+    """One line a cell and rule, as CSV; what is not known is empty, "inf" is a median of times never reached."""
+    lines: list[dict[str, Any]] = []
+    for cell in summary["cells"]:
+        marks = {"winner": cell["winner"], "outcome": cell["outcome"], "degenerate": cell["degenerate"]}
+        for rule, entry in cell["rules"].items():
+            line = {**cell["axes"], "rule": rule, "num_seeds": cell["num_seeds"]}
+            for name in ("area", "final", "regret", "difference"):
+                line |= _flat(name, entry[name])
+            line["verdict"] = entry["verdict"]
+            for level in LEVELS:
+                hit, ratio = entry["hitting"][str(level)], (entry["ratio"] or {}).get(str(level), {})
+                line |= {f"hitting_time_{level}": hit["median"], f"never_{level}": hit["never"]}
+                line |= {f"time_ratio_{level}{end}": ratio.get(key) for end, key in
+                         (("", "median"), ("_low", "low"), ("_high", "high"))}  # fmt: skip
+            line |= {name: entry[name] for name in (*COUNTS, "step_size", "at_edge", "limited_share", "average_std")}
+            lines.append(line | marks)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue().encode()
+
+
+def _without_curves(summary: dict[str, Any]) -> dict[str, Any]:
+    """The page and the rows have them; they are most of the numbers."""
+
+    def trim(cell: dict[str, Any]) -> dict[str, Any]:
+        rules = {rule: {k: v for k, v in entry.items() if k != "curve"} for rule, entry in cell["rules"].items()}
+        return {**cell, "rules": rules}
+
+    return {**summary, "cells": [trim(cell) for cell in summary["cells"]]}
+
+
+def draw(folder: Path, *, partial: bool = False) -> dict[str, Any]:
+    """Draw a sweep from its rows alone.
+
+    Arguments:
+        folder: the `--out` of a sweep; what is drawn is put there.
+        partial: draw what there is of a sweep that is not finished; cells that lack a rule are not counted.
+
+    Returns:
+        The content of summary.json.
+
+    Raises:
+        ValueError: no sweep, a damaged one, or one that is not finished and `partial` is not set.
+        OSError: writing failed.
+    """
+    manifest = read_manifest(folder)
+    rows = engine.collect(folder, unfinished=partial)
+    spec = manifest["spec"]
+    summary = summarise(rows, spec["grid"]["rule"], spec["num_steps"])
+    summary = {
+        "schema_version": store.SCHEMA_VERSION,
+        "run": {
+            **{name: manifest[name] for name in ("run_id", "commit", "versions", "device", "spec", "num_chunks")},
+            "num_chunks_read": len(np.unique(rows["chunk"])),
+            "num_rows": len(rows["rule"]),
+        },
+        **summary,
+    }
+    pictures = store.writable_folder(folder / "figures")
+    drawings = figures.drawings(summary)
+    for name, drawing in tqdm(drawings.items(), desc="figures", unit="figure", leave=False, disable=None):
+        plotting.save(drawing, pictures, name)
+    content = interactive.plain(_without_curves(summary))
+    store.write_bytes(folder / "cells.csv", table(summary))
+    store.write_bytes(folder / "phase_diagram.html", interactive.page(summary, spec["name"]))
+    store.write_bytes(folder / "report.html", report(summary, pictures, list(drawings)))
+    # last: who finds it finds all
+    text = json.dumps(content, allow_nan=False, ensure_ascii=False, indent=1)
+    store.write_bytes(folder / "summary.json", (text + "\n").encode())
+    return content

@@ -1,0 +1,190 @@
+"""Chunks on the workers of a dask cluster, local processes or other machines; a worker that dies is survived.
+
+Every free thread of a worker gets one chunk, of the program that this worker has compiled already if there is one left;
+else of the program with most work left that nobody else has. Results come back to the coordinator, which alone writes,
+so workers share no disk. Workers of other code, libraries or devices are refused: their rows would be other rows.
+Independent check: tests/experiments/sweep/test_cluster.py kills a worker in the middle and compares bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import time
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import dask.config
+from distributed import CancelledError, Client, Future, LocalCluster, wait
+
+from experiments.sweep import folder
+from experiments.sweep.spec import Chunk, Program, Spec, chunk_work
+
+if TYPE_CHECKING:
+    from experiments.sweep.engine import Columns, Compute, Outcome
+
+Connected: TypeAlias = Any
+"""A `distributed.Client`; its types say that whatever it returns may be a coroutine, which here it never is."""
+ALLOWED_FAILURES = 10
+"""Workers that may die under a chunk before it is taken for the cause (local clusters; others have their own)."""
+CONNECT_TIMEOUT = 10.0
+"""Seconds that a scheduler has to answer."""
+PATIENCE = 60.0
+"""Seconds without any worker before giving up."""
+ONE_THREAD = {
+    "NPROC": "1",  # what XLA takes for the number of cores, for both of its pools of threads
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""Environment of local workers: N of them on N cores shall not start N² threads, nor each take the whole GPU."""
+
+
+@contextlib.contextmanager
+def local(workers: int) -> Iterator[str]:
+    """A cluster of processes on this machine, one thread each, and its address (loopback only).
+
+    Nannies start a worker anew when it is killed; memory is the sweep's own affair, so they do not watch it.
+    """
+    settings = {
+        "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
+        "distributed.worker.multiprocessing-method": "spawn",  # JAX is not safe to fork
+    }
+    options: dict[str, Any] = {
+        "n_workers": workers,
+        "threads_per_worker": 1,
+        "processes": True,
+        "host": "127.0.0.1",
+        "dashboard_address": None,
+        "memory_limit": 0,
+        "silence_logs": logging.CRITICAL,
+        "env": ONE_THREAD,
+    }
+    with dask.config.set(settings):
+        cluster: Any = LocalCluster(**options)
+        with cluster:
+            yield cluster.scheduler_address
+
+
+@contextlib.contextmanager
+def client(workers: int, scheduler: str | None) -> Iterator[Connected]:
+    """A client of the scheduler, or of a local cluster of `workers`.
+
+    Raises:
+        ValueError: the scheduler does not answer.
+    """
+    with contextlib.ExitStack() as stack:
+        address = scheduler if scheduler is not None else stack.enter_context(local(workers))
+        try:
+            connected = Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"--scheduler is {address}, which does not answer ({error}); "
+                "allowed: tcp://HOST:PORT of a running dask scheduler"
+            ) from error
+        yield stack.enter_context(connected)
+
+
+def check_workers(connected: Connected) -> None:
+    """Refuse workers whose rows would be other rows.
+
+    Raises:
+        ValueError: a worker with other code, libraries or device.
+    """
+    here = folder.fingerprint()
+    for address, found in connected.run(folder.process_fingerprint).items():
+        wrong = folder.difference(found, here)
+        if wrong is not None:
+            raise ValueError(f"--scheduler has the worker {address} with {wrong}; allowed: workers like this machine")
+
+
+def _task(
+    compute: Compute, spec: Spec, chunk: Chunk, memory: int, threads: int, here: dict[str, Any]
+) -> tuple[Columns, float]:
+    """On a worker. It may have joined after `check_workers`."""
+    from experiments.sweep.engine import timed
+
+    wrong = folder.difference(folder.process_fingerprint(), here)
+    if wrong is not None:
+        raise ValueError(f"a worker joined with {wrong}; allowed: workers like the coordinator")
+    return timed(compute, spec, chunk, memory, threads)
+
+
+def _next(left: dict[Program, list[Chunk]], home: dict[str, Program], address: str, spec: Spec) -> Chunk:
+    """A chunk for this worker, taken out of what is left."""
+    if home.get(address) not in left:
+        taken = set(home.values())
+        home[address] = max(
+            left, key=lambda program: (program not in taken, sum(chunk_work(spec, chunk) for chunk in left[program]))
+        )
+    program = home[address]
+    chunk = left[program].pop(0)
+    if not left[program]:
+        del left[program]
+    return chunk
+
+
+def _first(connected: Connected, futures: list[Future]) -> set[Future]:
+    """Those that are done, after at most a second: workers may have come or gone in between."""
+    if not futures:
+        time.sleep(0.1)
+        return set()
+    try:
+        with connected.as_current():
+            found: Any = wait(futures, timeout=1, return_when="FIRST_COMPLETED")
+    except TimeoutError:
+        return set()
+    except CancelledError as error:
+        raise folder.SweepError(f"the scheduler was lost ({error}); finished chunks are kept") from error
+    return found.done
+
+
+def outcomes(
+    connected: Connected, compute: Compute, spec: Spec, todo: list[Chunk], memory: int
+) -> Generator[tuple[Chunk, Outcome]]:
+    """Chunks in the order in which they are finished.
+
+    Raises:
+        ValueError: workers of other code, libraries or device.
+        SweepError: no workers for a minute, or the scheduler is lost.
+    """
+    check_workers(connected)
+    here = folder.fingerprint()
+    left: dict[Program, list[Chunk]] = {}
+    for chunk in todo:
+        left.setdefault(chunk.settings[0].program, []).append(chunk)
+    home: dict[str, Program] = {}
+    flying: dict[Future, tuple[Chunk, str]] = {}
+    seen = time.monotonic()
+
+    def fill() -> bool:
+        """Give free threads work; whether there are workers at all."""
+        slots: dict[str, int] = connected.nthreads()
+        for gone in home.keys() - slots.keys():
+            del home[gone]
+        for address, threads in slots.items():
+            free = threads - sum(where == address for _, where in flying.values())
+            for _ in range(min(free, sum(map(len, left.values())))):
+                chunk = _next(left, home, address, spec)
+                future = connected.submit(
+                    functools.partial(_task, compute, spec, chunk, memory, 1, here),
+                    workers=[address],
+                    allow_other_workers=True,  # should this one die
+                    pure=False,
+                )
+                flying[future] = (chunk, address)
+        return bool(slots)
+
+    while left or flying:
+        if fill():
+            seen = time.monotonic()
+        elif time.monotonic() - seen > PATIENCE:
+            raise folder.SweepError(f"no workers for {PATIENCE:.0f} s; finished chunks are kept")
+        done = _first(connected, list(flying))
+        finished = [(flying.pop(future)[0], future) for future in done]
+        fill()  # before the results are written
+        for chunk, future in finished:
+            yield chunk, future.result
+            future.release()

@@ -1,0 +1,150 @@
+"""What `grpo-curvature sweep` can be told: a specification, where it runs, and flags that replace single values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from experiments import store
+from experiments.sweep import engine
+from experiments.sweep.spec import AXES, SCALARS, Spec, check_memory, chunks, num_runs, parse_memory, read_spec
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Run every combination of a grid of problems and rules; many runs are one compiled program.
+
+    SPEC is a TOML file, or a preset: quick (less than a minute, decides nothing), published. Flags replace what it
+    says. A file:
+
+        name = "coherence"
+        num_steps = 200
+        seeds = 16                  # reported; tuning_seeds others choose the step of each setting
+        steps = { low = 0.1, high = 1e4, count = 13 }    # on the SUM over prompts
+
+        [grid]                      # every combination is one setting
+        coherence = [0.0, 0.3, 0.6, 0.9]
+        group_size = [8, "exact"]
+        rule = ["none", "group", "power(2)", "decoupled"]
+
+    Finished chunks are kept: the same command goes on where it was stopped, and computes nothing twice. Rows are the
+    same with any number of workers. Exit status: 0 done, 2 bad input, 130 interrupted.
+    """
+
+    spec: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SPEC")] = "quick"
+    """TOML file, or preset: quick, published."""
+    out: Path = Path("sweep")
+    """Folder for manifest.json, parts/ (Parquet) and log.jsonl; made if absent."""
+    workers: int = 1
+    """Processes on this machine, of one thread each; 1: this process alone, with all cores."""
+    scheduler: str | None = None
+    """tcp://HOST:PORT of a dask scheduler, whose workers compute instead (they need this code, no shared disk)."""
+    memory: str = "2GiB"
+    """What a slice of runs may take in each process."""
+
+    name: str | None = None
+    """Of figures and reports."""
+    seed: int | None = None
+    """Of every random draw, 0 to 2^31 - 1."""
+    num_steps: int | None = None
+    """Updates a run."""
+    num_curve: int | None = None
+    """Points of J along a run that a row keeps."""
+    kl_limit: float | None = None
+    """Nats an update (design kl-limited)."""
+    tuning_seeds: int | None = None
+    """Seeds that choose the step of each setting."""
+    seeds: int | None = None
+    """Seeds that are reported, at least 2."""
+    steps: tuple[float, ...] | None = None
+    """Steps to choose from, on the SUM over prompts."""
+    ridge: float | None = None
+    """Of the rule decoupled, relative to the mean deviation."""
+    max_runs: int | None = None
+    """Runs of one chunk at most, unless a setting alone has more."""
+
+    policy: tuple[str, ...] | None = None
+    """Axis: log-linear, autoregressive, log-bilinear."""
+    num_prompts: tuple[int, ...] | None = None
+    """Axis: prompts."""
+    num_arms: tuple[int, ...] | None = None
+    """Axis: responses a prompt, or the vocabulary of autoregressive policies."""
+    horizon: tuple[int, ...] | None = None
+    """Axis: tokens a response, of autoregressive policies."""
+    dimension: tuple[int, ...] | None = None
+    """Axis: 0 gives every prompt a direction of its own, r puts them in r dimensions."""
+    conflict: tuple[float, ...] | None = None
+    """Axis: share of prompts whose right arm is drawn at random, 0 to 1."""
+    coherence: tuple[float, ...] | None = None
+    """Axis: of the features, 0 to 1."""
+    pass_rate: tuple[float, ...] | None = None
+    """Axis: of the median prompt at the start."""
+    spread: tuple[float, ...] | None = None
+    """Axis: standard deviation of the logits of the pass rates."""
+    group_size: tuple[str, ...] | None = None
+    """Axis: responses a prompt and update, or exact."""
+    design: tuple[str, ...] | None = None
+    """Axis: kl-limited, certified, constant."""
+    rule: tuple[str, ...] | None = None
+    """Axis: none, group, batch, power(A), decoupled."""
+
+    def __post_init__(self) -> None:
+        if self.out == Path():
+            raise ValueError("--out is empty or the current folder; allowed: a folder of its own")
+        if not 1 <= self.workers <= 1024:
+            raise ValueError(f"--workers is {self.workers}; allowed: integers from 1 to 1024")
+        if self.scheduler is not None and self.workers != 1:
+            raise ValueError(f"--workers is {self.workers}; allowed with --scheduler: none, its workers are used")
+        parse_memory(self.memory)
+
+    def read(self) -> Spec:
+        """The specification, with the values that the flags replace, checked.
+
+        Raises:
+            ValueError: what `experiments.sweep.spec` refuses.
+        """
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.group_size is not None:
+            given["group_size"] = [int(size) if size.isdecimal() else size for size in self.group_size]
+        return read_spec(self.spec, {name: given[name] for name in (*SCALARS, *AXES) if name in given})
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Draw a finished sweep again, from its rows alone."""
+
+    sweep: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
+    """The folder that `sweep --out` was given."""
+    unfinished: bool = False
+    """Draw what there is of a sweep that is not done."""
+
+
+def prepare(
+    command: Sweep, compute: engine.Compute, check: Callable[[Spec, int, int], None] | None = None
+) -> Callable[[], dict[str, Any]]:
+    """Read and check all input; what is returned runs the sweep and gives its size.
+
+    Arguments:
+        compute: gives the rows of a chunk.
+        check: refuses a specification that `compute` cannot serve with this memory (bytes) and these threads.
+
+    Raises:
+        ValueError: bad input.
+    """
+    spec, memory = command.read(), parse_memory(command.memory)
+    check_memory(spec, memory)
+    if check is not None:
+        check(spec, memory, 1 if command.workers > 1 or command.scheduler else engine.num_threads())
+    store.writable_folder(command.out)
+
+    def run() -> dict[str, Any]:
+        engine.run_sweep(
+            spec, command.out, compute, workers=command.workers, scheduler=command.scheduler, memory=memory
+        )
+        return {"num_chunks": len(chunks(spec)), "num_runs": num_runs(spec), "out": command.out}
+
+    return run

@@ -1,0 +1,406 @@
+"""T10, T11 and the dynamic programme: against all responses written out, automatic differentiation, closed forms."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from bandits.enumeration import enumerate_responses, unrolled
+from curvature.certificate import curvature_bound, gradient_bound, log_std_bound, remainder_bound
+from curvature.divergence import softmax_kl
+from curvature.moments import tilt
+from curvature.sequence import (
+    length_constant,
+    length_constant_bound,
+    length_constant_lower,
+    reachable_states,
+    remainder_scale,
+    sequence_curvature_bound,
+    sequence_gradient_bound,
+    sequence_hessian_vector_product,
+    sequence_kl,
+    sequence_log_std_bound,
+    sequence_remainder_bound,
+    sequence_tilt,
+    sequence_width,
+)
+from tests.strategies import random_delta, random_logits, random_rewards, seeds, unit
+
+EXAMPLES = settings(max_examples=40)
+
+
+def automaton(rng, S, V):
+    """Logits, rewards, transitions, terminal rewards."""
+    z = np.stack([random_logits(rng, V) for _ in range(S)])
+    return z, rng.normal(size=(S, V)), rng.integers(0, S, (S, V)), rng.normal(size=S)
+
+
+def dynamic(z, r, τ, H, end):
+    return sequence_tilt(jnp.asarray(z), jnp.asarray(r), jnp.asarray(τ), H, jnp.asarray(end))
+
+
+# --- the dynamic programme ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("S", "V", "H"), [(3, 3, 4), (5, 2, 8), (364, 3, 6)])  # 81, 256, 729 responses
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_quantity_is_the_one_of_all_responses_written_out(S, V, H, seed):
+    rng = np.random.default_rng(seed)
+    z, r, τ, end = automaton(rng, S, V)
+    if S == 364:
+        τ = unrolled(V, H)
+    if seed and V > 2:
+        z[0, 1] = -np.inf
+    φ, u = rng.normal(size=(S, V, 6)), rng.normal(size=6)
+    a = φ @ u
+    y = enumerate_responses(z, r, τ, H, φ, end)
+    m = y.moments()
+    J, σ, π, coefficients, visits = dynamic(z, r, τ, H, end)
+    np.testing.assert_allclose(J, m.value, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(σ, m.std, rtol=1e-13)
+    np.testing.assert_allclose(np.einsum("sv,svd->d", coefficients, φ), m.gradient, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(np.exp(z - z.max(axis=1, keepdims=True)) * π.max(axis=1, keepdims=True), π, rtol=1e-13)
+    wanted = np.bincount(y.states.ravel(), np.repeat(y.probabilities, H), S)
+    np.testing.assert_allclose(visits, wanted, rtol=1e-12)
+    arrays = map(jnp.asarray, (z, r, τ))
+    product = sequence_hessian_vector_product(*arrays, H, jnp.asarray(a), jnp.asarray(end))
+    np.testing.assert_allclose(np.einsum("sv,svd->d", product, φ), m.hessian @ u, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(jnp.sum(a * product), u @ m.hessian @ u, rtol=1e-10)
+
+
+def test_derivatives_of_value_and_deviation_by_automatic_differentiation():
+    z, r, τ, end = automaton(np.random.default_rng(2), 3, 3)
+    by_autodiff = jax.jit(jax.jacrev(lambda z, r, end: dynamic(z, r, τ, 4, end)[:2]))
+    value_slope, std_slope = by_autodiff(z, r, end)
+    np.testing.assert_allclose(dynamic(z, r, τ, 4, end)[3], value_slope, rtol=0, atol=1e-13)
+    y = enumerate_responses(z, r, τ, 4, terminal=end)
+    m = y.moments()
+    wanted = (y.probabilities * (y.rewards - float(m.value)) ** 2) @ y.scores / (2 * float(m.std))
+    np.testing.assert_allclose(std_slope.ravel(), wanted, rtol=0, atol=1e-12)
+    for slope in by_autodiff(z, 0 * r, 0 * end):  # √ has no derivative at 0
+        np.testing.assert_array_equal(slope, 0)
+
+
+def test_one_token_is_one_softmax():
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        z, r = random_logits(rng, 4), rng.normal(size=4)
+        z[seed % 4] = -np.inf if seed else z[0]
+        J, σ, π, coefficients, visits = dynamic(z[None], r[None], np.zeros((1, 4), int), 1, np.zeros(1))
+        wanted_J, wanted_σ, wanted_π, advantages = tilt(jnp.asarray(z), jnp.asarray(r))
+        np.testing.assert_allclose(J, wanted_J, rtol=0, atol=1e-15)
+        np.testing.assert_allclose(σ, wanted_σ, rtol=1e-14)
+        np.testing.assert_array_equal(π[0], wanted_π)
+        np.testing.assert_allclose(coefficients[0], wanted_π * advantages, rtol=0, atol=1e-15)
+        assert float(visits[0]) == 1
+
+
+def test_a_thousand_independent_tokens_have_their_closed_form():
+    rng = np.random.default_rng(0)
+    z, r, a = rng.normal(size=(1, 5)), rng.normal(size=(1, 5)), rng.normal(size=(1, 5))
+    π = np.exp(z[0]) / np.exp(z[0]).sum()
+    mean, shift = π @ r[0], π @ a[0]
+    J, σ, _, coefficients, visits = dynamic(z, r, np.zeros((1, 5), int), 1000, np.zeros(1))
+    # a thousand roundings of 1e-16
+    np.testing.assert_allclose(J, 1000 * mean, rtol=1e-12)
+    np.testing.assert_allclose(σ, np.sqrt(1000 * π @ (r[0] - mean) ** 2), rtol=1e-12)
+    np.testing.assert_allclose(coefficients[0], 1000 * π * (r[0] - mean), rtol=1e-12)
+    np.testing.assert_allclose(visits, 1000, rtol=1e-12)
+    product = sequence_hessian_vector_product(
+        *map(jnp.asarray, (z, r, np.zeros((1, 5), int))), 1000, jnp.asarray(a), jnp.zeros(1)
+    )
+    covariance = π @ ((r[0] - mean) * (a[0] - shift))
+    wanted = 1000 * π * ((r[0] - mean) * (a[0] - shift) - covariance)
+    np.testing.assert_allclose(product[0], wanted, rtol=0, atol=1e-9)  # of terms of size 1000
+
+
+def test_all_of_a_thousand_tokens_right_has_its_closed_form_down_to_1e_250():
+    H, τ = 1000, jnp.array([[0, 1], [1, 1]])
+    end, a = jnp.array([1.0, 0.0]), jnp.array([[1.0, 0.0], [0.0, 0.0]])
+    for p in (1e-250, 1e-6, 0.5, 1 - 1e-6):
+        log_q = np.log(p) / H
+        wrong = -np.expm1(log_q)
+        z = jnp.array([[log_q, np.log(wrong)], [0.0, 0.0]])
+        J, σ, _, coefficients, visits = sequence_tilt(z, jnp.zeros((2, 2)), τ, H, end)
+        # q is rounded to 1e-16, q^1000 to 1e-13; and log q to 1e-16 of 0.6 where p is 1e-250
+        np.testing.assert_allclose(J, p, rtol=2e-12)
+        np.testing.assert_allclose(σ, np.sqrt(p * (1 - p)), rtol=2e-9 if p > 0.9 else 2e-12)  # 1 − p loses six digits
+        np.testing.assert_allclose(coefficients[0], H * p * wrong * np.array([1, -1]), rtol=2e-9 if p > 0.9 else 2e-12)
+        np.testing.assert_array_equal(coefficients[1], 0)
+        np.testing.assert_allclose(visits, [(1 - p) / wrong, H - (1 - p) / wrong], rtol=1e-9)
+        product = sequence_hessian_vector_product(z, jnp.zeros((2, 2)), τ, H, a, end)
+        wanted = H * p * (H * wrong**2 - wrong * (1 - wrong))
+        np.testing.assert_allclose(product[0, 0], wanted, rtol=2e-9 if p > 0.9 else 1e-11)
+
+
+def test_a_reward_that_no_choice_changes_has_no_deviation_at_all():
+    rng = np.random.default_rng(3)
+    z, _, τ, _ = automaton(rng, 5, 2)
+    potential = rng.normal(size=5)
+    r = (
+        potential[τ] - potential[:, None] + 0.1
+    )  # telescopes: every response pays 8 · 0.1 − potential(0), but for rounding
+    rewards = enumerate_responses(z, r, τ, 8, terminal=-potential).rewards
+    assert np.ptp(rewards) > 0
+    J, σ, _, coefficients, _ = dynamic(z, r, τ, 8, -potential)
+    assert float(σ) == 0
+    np.testing.assert_array_equal(coefficients, 0)
+    np.testing.assert_allclose(J, 0.8 - potential[0], rtol=1e-14)
+    r[0, 0] += 1e-12  # little, but no rounding
+    m = enumerate_responses(z, r, τ, 8, terminal=-potential).moments()
+    np.testing.assert_allclose(dynamic(z, r, τ, 8, -potential)[1], m.std, rtol=1e-2)  # 1e-12 known to 1e-15
+
+
+# --- KL and width -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 30.0])
+def test_kl_is_the_one_of_whole_responses(scale):
+    rng = np.random.default_rng(4)
+    z, r, τ, end = automaton(rng, 5, 2)
+    z[1, 0] = -np.inf
+    a = scale * rng.normal(size=(5, 2))
+    _, _, π, _, visits = dynamic(z, r, τ, 8, end)
+    before, after = enumerate_responses(z, r, τ, 8), enumerate_responses(z + a, r, τ, 8)
+    drawn = before.probabilities > 0
+    p, log_ratio = before.probabilities[drawn], before.log_probabilities[drawn] - after.log_probabilities[drawn]
+    # by definition; for a small change Σ p (e^{−x} − 1 + x), whose terms do not cancel
+    wanted = p @ (
+        np.where(np.abs(log_ratio) < 1e-3, log_ratio**2 / 2 - log_ratio**3 / 6, np.expm1(-log_ratio) + log_ratio)
+    )
+    found = sequence_kl(visits, π, jnp.asarray(a))
+    np.testing.assert_allclose(found, wanted, rtol=1e-9 if scale < 1 else 1e-12)  # changes of 1e-6 known to 1e-16
+    assert float(found) > float(softmax_kl(π[0], jnp.asarray(a[0]))) > 0  # one token's own is less
+
+
+def test_width_is_over_the_states_that_are_reached():
+    τ = np.array([[1, 1], [2, 2], [3, 0], [0, 0]])
+    for H, reached in ((1, 1), (2, 2), (3, 3), (4, 4), (9, 4)):
+        np.testing.assert_array_equal(reachable_states(τ, H), np.arange(4) < reached)
+    a = jnp.array([[0.0, 1.0], [5.0, 3.0], [0.0, 0.5], [9.0, 0.0]])
+    assert [float(sequence_width(a, jnp.asarray(reachable_states(τ, H)))) for H in (1, 2, 3, 4)] == [1, 2, 2, 9]
+
+
+# --- the constant -------------------------------------------------------------------------------------------------
+
+
+def lattice(H: int, n: int):
+    """(√V_H(0), the best p of V_h(m)) with p and m multiples of 1/n: nothing is interpolated, so a true lower bound."""
+    values, splits = np.zeros(H * n + 1), []
+    k = np.arange(n + 1)[:, None]
+    p = k / n
+    for h in range(1, H + 1):
+        j = np.arange((H - h) * n + 1)
+        gain = (2 * j / n + 1 - 2 * p) ** 2 * p * (1 - p) + p * values[j + n - k] + (1 - p) * values[np.abs(j - k)]
+        splits.append(gain.argmax(axis=0))
+        values = gain.max(axis=0)
+    return np.sqrt(values[0]), splits
+
+
+@pytest.mark.parametrize(
+    ("H", "wanted"),
+    [
+        (1, 0.25),
+        (2, 0.6495),
+        (3, 1.0110),
+        (4, 1.3609),
+        (5, 1.7164),
+        (6, 2.0687),
+        (8, 2.7777),
+        (16, 5.6075),
+        (32, 11.2651),
+    ],
+)
+def test_the_constant_is_the_one_of_docs_theory(H, wanted):
+    C = length_constant(H)
+    assert round(C, 4) == wanted
+    assert length_constant_lower(H) < C <= length_constant_bound(H) * (1 + 1e-15)
+    assert abs(C / H - 1 / np.sqrt(8)) < 0.11 / H  # C(H)/H → 1/(2√2)
+    assert length_constant_lower(H) * 1.01 < C  # a reward affine in M² of fair coins is not the worst
+
+
+def test_the_constant_at_its_ends():
+    assert length_constant(1) == pytest.approx(0.25, rel=1e-14)
+    assert length_constant_bound(1) == 0.25
+    assert length_constant(2) == pytest.approx(np.sqrt(27) / 8, rel=1e-10)
+    for bound in (length_constant_lower, length_constant_bound):
+        assert bound(10**6) / 10**6 == pytest.approx(1 / np.sqrt(8), rel=1e-5)
+    assert remainder_scale(1) == 1
+    assert remainder_scale(4) == pytest.approx(np.sqrt(37 / 16) / 4, rel=1e-15)
+
+
+@pytest.mark.parametrize("H", [3, 5, 8])
+def test_the_constant_is_known_to_two_parts_in_a_million(H):
+    C = length_constant(H)
+    assert length_constant(H, lattice=128) == pytest.approx(C, rel=2e-6)  # half the step of the lattice
+    below, _ = lattice(H, 96)
+    assert 0.9997 * C < below < C * (1 + 2e-6)
+
+
+# --- T10, T11 -----------------------------------------------------------------------------------------------------
+
+
+def random_case(seed: int):
+    """Any policy over V^H responses (a tree) and any rewards of them, along u and after δ."""
+    rng = np.random.default_rng(seed)
+    V, H = [(2, 2), (3, 3), (2, 5)][rng.integers(3)]
+    τ = unrolled(V, H)
+    S, d = τ.shape[0], 3
+    z = np.stack([random_logits(rng, V) for _ in range(S)])
+    φ = rng.normal(size=(S, V, d)) * (rng.random((S, 1, 1)) < 0.7)  # some states do not depend on the parameters
+    φ[0, 0, 0] += 1
+    rewards = random_rewards(rng, V**H, bool(rng.integers(2)))
+
+    def responses(θ):
+        y = enumerate_responses(z + φ @ θ, np.zeros((S, V)), τ, H, φ)
+        return eqx.tree_at(lambda y: y.rewards, y, rewards)
+
+    return responses, φ, unit(rng, d), random_delta(rng, d), H
+
+
+def log_std_slope(y, u) -> float:
+    """∂_u log σ = E[(r − J)² u·∇log π]/(2σ²)."""
+    m = y.moments()
+    return y.probabilities @ ((y.rewards - float(m.value)) ** 2 * (y.scores @ u)) / (2 * float(m.std) ** 2)
+
+
+@EXAMPLES
+@given(seeds())
+def test_t10_and_t11_bound_curvature_slope_and_deviation(seed):
+    responses, φ, u, _, H = random_case(seed)
+    y = responses(np.zeros(3))
+    m = y.moments()
+    w = sequence_width(jnp.asarray(φ @ u), jnp.ones(φ.shape[0], bool))
+    assert abs(u @ m.hessian @ u) <= float(sequence_curvature_bound(m.std, w, H)) * (1 + 1e-9) + 1e-14
+    assert abs(m.gradient @ u) <= float(sequence_gradient_bound(m.std, w, H)) * (1 + 1e-9) + 1e-14
+    if m.std > 1e-5:
+        assert abs(log_std_slope(y, u)) <= float(sequence_log_std_bound(w, H)) * (1 + 1e-9)
+        low, high = y.rewards.min(), y.rewards.max()
+        std = min(float(m.std) / (high - low), 0.5)  # of the rewards brought to [0, 1]: ∂ log σ is the same
+        assert abs(log_std_slope(y, u)) <= float(sequence_log_std_bound(w, H, std)) * (1 + 1e-9)
+
+
+@EXAMPLES
+@given(seeds())
+def test_t11_certifies_any_step_from_both_sides(seed):
+    responses, φ, _, δ, H = random_case(seed)
+    y = responses(np.zeros(3))
+    m = y.moments()
+    w = sequence_width(jnp.asarray(φ @ δ), jnp.ones(φ.shape[0], bool))
+    remainder = float(responses(δ).moments().value - m.value) - float(m.gradient @ δ)
+    assert abs(remainder) <= float(sequence_remainder_bound(m.std, w, H)) * (1 + 1e-9) + 1e-13
+
+
+def worst_case(H: int, n: int = 64):
+    """The tree of `lattice`'s best increments with r = M_u: logits, transitions, features, rewards, the lattice's C."""
+    C, splits = lattice(H, n)
+    τ = unrolled(2, H)
+    z = np.zeros(τ.shape)
+
+    def fill(s: int, t: int, j: int) -> None:
+        k = splits[H - t - 1][abs(j)]
+        k = n - k if j < 0 else k  # V is even: at −m the increments are mirrored
+        z[s] = np.log(k / n), np.log1p(-k / n)
+        if t + 1 < H:
+            fill(τ[s, 0], t + 1, j + n - k)
+            fill(τ[s, 1], t + 1, j - k)
+
+    fill(0, 0, 0)
+    φ = np.zeros((*τ.shape, 1))
+    φ[:, 0] = 1
+    y = enumerate_responses(z, np.zeros(τ.shape), τ, H, φ)
+    return z, τ, φ, y.along([1.0])[1], C
+
+
+def test_t10_is_met_by_the_best_increments_and_smaller_constants_are_refused():
+    for H in (2, 3, 5):
+        z, τ, φ, r, C = worst_case(H)
+        y = eqx.tree_at(lambda y: y.rewards, enumerate_responses(z, np.zeros(τ.shape), τ, H, φ), r)
+        m = y.moments()
+        curvature = float(m.hessian[0, 0])
+        assert curvature == pytest.approx(C * float(m.std), rel=1e-11)  # width 1
+        assert curvature <= float(sequence_curvature_bound(m.std, jnp.asarray(1.0), H))
+        assert curvature > 0.999 * length_constant(H) * float(m.std)  # so 0.999 C(H) is no bound,
+        assert curvature > length_constant_lower(H) * float(m.std)  # nor is the lower end of T10,
+        assert curvature > float(curvature_bound(m.std, jnp.asarray(1.0)))  # nor T1 without its length,
+        assert curvature > float(sequence_curvature_bound(m.std, jnp.asarray(1.0), H - 1))  # nor one token too few
+
+
+def test_t11_certificate_with_a_smaller_constant_or_one_tokens_width_is_refused():
+    H, w = 3, 0.02
+    z, τ, φ, r, _ = worst_case(H)
+
+    def value(s):
+        return float(enumerate_responses(z + s * φ[..., 0], np.zeros(τ.shape), τ, H, φ).probabilities @ r)
+
+    y = eqx.tree_at(lambda y: y.rewards, enumerate_responses(z, np.zeros(τ.shape), τ, H, φ), r)
+    m = y.moments()
+    remainder = max(abs(value(s) - value(0) - s * float(m.gradient[0])) for s in (w, -w))
+    bound = float(sequence_remainder_bound(m.std, jnp.asarray(w), H))
+    assert remainder <= bound
+    assert remainder > bound * 0.97 * length_constant(H) / length_constant_bound(H)  # 0.97 C(H) in the place of C(H)
+    assert remainder > bound * length_constant_lower(H) / length_constant_bound(H)
+    assert remainder > float(remainder_scale(H) * remainder_bound(m.std, jnp.asarray(w)))  # ψ(w/2) for ψ(Hw/2)
+    assert remainder > float(remainder_bound(m.std, jnp.asarray(w)))  # T3 as if for one choice
+
+
+def test_t11_slope_is_met_by_a_sum_of_fair_coins_and_without_the_root_of_h_it_is_refused():
+    H = 4
+    m = enumerate_responses([[0.0, 0.0]], [[1.0, 0.0]], [[0, 0]], H, [[[1.7], [0.0]]]).moments()
+    bound = float(sequence_gradient_bound(m.std, jnp.asarray(1.7), H))
+    assert float(m.gradient[0]) == pytest.approx(bound, rel=1e-13)
+    assert float(m.gradient[0]) > 1.9 * float(gradient_bound(m.std, jnp.asarray(1.7)))
+
+
+def test_t11_deviation_is_nearly_met_by_all_right_and_smaller_bounds_are_refused():
+    H, w = 8, jnp.asarray(1.0)
+    τ, end, φ = [[0, 1], [1, 1]], [1.0, 0.0], [[[1.0], [0.0]], [[0.0], [0.0]]]
+    for q in (1e-3, 0.3):
+        y = enumerate_responses(np.log([[q, 1 - q], [1.0, 1.0]]), np.zeros((2, 2)), τ, H, φ, end)
+        slope, σ = log_std_slope(y, np.ones(1)), float(y.moments().std)
+        p = q**H
+        assert slope == pytest.approx((1 - 2 * p) * H * (1 - q) / (2 * (1 - p)), rel=1e-9)
+        plain, of_std = float(sequence_log_std_bound(w, H)), float(sequence_log_std_bound(w, H, σ))
+        assert slope <= min(plain, of_std)
+        assert slope > float(log_std_bound(w))  # T2 without its length
+        if q == 0.3:
+            assert of_std == pytest.approx(np.sqrt(H * np.log(1 / σ)) / 2, rel=1e-14)
+            assert of_std < plain
+            assert slope > 0.85 * of_std
+        else:
+            assert of_std == plain == H / 2
+            assert slope > 0.99 * plain
+
+
+def test_bounds_of_one_token_are_those_of_one_softmax():
+    σ, w = jnp.array([0.0, 0.3, 0.5]), jnp.array([2.0, 0.7, 3.0])
+    for of_sequence, of_one in (
+        (sequence_curvature_bound(σ, w, 1), curvature_bound(σ, w)),
+        (sequence_gradient_bound(σ, w, 1), gradient_bound(σ, w)),
+        (sequence_log_std_bound(w, 1), log_std_bound(w)),
+        (sequence_remainder_bound(σ, w, 1), remainder_bound(σ, w)),
+    ):
+        np.testing.assert_allclose(of_sequence, of_one, rtol=1e-15)
+    assert float(sequence_remainder_bound(jnp.asarray(0.0), jnp.asarray(1e4), 50)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: length_constant(0), "horizon is 0; allowed: an integer of at least 1"),
+        (lambda: length_constant_bound(0), "horizon is 0; allowed"),
+        (lambda: length_constant_lower(0), "horizon is 0; allowed"),
+        (lambda: length_constant(2, lattice=3), "lattice is 3; allowed: an integer of at least 4"),
+        (lambda: reachable_states([[0, 2]], 3), "transitions contains 2; allowed: states 0 to 0"),
+        (lambda: reachable_states([[0, -1]], 3), "transitions contains -1; allowed: states 0 to 0"),
+        (lambda: reachable_states([0, 1], 3), r"transitions has shape \(2,\) and dtype int64; allowed: integers"),
+        (lambda: reachable_states([[0.0]], 3), "dtype float64; allowed: integers"),
+        (lambda: reachable_states([[0]], 0), "horizon is 0; allowed"),
+        (lambda: sequence_log_std_bound(jnp.asarray(1.0), 2, 0.6), r"std contains 0.6; allowed: numbers in \[0, 0.5\]"),
+    ],
+)
+def test_refusals(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,108 @@
+"""Stand-ins for the computation, importable by name so that other processes can run them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from experiments import store
+from experiments.sweep import engine
+from experiments.sweep.execute import compute_chunk
+from experiments.sweep.spec import Chunk, Grid, Spec
+
+FROZEN = "FROZEN_CODE"
+"""Environment variable: the digest and the commit of the code, for processes that import this module."""
+SPEC = Spec(
+    num_steps=10, num_curve=2, tuning_seeds=2, seeds=3, steps=(0.1, 1.0), max_runs=14,
+    grid=Grid(coherence=(0.0, 0.3, 0.6, 0.9), group_size=(4, "exact"), rule=("none", "group", "batch")),
+)  # fmt: skip
+"""24 settings of 7 runs; 4 programs, of 8, 8, 4 and 4 settings; 12 chunks of 2."""
+EARNEST = Spec(
+    num_steps=4, num_curve=2, seeds=2, max_runs=4,
+    grid=Grid(num_prompts=3, num_arms=2, coherence=(0.0, 0.6), group_size=2, design="certified",
+              rule=("none", "group", "power(2)")),
+)  # fmt: skip
+"""One small program, 3 chunks of 2 settings of 2 runs."""
+
+
+def compute(spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np.ndarray]:
+    """Numbers that depend on the setting alone, rows in the order of settings and seeds."""
+    rng = np.random.default_rng([spec.seed, chunk.index])
+    rows = [(s.coherence, s.rule, seed) for s in chunk.settings for seed in range(spec.seeds)]
+    return {
+        "coherence": np.array([row[0] for row in rows]),
+        "rule": np.array([row[1] for row in rows]),
+        "seed": np.array([row[2] for row in rows]),
+        "curve": rng.random((len(rows), spec.num_curve)),
+    }
+
+
+def slow(spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np.ndarray]:
+    time.sleep(0.2)
+    return compute(spec, chunk, memory, threads)
+
+
+def one_thread(spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np.ndarray]:
+    """What a worker is told and finds about threads; who it is."""
+    columns = compute(spec, chunk, memory, threads)
+    import jax
+
+    jax.block_until_ready(jax.jit(lambda x: x @ x)(np.eye(256)))
+    n = len(columns["seed"])
+    pools = sum(name.startswith("tf_XLAEigen") for name in _threads())
+    return columns | {
+        "threads": np.full(n, threads),
+        "pools": np.full(n, pools),
+        "process": np.full(n, os.getpid()),
+        "program": np.full(n, str(chunk.settings[0].program)),
+    }
+
+
+def _threads() -> list[str]:
+    names = []
+    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            names.append((task / "comm").read_text())
+    return names
+
+
+class DiesOnce:
+    """kill -9 of the process that computes this chunk, the first time."""
+
+    def __init__(self, marker: Path, index: int):
+        self.marker, self.index = marker, index
+
+    def __call__(self, spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np.ndarray]:
+        if chunk.index == self.index and not self.marker.exists():
+            self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return slow(spec, chunk, memory, threads)
+
+
+def fails(spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np.ndarray]:
+    if chunk.index == 2:
+        raise FloatingPointError("not a number")
+    return compute(spec, chunk, memory, threads)
+
+
+def slow_in_earnest(spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np.ndarray]:
+    time.sleep(0.3)
+    return compute_chunk(spec, chunk, memory, threads)
+
+
+if FROZEN in os.environ:  # who edits the code while it is tested is not taken for a failure
+    DIGEST, COMMIT = os.environ[FROZEN].split()
+    store.code_digest, store.commit = lambda: DIGEST, lambda: COMMIT
+
+
+if __name__ == "__main__":
+    if sys.argv[2] == "earnest":
+        engine.run_sweep(EARNEST, Path(sys.argv[1]), slow_in_earnest)
+    else:
+        engine.run_sweep(SPEC, Path(sys.argv[1]), slow)

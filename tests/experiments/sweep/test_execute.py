@@ -1,0 +1,147 @@
+"""Rows of a chunk against runs made one by one; the same bits for any slices, threads and devices."""
+
+import os
+import pickle
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bandits import Certified, Exact, Sampled, kl_limited, make_rule, run
+from bandits.achievable import best_known_value
+from experiments.sweep import execute
+from experiments.sweep.problems import Numbers, Shape, build
+from experiments.sweep.spec import Grid, Spec, chunks
+
+SIZES = {"num_prompts": 6, "num_arms": 3}
+SPEC = Spec(
+    num_steps=12, num_curve=4, tuning_seeds=2, seeds=3, steps=(0.5, 5.0, 50.0),
+    grid=Grid(**SIZES, coherence=(0.5,), conflict=(1.0,), spread=(1.0,), group_size=(4,), rule=("none", "power(2)")),
+)  # fmt: skip
+
+
+def by_hand(spec, setting, stage, index, step):
+    """One run through `bandits.run`."""
+    problem_key, run_key = jax.random.split(execute.seed_key(spec, stage, index))
+    values = (setting.conflict, setting.coherence, setting.pass_rate, setting.spread)
+    made = build(Shape.of(setting), Numbers(*(jnp.asarray(x) for x in values)), key=problem_key)
+    rule = make_rule("power", made.features, alpha=setting.alpha)
+    oracle = Exact() if setting.group_size == "exact" else Sampled(setting.group_size)
+    size = Certified() if setting.design == "certified" else kl_limited(step, spec.kl_limit)
+    return run(made, rule, size, spec.num_steps, key=run_key, oracle=oracle)
+
+
+def test_rows_are_those_of_runs_one_by_one():
+    (chunk,) = chunks(SPEC)
+    rows = execute.compute_chunk(SPEC, chunk, 2**28, 2)
+    assert len(rows["area"]) == 2 * (3 * 2 + 3)
+    for setting in chunk.settings:
+        mine = rows["rule"] == setting.rule
+        tuned = [[by_hand(SPEC, setting, 0, i, s).trajectory.value.mean() for i in range(2)] for s in SPEC.steps]
+        area = rows["area"][mine & (rows["stage"] == "tune")].reshape(3, 2)
+        np.testing.assert_allclose(area, tuned, rtol=1e-10)
+        best = int(np.argmax(np.mean(tuned, axis=1)))
+        report = mine & (rows["stage"] == "report")
+        assert set(rows["step_size"][report]) == {SPEC.steps[best]}
+        assert set(rows["step_at_edge"][report]) == {best in (0, 2)}
+        for i in range(3):
+            path = by_hand(SPEC, setting, 1, i, SPEC.steps[best])
+            row = {name: column[report][i] for name, column in rows.items()}
+            J = np.asarray(path.trajectory.value)
+            np.testing.assert_allclose(row["area"], J.mean(), rtol=1e-10)
+            np.testing.assert_allclose(row["final"], path.final.local.value.mean(), rtol=1e-10)
+            np.testing.assert_allclose(row["curve"], J[::3], rtol=1e-10)
+            assert row["best_known"] == 1  # independent directions
+            level = J[0] + 0.5 * (1 - J[0])
+            reached = np.flatnonzero(np.append(J, row["final"]) >= level)
+            assert row["hitting_time_50"] == (reached[0] if reached.size else np.inf)
+
+
+def test_tuning_and_reporting_seeds_differ():
+    keys = [jax.random.key_data(execute.seed_key(SPEC, stage, i)).tolist() for stage in (0, 1) for i in range(16)]
+    assert len({tuple(key) for key in keys}) == 32
+
+
+def test_certified_steps_are_not_tuned():
+    spec = Spec(num_steps=12, num_curve=4, seeds=2, grid=Grid(**SIZES, group_size="exact", design="certified"))
+    (chunk,) = chunks(spec)
+    rows = execute.compute_chunk(spec, chunk, 2**28, 1)
+    assert set(rows["stage"]) == {"report"}
+    assert np.isnan(rows["step_size"]).all()
+    found = by_hand(spec, chunk.settings[1], 1, 1, None).trajectory.value.mean()
+    np.testing.assert_allclose(rows["area"][3], found, rtol=1e-10)
+
+
+def test_best_known_value_where_labels_cannot_all_be_right():
+    spec = Spec(
+        num_steps=4, num_curve=1, tuning_seeds=1, seeds=2, steps=(1.0,),
+        grid=Grid(num_prompts=12, num_arms=3, dimension=2, conflict=1.0, group_size="exact", rule="none"),
+    )  # fmt: skip
+    (chunk,) = chunks(spec)
+    best = execute.best_known(spec, chunk.settings, 1)
+    assert best.shape == (1, 2)
+    key, start_key = jax.random.split(execute.seed_key(spec, 1, 1))
+    made = build(Shape.of(chunk.settings[0]), Numbers(*map(jnp.asarray, (1.0, 0.0, 0.25, 1.0))), key=key)
+    np.testing.assert_allclose(best[0, 1], best_known_value(made, key=start_key), rtol=1e-9)
+    assert 0.3 < best[0, 1] < 0.999
+    rows = execute.compute_chunk(spec, chunk, 2**28, 1)
+    np.testing.assert_array_equal(rows["best_known"][rows["stage"] == "report"], best[0])
+
+
+def test_degenerate_designs_are_marked():
+    def marks(**axes):
+        (chunk,) = chunks(Spec(grid=Grid(**SIZES, rule="none", **axes)))
+        return execute.is_degenerate(chunk.settings[0])
+
+    assert marks(design="constant", group_size="exact", coherence=0.0)
+    assert marks(design="constant", group_size="exact", coherence=1.0)
+    assert not marks(design="constant", group_size="exact", coherence=0.5)
+    assert not marks(design="constant", group_size=8, coherence=0.0)
+    assert not marks(design="certified", group_size="exact", coherence=0.0)
+
+
+def test_a_run_that_is_not_finite_is_never_the_tuned_one():
+    spec = Spec(
+        num_steps=6, num_curve=1, tuning_seeds=2, seeds=2, steps=(1.0, 1e200),
+        grid=Grid(**SIZES, policy="log-bilinear", dimension=2, design="constant", group_size="exact", rule="none"),
+    )  # fmt: skip
+    (chunk,) = chunks(spec)
+    rows = execute.compute_chunk(spec, chunk, 2**28, 1)
+    tuned = rows["stage"] == "tune"
+    assert not rows["finite"][tuned & (rows["step_size"] == 1e200)].any()
+    assert set(rows["step_size"][~tuned]) == {1.0}
+    assert rows["finite"][~tuned].all()
+
+
+def test_too_little_memory_is_refused():
+    (chunk,) = chunks(SPEC)
+    with pytest.raises(ValueError, match=r"memory is 1,000 bytes, but .* runs of 6 prompts with 3 arms need about"):
+        execute.compute_chunk(SPEC, chunk, 1000, 1)
+
+
+SCRIPT = """
+import pickle, sys, jax
+from tests.experiments.sweep.test_execute import rows_in_small_blocks
+pickle.dump((jax.local_device_count(), rows_in_small_blocks(threads=1)), sys.stdout.buffer)
+"""
+
+
+def rows_in_small_blocks(threads):
+    execute.BLOCK_NUMBERS = 100
+    (chunk,) = chunks(SPEC)
+    return execute.compute_chunk(SPEC, chunk, 2**28, threads)
+
+
+def test_threads_and_devices_do_not_change_a_bit(monkeypatch):
+    monkeypatch.setattr(execute, "BLOCK_NUMBERS", 100)
+    alone = rows_in_small_blocks(threads=1)
+    env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    done = subprocess.run([sys.executable, "-c", SCRIPT], env=env, capture_output=True, check=True)
+    num_devices, on_two_devices = pickle.loads(done.stdout)
+    assert num_devices == 2
+    for rows in (rows_in_small_blocks(threads=2), on_two_devices):
+        for name, column in alone.items():
+            np.testing.assert_array_equal(rows[name], column)
