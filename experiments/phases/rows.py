@@ -6,7 +6,6 @@ in ten later, for figures. Independent checks: tests/experiments/phases/test_row
 
 from __future__ import annotations
 
-from typing import cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -112,7 +111,7 @@ def problem_rows(name: str, problems: list[Problem]) -> Rows:
     """One row a seed: whether one parameter makes every right arm the likeliest, so that J* = 1."""
 
     def can_be_learnt(one: Problem) -> bool:
-        return realisable(cast("Features", one.features), jnp.argmax(one.rewards, axis=1))
+        return realisable(one.features, jnp.argmax(one.rewards, axis=1))
 
     return {
         "configuration": np.full(len(problems), name),

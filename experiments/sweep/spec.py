@@ -27,7 +27,7 @@ import numpy as np
 POLICIES = ("log-linear", "autoregressive", "log-bilinear")
 DESIGNS = ("kl-limited", "certified", "constant")
 RULES = "none, group, batch, decoupled, or power(A) with a number A of at least 0"
-PRESETS = ("quick", "published")
+PRESETS = ("quick", "published", "policies")
 PRESET_FOLDER = Path(__file__).resolve().parent / "presets"
 MAX_RUNS = 10**7
 """Runs of the largest sweep that is not taken for a slip of the pen."""
@@ -176,7 +176,7 @@ class Grid:
         if "log-bilinear" in self.policy and "certified" in self.design:
             raise ValueError(
                 "grid.design contains certified with the policy log-bilinear, whose features move with its parameters; "
-                "allowed there: kl-limited, constant"
+                "allowed: kl-limited, constant"
             )
 
     def horizons(self, policy: str) -> tuple[int, ...]:
