@@ -6,11 +6,10 @@ in ten later, for figures. Independent checks: tests/experiments/phases/test_row
 
 from __future__ import annotations
 
-
 import jax.numpy as jnp
 import numpy as np
 
-from bandits import Features, Problem, realisable
+from bandits import Problem, realisable
 from curvature import phases
 from curvature.constants import A_PRIORI_STD
 from experiments.phases.measure import FALSE_FACTOR, NUM_BINS, PROFILE, QUANTILES, ROUNDING
