@@ -9,6 +9,7 @@ called so. Independent checks: tests/bandits/test_achievable.py.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -61,10 +62,11 @@ def ascend(loss: Callable[[Array], Array], start: Float[Array, "r m"], num_steps
     with jax.numpy_dtype_promotion("standard"):  # optax mixes integers and floats
         optimiser = optax.adam(optax.cosine_decay_schedule(1.0, num_steps))
 
-        def iterate(carry: tuple[Array, optax.OptState], _: None) -> tuple[tuple[Array, optax.OptState], None]:
+        def iterate(carry: tuple[Array, Any], _: None) -> tuple[tuple[Array, Any], None]:
             θ, state = carry
-            updates, state = optimiser.update(jax.grad(loss)(θ), state)
-            return (θ + updates, state), None
+            change: Any
+            change, state = optimiser.update(jax.grad(loss)(θ), state)
+            return (θ + change, state), None
 
         (θ, _), _ = jax.lax.scan(iterate, (start, optimiser.init(start)), None, length=num_steps)
     return θ

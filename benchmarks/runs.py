@@ -39,7 +39,8 @@ def make_problem(num_prompts: int = 16, num_arms: int = 16) -> Problem:
 
 def numpy_runs(problem: Problem, name: str, steps: np.ndarray | float, iterations: int) -> tuple[np.ndarray, ...]:
     """(final J_x, final Θ, mean |g_x|, mean σ_x) of one run (`steps` a number) or of many at once (`steps` [S])."""
-    assert isinstance(problem.features, Features) and problem.features.embedding is not None
+    assert isinstance(problem.features, Features)
+    assert problem.features.embedding is not None
     E, b, r = (np.asarray(a) for a in (problem.features.embedding, problem.offsets, problem.rewards))
     u = np.asarray(problem.features.arms[0])  # shared by all prompts
     lengths = (E**2).sum(axis=-1)
