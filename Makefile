@@ -6,11 +6,12 @@ STAMP := $(VENV)/.installed
 PARITY_STAMP := $(VENV)/.installed-parity
 PASS_RATES ?=
 OUT ?= reproduction
+SPEC ?= published
 DATA ?=
 PRESET ?= cpu
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras
 
-.PHONY: help setup reproduce validate test parity slow check format bench mutants lock clean
+.PHONY: help setup reproduce sweep phases validate test parity browser slow check format bench mutants lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -27,8 +28,17 @@ $(STAMP): requirements.lock pyproject.toml
 reproduce: $(STAMP) ## Reproduce the convergence theorem; OUT=folder, PASS_RATES=file are optional
 	$(BIN)/grpo-curvature reproduce --out "$(OUT)" $(if $(PASS_RATES),--pass-rates "$(PASS_RATES)")
 
+# The folder that a command makes when OUT is not given is its own name: OUT's default above is that of reproduce.
+named = $(if $(filter file,$(origin OUT)),$(1),$(OUT))
+
+sweep: $(STAMP) ## Which rule wins where; SPEC=published|policies|quick or a TOML file, OUT=folder
+	$(BIN)/grpo-curvature sweep "$(SPEC)" --out "$(call named,sweep)"
+
+phases: $(STAMP) ## The three phases of training, with controls; OUT=folder
+	$(BIN)/grpo-curvature phases --out "$(call named,phases)"
+
 validate: $(STAMP) ## Hold the predictions against a small language model; DATA=folder with GSM8K, PRESET=quick|cpu|gpu, OUT
-	$(BIN)/grpo-curvature gsm8k validate --preset "$(PRESET)" --out "$(if $(filter file,$(origin OUT)),gsm8k-validation,$(OUT))" \
+	$(BIN)/grpo-curvature gsm8k validate --preset "$(PRESET)" --out "$(call named,gsm8k-validation)" \
 		$(if $(DATA),--data "$(DATA)")
 
 check: $(STAMP) ## Format, lint and types: what CI and pre-commit run before the tests
@@ -49,6 +59,14 @@ $(PARITY_STAMP): $(STAMP) requirements-parity.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[parity]'
 	@touch $(PARITY_STAMP)
 
+# The page is opened in a Chromium, which is a system package: installed here where apt-get is at hand and allowed.
+browser: $(STAMP) ## The interactive page in a real headless browser (CI runs this too)
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+		echo "no chromium found: installing Debian's package"; \
+		{ apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
+		{ echo "make browser needs chromium, chromium-browser or google-chrome on PATH: install one and try again"; exit 1; }
+	$(BIN)/python -m pytest -q -m browser tests/experiments/phase_diagram
+
 slow: $(STAMP) ## The tests that take minutes
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m slow
 
@@ -67,5 +85,5 @@ lock: $(STAMP) ## Renew requirements.lock and requirements-parity.lock
 	$(LOCK) --extra parity --constraint requirements.lock --unsafe-package torch --output-file requirements-parity.lock pyproject.toml
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(OUT) gsm8k-* .mutants .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(OUT) sweep phases gsm8k-* .mutants .pytest_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

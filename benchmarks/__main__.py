@@ -5,6 +5,7 @@ Times are medians over repeats without compilation; "spread" is the fastest and 
 time summed over cores, which other programs on the machine disturb less, and which gives no credit for using all cores
 (threads that wait spinning are counted). "limit" is the fraction of
 this machine's measured floating-point and exponential throughput (benchmarks/machine.py) that the row reaches.
+"slope" is that of log seconds on log size.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ from benchmarks.language_rival import missing_libraries
 from benchmarks.machine import Limits, measure_limits
 from benchmarks.moments import benchmark_moments
 from benchmarks.runs import benchmark_memory, benchmark_runs
+from benchmarks.sequences import benchmark_sequences
+from benchmarks.sweeps import benchmark_sweeps
 
-PARTS = ("moments", "runs", "memory", "language_model")
+PARTS = ("moments", "runs", "memory", "sweeps", "sequences", "language_model")
+RATES = {"tokens_per_second": "tokens/s", "runs_per_second": "runs/s"}
 
 
 def print_rows(rows: list[dict]) -> None:
@@ -33,7 +37,7 @@ def print_rows(rows: list[dict]) -> None:
     for row in rows:
         if row["group"] != group:
             group = row["group"]
-            rate = f"{'tokens/s':>10}" if row.get("tokens_per_second") else ""
+            rate = "".join(f"{unit:>10}" for name, unit in RATES.items() if row.get(name))
             print(
                 f"\n{group}\n  {'':58}{'time':>11}{'spread':>12}{'ratio':>9}{'cpu':>9}{'limit':>8}{'error':>10}{rate}"
             )
@@ -41,9 +45,17 @@ def print_rows(rows: list[dict]) -> None:
         duration = f"{t:.2f} s" if t >= 1 else f"{t * 1e3:.3f} ms"
         limit = "" if row["limit"] is None else f"{row['limit']:.0%}"
         error = "" if row["error"] is None else f"{row['error']:.1e}"
-        rate = f"{row['tokens_per_second']:>10,.0f}" if row.get("tokens_per_second") else ""
+        rate = "".join(f"{row[name]:>10,.0f}" for name in RATES if row.get(name))
         ratios = f"{row['ratio']:>9.2f}{row['cpu_ratio']:>9.2f}"
         print(f"  {row['what']:58}{duration:>11}{row['spread']:>12}{ratios}{limit:>8}{error:>10}{rate}", flush=True)
+
+
+def print_slopes(rows: list[dict]) -> None:
+    """Warm seconds at each size, and the slope on logarithmic axes."""
+    print(f"\nhow time grows\n  {'':58}{'sizes':>24}{'seconds':>34}{'slope':>8}")
+    for row in rows:
+        sizes, seconds = ", ".join(map(str, row["sizes"])), ", ".join(f"{s:.3g}" for s in row["seconds"])
+        print(f"  {row['what']:58}{sizes:>24}{seconds:>34}{row['slope']:>8.2f}", flush=True)
 
 
 def print_limits(limits: Limits) -> None:
@@ -70,6 +82,12 @@ def core(parts: list[str]) -> dict:
         print(f"\npeak memory of a process, 256 runs\n  {'iterations':>12}{'recorded':>12}{'MiB':>10}")
         for row in found["memory"]:
             print(f"  {row['iterations']:>12,}{row['recorded']:>12,}{row['peak_mib']:>10.0f}")
+    for part, benchmark in (("sweeps", benchmark_sweeps), ("sequences", benchmark_sequences)):
+        if part in parts:
+            rows, slopes = benchmark(limits)
+            print_rows(rows)
+            print_slopes(slopes)
+            found[part], found[f"{part}_slopes"] = rows, slopes
     return found
 
 

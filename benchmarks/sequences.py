@@ -1,4 +1,4 @@
-"""Exact quantities of responses of H tokens: the dynamic programme against writing all V^H responses out, and its limit.
+"""Exact quantities of responses of H tokens: the dynamic programme against writing out V^H responses, and its limit.
 
 `sequence_tilt` gives J, σ and ∂J/∂z of a softmax table z(s, v) in O(H S V). Compared with:
 
@@ -7,7 +7,7 @@
 - at H = 1000, 256 prompts at once: a loop over tokens in NumPy on arrays of all prompts, reverse-mode automatic
   differentiation of J (which gives no σ), and J alone, the least that a backward recursion can do.
 
-"limit" counts the multiplications and additions of the recursions that cannot be left out (4 S² V-free products for
+"limit" counts the multiplications and additions of the recursions that cannot be left out (2 S² a token for
 occupancies, 8 S V for means, weights and sums) and the S V exponentials of π at this machine's rates. Recursions over
 tables of 16 numbers are no matrix products: gathers, comparisons and moving data are what the rest is.
 
@@ -135,9 +135,11 @@ def benchmark_long(
     def batched(one: Callable[..., Any]) -> Callable[..., Any]:
         return jax.jit(jax.vmap(one, axes))
 
-    ours = batched(lambda *a: sequence_tilt(*a, horizon))
-    alone = batched(lambda *a: value_alone(*a, horizon))
-    reverse = batched(jax.value_and_grad(lambda *a: value_alone(*a, horizon)))
+    def value(z: jax.Array, r: jax.Array, τ: jax.Array) -> jax.Array:
+        return value_alone(z, r, τ, horizon)
+
+    ours = batched(lambda z, r, τ: sequence_tilt(z, r, τ, horizon))
+    alone, reverse = batched(value), batched(jax.value_and_grad(value))
     times = measure(
         {
             f"sequence_tilt, {num_prompts} prompts, jit(vmap)": lambda: ours(*many),
@@ -164,7 +166,7 @@ def benchmark_horizons(*, num_prompts: int = 256, num_states: int = 4, num_token
     many = tuple(map(jnp.asarray, make_tables(num_states, num_tokens, num_prompts)))
 
     def of(horizon: int) -> Callable[[], Any]:
-        compiled = jax.jit(jax.vmap(lambda *a: sequence_tilt(*a, horizon), (0, 0, None)))
+        compiled = jax.jit(jax.vmap(lambda z, r, τ: sequence_tilt(z, r, τ, horizon), (0, 0, None)))
         return lambda: compiled(*many)
 
     what = f"tokens H of sequence_tilt ({num_prompts} prompts, S = {num_states}, V = {num_tokens})"

@@ -9,6 +9,8 @@ import pytest
 
 from bandits import (
     Certified,
+    Exact,
+    Expected,
     Local,
     Sampled,
     Softmax,
@@ -193,6 +195,16 @@ def test_groups_are_drawn_from_the_policy_and_their_mean_is_the_gradient():
     variances = np.asarray(std) ** 2
     wanted = (G - 1) / G * float(local.std[0]) ** 2
     assert abs(variances.mean() - wanted) <= 4 * variances.std() / np.sqrt(many)
+
+
+def test_expected_groups_are_the_mean_of_sampled_ones():
+    p = sequence_problem([0.2, 0.6], horizon=3, num_tokens=2, coherence=0.5, key=KEY)
+    rule, local, keys = make_rule("group", p.features), locate(p, p.offsets), jax.random.split(KEY, 20_000)
+    draws = jax.jit(jax.vmap(lambda key: Sampled(3).direction(rule, p, local, key=key)))(keys)
+    expected = Expected(3).direction(rule, p, local, key=KEY)
+    error = draws.std(axis=0) / np.sqrt(len(keys))
+    assert (jnp.abs(draws.mean(axis=0) - expected) <= 4 * error).all()
+    assert (jnp.abs(draws.mean(axis=0) - Exact().direction(rule, p, local, key=KEY)) > 4 * error).any()
 
 
 def test_groups_that_pay_alike_have_no_deviation_at_all():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import curvature
-from bandits import coherent, contract, from_array, gradient_norms, kl_divergence, locate, problem, random_arms
+from bandits import Softmax, coherent, contract, from_array, gradient_norms, kl_divergence, locate, problem, random_arms
 
 KEY = jax.random.key(0)
 
@@ -133,3 +133,17 @@ def test_kl_is_not_symmetric_and_of_the_right_way_round():
     np.testing.assert_allclose(found, 0.1 * np.log(0.1 / 0.6) + 0.9 * np.log(0.9 / 0.4), rtol=1e-13)
     backwards = 0.6 * np.log(0.6 / 0.1) + 0.4 * np.log(0.4 / 0.9)
     assert abs(float(found[0]) - backwards) > 0.02
+
+
+@pytest.mark.parametrize("multiple", [0.0, 1e-3, 0.7, 40.0, 1e4])
+def test_kl_along_a_direction_is_the_kl_and_its_derivative(multiple):
+    offsets = jnp.asarray(np.random.default_rng(3).normal(size=(3, 4))).at[0, 2].set(-jnp.inf)
+    local = locate(problem(from_array(np.ones((3, 4, 1))), offsets, np.eye(3, 4)), offsets)
+    change = jnp.asarray(np.random.default_rng(4).normal(size=(3, 4)))
+
+    def divergence(s):
+        return kl_divergence(local, s * change)
+
+    values, slopes = Softmax().kl_along(local, change, jnp.asarray(multiple))
+    np.testing.assert_allclose(values, divergence(jnp.asarray(multiple)), rtol=1e-12, atol=1e-15)  # absolute accuracy
+    np.testing.assert_allclose(slopes, jax.jacfwd(divergence)(jnp.asarray(multiple)), rtol=1e-9, atol=1e-15)

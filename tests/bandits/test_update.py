@@ -255,3 +255,13 @@ def test_exponents_and_ridges_in_range_are_kept(good):
 def test_the_base_class_is_abstract():
     with pytest.raises(TypeError, match="abstract"):
         Rule()
+
+
+@pytest.mark.parametrize("coherence", [0.0, 0.7, 0.99])
+def test_decoupled_moves_independent_prompts_as_if_each_were_alone(coherence):
+    case = make_case(equicorrelated(simplex_arms(3), coherence, num_prompts=4))
+    v = make_rule("decoupled", case.features).direction(case.features, case.per_prompt, case.std)
+    alone = jnp.einsum("nm,nkm->nk", case.per_prompt / case.std[:, None], case.features.arms)
+    np.testing.assert_allclose(case.features.logits(v), alone, rtol=0, atol=1e-11)
+    group = make_rule("group", case.features).direction(case.features, case.per_prompt, case.std)
+    assert np.allclose(case.features.logits(group), alone, rtol=0, atol=1e-11) == (coherence == 0)
