@@ -15,9 +15,9 @@ iterations. "error": with exact gradients both sides are deterministic, and it i
 of a row, over all rules and step sizes, after 40 updates (`exact_error` says why no more). With sampled groups the mean
 areas are compared in standard errors.
 
-The other two tables: one sweep on one thread, on all of them, and on workers, each in a fresh process; and the warm time
-of a chunk against N, K, G and seeds over a factor of 16, slopes by least squares of logarithms (1 in N, K and seeds and
-at most 1 in G expected).
+The other two tables: one sweep on one thread, on all of them, and on workers, each in a fresh process; and the warm
+time of a chunk against N, K, G and seeds over a factor of 16; slopes by least squares of logarithms (1 in N, K and
+seeds and at most 1 in G expected).
 
 "limit" counts the products with arms and two exponentials an arm and update (one for π, one for KL): not the draws.
 """
@@ -47,7 +47,7 @@ from bandits.step import KLLimited
 from bandits.update import Batch, Power
 from benchmarks.machine import Limits, Timing, measure
 from experiments.sweep import cluster, execute
-from experiments.sweep.engine import MEMORY, collect, num_threads, run_sweep
+from experiments.sweep.engine import MEMORY, collect, num_cores, run_sweep
 from experiments.sweep.execute import LEVELS, REPORTING, TUNING, compute_chunk, seed_key
 from experiments.sweep.problems import Numbers, Shape, build
 from experiments.sweep.spec import Chunk, Grid, Setting, Spec, chunks, num_runs, settings
@@ -55,6 +55,7 @@ from experiments.sweep.spec import Chunk, Grid, Setting, Spec, chunks, num_runs,
 RULES = ("none", "group", "power(2)", "batch")
 SWEEP = Spec(grid=Grid(coherence=(0.0, 0.3, 0.6, 0.9), pass_rate=(0.05, 0.25), rule=RULES))
 SCALING = Spec(
+    num_steps=400,  # about a minute on one thread
     max_runs=960,  # 8 settings: both stages of a chunk are whole blocks
     grid=Grid(
         coherence=(0.0, 0.3, 0.6, 0.9), conflict=(0.0, 0.5), pass_rate=(0.05, 0.25), spread=(0.5, 1.0), rule=RULES[:2]
@@ -289,7 +290,7 @@ def together(sources: list[str], environment: dict[str, str]) -> tuple[list[str]
 
 def time_jobs(spec: Spec, some: list[Setting], *, at_once: bool) -> tuple[Timing, list[dict[str, list]]]:
     """(seconds a setting, what was found), a process a setting and one a core at a time."""
-    cores, seconds, cpu, found = num_threads(), [], [], []
+    cores, seconds, cpu, found = num_cores(), [], [], []
     for start in range(0, len(some), cores):
         batch = some[start : start + cores]
         printed, wall, used = together([job_source(spec, s, at_once=at_once) for s in batch], ONE_THREAD)
@@ -365,7 +366,7 @@ def exact_error(spec: Spec) -> float:
     names = ("area", "final", "lowest", "average_std", "largest_kl", "limited_share", "curve")
     worst = 0.0
     for chunk in chunks(exact):
-        ours = compute_chunk(exact, chunk, MEMORY, num_threads())
+        ours = compute_chunk(exact, chunk, MEMORY)
         for i, stage in enumerate(ours["stage"]):
             setting = next(
                 s
@@ -400,13 +401,13 @@ def update_work(setting: Setting) -> tuple[float, float]:
     return 2 * 2.0 * table * (setting.num_arms - 1), 2.0 * table
 
 
-def benchmark_settings(limits: Limits, spec: Spec = SWEEP, *, repeats: int = 3, jitted: int = 2) -> list[dict]:
+def benchmark_settings(limits: Limits, spec: Spec = SWEEP, *, repeats: int = 2, jitted: int = 2) -> list[dict]:
     """Rows: seconds a setting, ratio to ours, share of the limit, error with exact gradients."""
-    every, cores = settings(spec), num_threads()
+    every, cores = settings(spec), num_cores()
     parts = chunks(spec)
 
     def whole() -> list[Measured]:
-        return [compute_chunk(spec, chunk, MEMORY, cores) for chunk in parts]
+        return [compute_chunk(spec, chunk, MEMORY) for chunk in parts]
 
     execute._program.cache_clear()
     before, before_cpu = time.perf_counter(), time.process_time()
@@ -470,9 +471,9 @@ def deviations(rows: list[Measured], setting: Setting, theirs: np.ndarray) -> fl
 # --- workers ------------------------------------------------------------------------------------------------------
 
 
-def one_thread(spec: Spec, chunk: Chunk, memory: int, threads: int) -> Measured:
+def one_thread(spec: Spec, chunk: Chunk, memory: int) -> Measured:
     """`compute_chunk` on one thread, whatever the process may use."""
-    return compute_chunk(spec, chunk, memory, 1)
+    return compute_chunk(spec, chunk, memory)
 
 
 def sweep_here(how: str, out: str, num_steps: int) -> None:
@@ -480,7 +481,7 @@ def sweep_here(how: str, out: str, num_steps: int) -> None:
     spec = replace(SCALING, num_steps=num_steps)
     begun, startup = time.perf_counter(), 0.0
     if how == "workers":
-        with cluster.local(num_threads()) as address:
+        with cluster.local(num_cores()) as address:
             with cluster.client(0, address) as connected:
                 cluster.check_workers(connected)
             startup = time.perf_counter() - begun
@@ -499,7 +500,7 @@ def benchmark_workers(num_steps: int = SCALING.num_steps) -> list[dict]:
     times: dict[str, Timing] = {}
     errors: dict[str, float] = {}
     found: list[Measured] = []
-    cores = num_threads()
+    cores = num_cores()
     with tempfile.TemporaryDirectory() as folder:
         for how, environment in (("one", cluster.ONE_THREAD), ("threads", {}), ("workers", {})):
             out = str(Path(folder) / how)
@@ -547,7 +548,7 @@ def benchmark_slopes(spec: Spec = SLOPES, *, factor: int = 4, repeats: int = 2) 
         grid = replace(spec.grid, **changed)
         each = replace(spec, tuning_seeds=seeds, seeds=seeds, max_runs=10**6, grid=grid)
         (chunk,) = chunks(each)
-        return lambda: compute_chunk(each, chunk, MEMORY, num_threads())
+        return lambda: compute_chunk(each, chunk, MEMORY)
 
     axes = {
         "num_prompts": (f"prompts N (K = {K}, G = {G})", N),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import jax
 import tyro
 
 from experiments import store
@@ -39,8 +40,8 @@ class Sweep:
     """TOML file, or preset: quick, published, policies."""
     out: Path = Path("sweep")
     """Folder for manifest.json, parts/ (Parquet) and log.jsonl; made if absent."""
-    workers: int = 1
-    """Processes on this machine, of one thread each; 1: this process alone, with all cores."""
+    workers: int | None = None
+    """Processes on this machine, of one thread each; 1: this process alone. Default: one a core, on accelerators 1."""
     scheduler: str | None = None
     """tcp://HOST:PORT of a dask scheduler, whose workers compute instead (they need this code, no shared disk)."""
     memory: str = "2GiB"
@@ -95,9 +96,9 @@ class Sweep:
     def __post_init__(self) -> None:
         if self.out == Path():
             raise ValueError("--out is empty or the current folder; allowed: a folder of its own")
-        if not 1 <= self.workers <= 1024:
+        if self.workers is not None and not 1 <= self.workers <= 1024:
             raise ValueError(f"--workers is {self.workers}; allowed: integers from 1 to 1024")
-        if self.scheduler is not None and self.workers != 1:
+        if self.scheduler is not None and self.workers is not None:
             raise ValueError(f"--workers is {self.workers}; allowed with --scheduler: none, its workers are used")
         parse_memory(self.memory)
 
@@ -124,13 +125,13 @@ class Figure:
 
 
 def prepare(
-    command: Sweep, compute: engine.Compute, check: Callable[[Spec, int, int], None] | None = None
+    command: Sweep, compute: engine.Compute, check: Callable[[Spec, int], None] | None = None
 ) -> Callable[[], dict[str, Any]]:
     """Read and check all input; what is returned runs the sweep and gives its size.
 
     Arguments:
         compute: gives the rows of a chunk.
-        check: refuses a specification that `compute` cannot serve with this memory (bytes) and these threads.
+        check: refuses a specification that `compute` cannot serve with this memory (bytes).
 
     Raises:
         ValueError: bad input.
@@ -138,13 +139,13 @@ def prepare(
     spec, memory = command.read(), parse_memory(command.memory)
     check_memory(spec, memory)
     if check is not None:
-        check(spec, memory, 1 if command.workers > 1 or command.scheduler else engine.num_threads())
+        check(spec, memory)
     store.writable_folder(command.out)
+    one_a_core = min(engine.num_cores(), len(chunks(spec))) if jax.default_backend() == "cpu" else 1
+    workers = one_a_core if command.workers is None else command.workers
 
     def run() -> dict[str, Any]:
-        engine.run_sweep(
-            spec, command.out, compute, workers=command.workers, scheduler=command.scheduler, memory=memory
-        )
+        engine.run_sweep(spec, command.out, compute, workers=workers, scheduler=command.scheduler, memory=memory)
         return {"num_chunks": len(chunks(spec)), "num_runs": num_runs(spec), "out": command.out}
 
     return run

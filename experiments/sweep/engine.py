@@ -26,8 +26,8 @@ from experiments.sweep import folder
 from experiments.sweep.spec import Chunk, Spec, check_memory, chunk_runs, chunk_work, chunks
 
 Columns: TypeAlias = Mapping[str, np.ndarray]
-Compute: TypeAlias = Callable[[Spec, Chunk, int, int], Columns]
-"""compute(spec, chunk, memory_bytes, threads) → columns [rows] or [rows, n]. Pure: the same rows wherever it runs."""
+Compute: TypeAlias = Callable[[Spec, Chunk, int], Columns]
+"""compute(spec, chunk, memory_bytes) → columns [rows] or [rows, n]. Pure: the same rows wherever it runs."""
 Outcome: TypeAlias = Callable[[], tuple[Columns, float]]
 """Gives a chunk's columns and its seconds, or raises what went wrong."""
 
@@ -35,21 +35,21 @@ MEMORY = 2 * 2**30
 """Bytes that one process's slice of runs may take, unless told otherwise."""
 
 
-def num_threads() -> int:
+def num_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def timed(compute: Compute, spec: Spec, chunk: Chunk, memory: int, threads: int) -> tuple[Columns, float]:
+def timed(compute: Compute, spec: Spec, chunk: Chunk, memory: int) -> tuple[Columns, float]:
     """The columns of a chunk, and its seconds."""
     begun = time.perf_counter()
-    columns = compute(spec, chunk, memory, threads)
+    columns = compute(spec, chunk, memory)
     return columns, time.perf_counter() - begun
 
 
 def _serial(compute: Compute, spec: Spec, todo: list[Chunk], memory: int) -> Generator[tuple[Chunk, Outcome]]:
     for chunk in todo:
-        yield chunk, partial(timed, compute, spec, chunk, memory, num_threads())
+        yield chunk, partial(timed, compute, spec, chunk, memory)
 
 
 def run_sweep(
@@ -68,7 +68,7 @@ def run_sweep(
         spec: the sweep.
         out: folder of the manifest, the parts and the log; made if absent.
         compute: gives the rows of a chunk; importable by name where there are workers.
-        workers: processes on this machine; 1 is this one, with all its threads.
+        workers: processes on this machine, one run of a program at a time each; 1 is this process.
         scheduler: address of a dask scheduler, whose workers compute instead.
         memory: bytes that a slice of runs may take in each process.
         progress: a bar, where standard error is a terminal.

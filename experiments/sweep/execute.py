@@ -2,17 +2,18 @@
 
     settings × steps × tuning seeds → the best step of each setting (mean area) → settings × seeds → rows
 
-Runs are cut into slices of one size, a whole number of blocks that fit a core's cache, and the slices go to threads
-(CPU) or devices in turn. What a run gives does not depend on where it runs or on how many run beside it, so rows are
-the same bit for bit on one core, on many workers and after a restart. Independent checks:
-tests/experiments/sweep/test_execute.py.
+Runs are cut into slices of one size, a whole number of blocks that fit a core's cache, and the slices go to devices in
+turn. On a CPU one slice is computed at a time: two at once in one process can wait for each other for ever inside XLA
+(seen with eigenvalues on two cores), so cores are filled by processes. What a run gives does not depend on where it
+runs or on how many run beside it, so rows are the same bit for bit in one process, on many workers and after a restart.
+Independent checks: tests/experiments/sweep/test_execute.py.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -69,7 +70,7 @@ def run_numbers(setting: Setting) -> int:
     return 16 * table + 4 * rank * setting.num_arms + draws + embedding + solve + scan
 
 
-def slice_size(setting: Setting, memory: int, threads: int) -> tuple[int, int]:
+def slice_size(setting: Setting, memory: int) -> tuple[int, int]:
     """(runs at a time, runs in a slice). The first decides the bits of the rows, the second only the memory.
 
     Raises:
@@ -77,7 +78,7 @@ def slice_size(setting: Setting, memory: int, threads: int) -> tuple[int, int]:
     """
     block = max(1, BLOCK_NUMBERS // (setting.num_prompts * setting.num_arms))
     on_cpu = jax.default_backend() == "cpu"
-    need = 8 * run_numbers(setting) * block * (max(threads, 1) if on_cpu else 1)
+    need = 8 * run_numbers(setting) * block
     if need > memory:
         raise ValueError(
             f"memory is {memory:,} bytes, but {block} runs of {setting.num_prompts} prompts with {setting.num_arms} "
@@ -86,14 +87,14 @@ def slice_size(setting: Setting, memory: int, threads: int) -> tuple[int, int]:
     return block, block * (1 if on_cpu else max(1, min(256, memory // need)))
 
 
-def check_memory(spec: Spec, memory: int, threads: int) -> None:
+def check_memory(spec: Spec, memory: int) -> None:
     """Refuse what one process cannot hold, before anything is computed.
 
     Raises:
         ValueError: it says which sizes need how much.
     """
     for chunk in chunks(spec):
-        slice_size(chunk.settings[0], memory, threads)
+        slice_size(chunk.settings[0], memory)
 
 
 @lru_cache(maxsize=64)
@@ -136,21 +137,22 @@ def _program(
     return jax.jit(jax.vmap(one))
 
 
-def execute(program: Callable[[Any], Any], jobs: Any, size: int, threads: int) -> Any:
-    """The results of all jobs, as NumPy arrays: slices of `size` runs, filled up with copies of the last run."""
+def execute(program: Callable[[Any], Any], jobs: Any, size: int) -> Any:
+    """The results of all jobs, as NumPy arrays: slices of `size` runs, filled up with copies of the last run.
+
+    As many slices are under way as there are devices.
+    """
     num_jobs = jax.tree.leaves(jobs)[0].shape[0]
-    starts = range(0, num_jobs, size)
     devices = jax.local_devices()
-
-    def compute(turn: int, start: int) -> Any:
+    parts: list[Any] = []
+    under_way: deque[Any] = deque()
+    for turn, start in enumerate(range(0, num_jobs, size)):
+        if len(under_way) == len(devices):
+            parts.append(jax.tree.map(np.asarray, under_way.popleft()))
         index = np.minimum(np.arange(start, start + size), num_jobs - 1)
-        piece = jax.tree.map(lambda leaf: leaf[index], jobs)
-        if len(devices) > 1:
-            piece = jax.device_put(piece, devices[turn % len(devices)])
-        return jax.tree.map(np.asarray, program(piece))
-
-    with ThreadPoolExecutor(max(1, threads, len(devices))) as pool:
-        parts = list(pool.map(compute, range(len(starts)), starts))
+        piece = jax.tree.map(lambda leaf, index=index: leaf[index], jobs)
+        under_way.append(program(jax.device_put(piece, devices[turn % len(devices)]) if len(devices) > 1 else piece))
+    parts += [jax.tree.map(np.asarray, result) for result in under_way]
     return jax.tree.map(lambda *part: np.concatenate(part)[:num_jobs], *parts)
 
 
@@ -174,7 +176,7 @@ _BEST: dict[tuple[Any, ...], float] = {}
 """Best known values of problems that other rules and groups of this process have already met."""
 
 
-def best_known(spec: Spec, settings: Sequence[Setting], threads: int) -> Float[np.ndarray, "settings seeds"]:
+def best_known(spec: Spec, settings: Sequence[Setting]) -> Float[np.ndarray, "settings seeds"]:
     """The greatest mean J known for each reported problem: 1 where that is certain, else a lower bound on sup J."""
     values = np.ones((len(settings), spec.seeds))
     todo: dict[tuple[Any, ...], tuple[Setting, int]] = {}
@@ -192,7 +194,7 @@ def best_known(spec: Spec, settings: Sequence[Setting], threads: int) -> Float[n
             _numbers([s for s, _ in todo.values()]),
             jnp.stack([seed_key(spec, REPORTING, i) for _, i in todo.values()]),
         )
-        found = execute(_best_program(Shape.of(open_cases[0])), jobs, 8, threads)
+        found = execute(_best_program(Shape.of(open_cases[0])), jobs, 8)
         _BEST.update(zip(todo, found.tolist(), strict=True))
     for row, setting in enumerate(settings):
         if not always_realisable(setting):
@@ -208,7 +210,7 @@ def is_degenerate(setting: Setting) -> bool:
     return setting.design == "constant" and setting.group_size == "exact" and setting.coherence in (0.0, 1.0)
 
 
-def compute_chunk(spec: Spec, chunk: Chunk, memory: int, threads: int) -> Rows:
+def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
     """One row a run; columns as in docs/sweeps.md. Pure: the same rows wherever and whenever it runs.
 
     Raises:
@@ -216,7 +218,7 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int, threads: int) -> Rows:
     """
     settings = chunk.settings
     first = settings[0]
-    block, size = slice_size(first, memory, threads)
+    block, size = slice_size(first, memory)
     program = _program(
         Shape.of(first), first.rule_kind, first.design, first.group_size, spec.num_steps, spec.num_curve, spec.kl_limit,
         spec.ridge, block,
@@ -233,7 +235,7 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int, threads: int) -> Rows:
             jnp.asarray(best[s, i]),
             keys[i],
         )
-        result = execute(program, jobs, size, threads)
+        result = execute(program, jobs, size)
         named = np.array([str(setting.group_size) for setting in settings])
         rows: Rows = {
             name: named[s] if name == "group_size" else np.array([getattr(setting, name) for setting in settings])[s]
@@ -255,7 +257,7 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int, threads: int) -> Rows:
         area = np.where(result.finite, result.area, -np.inf).reshape(len(settings), len(spec.steps), -1).mean(axis=-1)
         choice = np.argmax(area, axis=1)
         chosen, edge = np.asarray(spec.steps)[choice], np.isin(choice, (0, len(spec.steps) - 1))
-    best = best_known(spec, settings, threads)
+    best = best_known(spec, settings)
     rows, result = run(REPORTING, range(spec.seeds), chosen[:, None], best)
     parts.append(_rows(rows, result, best.ravel(), spec, True, np.repeat(edge, spec.seeds)))
     degenerate = {setting: is_degenerate(setting) for setting in settings}

@@ -31,7 +31,7 @@ EARNEST = Spec(
 """One small program, 3 chunks of 2 settings of 2 runs."""
 
 
-def compute(spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np.ndarray]:
+def compute(spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
     """Numbers that depend on the setting alone, rows in the order of settings and seeds."""
     rng = np.random.default_rng([spec.seed, chunk.index])
     rows = [(s.coherence, s.rule, seed) for s in chunk.settings for seed in range(spec.seeds)]
@@ -43,21 +43,20 @@ def compute(spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np
     }
 
 
-def slow(spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np.ndarray]:
+def slow(spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
     time.sleep(0.2)
-    return compute(spec, chunk, memory, threads)
+    return compute(spec, chunk, memory)
 
 
-def one_thread(spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np.ndarray]:
+def one_thread(spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
     """What a worker is told and finds about threads; who it is."""
-    columns = compute(spec, chunk, memory, threads)
+    columns = compute(spec, chunk, memory)
     import jax
 
     jax.block_until_ready(jax.jit(lambda x: x @ x)(np.eye(256)))
     n = len(columns["seed"])
     pools = sum(name.startswith("tf_XLAEigen") for name in _threads())
     return columns | {
-        "threads": np.full(n, threads),
         "pools": np.full(n, pools),
         "process": np.full(n, os.getpid()),
         "program": np.full(n, str(chunk.settings[0].program)),
@@ -78,22 +77,22 @@ class DiesOnce:
     def __init__(self, marker: Path, index: int):
         self.marker, self.index = marker, index
 
-    def __call__(self, spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np.ndarray]:
+    def __call__(self, spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
         if chunk.index == self.index and not self.marker.exists():
             self.marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return slow(spec, chunk, memory, threads)
+        return slow(spec, chunk, memory)
 
 
-def fails(spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np.ndarray]:
+def fails(spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
     if chunk.index == 2:
         raise FloatingPointError("not a number")
-    return compute(spec, chunk, memory, threads)
+    return compute(spec, chunk, memory)
 
 
-def slow_in_earnest(spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np.ndarray]:
+def slow_in_earnest(spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
     time.sleep(0.3)
-    return compute_chunk(spec, chunk, memory, threads)
+    return compute_chunk(spec, chunk, memory)
 
 
 if FROZEN in os.environ:  # who edits the code while it is tested is not taken for a failure

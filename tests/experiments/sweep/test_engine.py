@@ -44,11 +44,11 @@ class Counting:
         self.asked: list[int] = []
         self.at, self.error = at, error
 
-    def __call__(self, spec: Spec, chunk: Chunk, memory: int, threads: int) -> dict[str, np.ndarray]:
+    def __call__(self, spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
         if chunk.index == self.at and self.error is not None:
             raise self.error
         self.asked.append(chunk.index)
-        return fakes.compute(spec, chunk, memory, threads)
+        return fakes.compute(spec, chunk, memory)
 
 
 def parts(out: Path) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Rows of a chunk against runs made one by one; the same bits for any slices, threads and devices."""
+"""Rows of a chunk against runs made one by one; the same bits on one device and on two."""
 
 import os
 import pickle
@@ -36,7 +36,7 @@ def by_hand(spec, setting, stage, index, step):
 
 def test_rows_are_those_of_runs_one_by_one():
     (chunk,) = chunks(SPEC)
-    rows = execute.compute_chunk(SPEC, chunk, 2**28, 2)
+    rows = execute.compute_chunk(SPEC, chunk, 2**28)
     assert len(rows["area"]) == 2 * (3 * 2 + 3)
     for setting in chunk.settings:
         mine = rows["rule"] == setting.rule
@@ -68,7 +68,7 @@ def test_tuning_and_reporting_seeds_differ():
 def test_certified_steps_are_not_tuned():
     spec = Spec(num_steps=12, num_curve=4, seeds=2, grid=Grid(**SIZES, group_size="exact", design="certified"))
     (chunk,) = chunks(spec)
-    rows = execute.compute_chunk(spec, chunk, 2**28, 1)
+    rows = execute.compute_chunk(spec, chunk, 2**28)
     assert set(rows["stage"]) == {"report"}
     assert np.isnan(rows["step_size"]).all()
     found = by_hand(spec, chunk.settings[1], 1, 1, None).trajectory.value.mean()
@@ -81,13 +81,13 @@ def test_best_known_value_where_labels_cannot_all_be_right():
         grid=Grid(num_prompts=12, num_arms=3, dimension=2, conflict=1.0, group_size="exact", rule="none"),
     )  # fmt: skip
     (chunk,) = chunks(spec)
-    best = execute.best_known(spec, chunk.settings, 1)
+    best = execute.best_known(spec, chunk.settings)
     assert best.shape == (1, 2)
     key, start_key = jax.random.split(execute.seed_key(spec, 1, 1))
     made = build(Shape.of(chunk.settings[0]), Numbers(*map(jnp.asarray, (1.0, 0.0, 0.25, 1.0))), key=key)
     np.testing.assert_allclose(best[0, 1], best_known_value(made, key=start_key), rtol=1e-9)
     assert 0.3 < best[0, 1] < 0.999
-    rows = execute.compute_chunk(spec, chunk, 2**28, 1)
+    rows = execute.compute_chunk(spec, chunk, 2**28)
     np.testing.assert_array_equal(rows["best_known"][rows["stage"] == "report"], best[0])
 
 
@@ -109,7 +109,7 @@ def test_a_run_that_is_not_finite_is_never_the_tuned_one():
         grid=Grid(**SIZES, policy="log-bilinear", dimension=2, design="constant", group_size="exact", rule="none"),
     )  # fmt: skip
     (chunk,) = chunks(spec)
-    rows = execute.compute_chunk(spec, chunk, 2**28, 1)
+    rows = execute.compute_chunk(spec, chunk, 2**28)
     tuned = rows["stage"] == "tune"
     assert not rows["finite"][tuned & (rows["step_size"] == 1e200)].any()
     assert set(rows["step_size"][~tuned]) == {1.0}
@@ -119,29 +119,28 @@ def test_a_run_that_is_not_finite_is_never_the_tuned_one():
 def test_too_little_memory_is_refused():
     (chunk,) = chunks(SPEC)
     with pytest.raises(ValueError, match=r"memory is 1,000 bytes, but .* runs of 6 prompts with 3 arms need about"):
-        execute.compute_chunk(SPEC, chunk, 1000, 1)
+        execute.compute_chunk(SPEC, chunk, 1000)
 
 
 SCRIPT = """
 import pickle, sys, jax
 from tests.experiments.sweep.test_execute import rows_in_small_blocks
-pickle.dump((jax.local_device_count(), rows_in_small_blocks(threads=1)), sys.stdout.buffer)
+pickle.dump((jax.local_device_count(), rows_in_small_blocks()), sys.stdout.buffer)
 """
 
 
-def rows_in_small_blocks(threads):
+def rows_in_small_blocks():
     execute.BLOCK_NUMBERS = 100
     (chunk,) = chunks(SPEC)
-    return execute.compute_chunk(SPEC, chunk, 2**28, threads)
+    return execute.compute_chunk(SPEC, chunk, 2**28)
 
 
-def test_threads_and_devices_do_not_change_a_bit(monkeypatch):
+def test_devices_do_not_change_a_bit(monkeypatch):
     monkeypatch.setattr(execute, "BLOCK_NUMBERS", 100)
-    alone = rows_in_small_blocks(threads=1)
+    alone = rows_in_small_blocks()
     env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     done = subprocess.run([sys.executable, "-c", SCRIPT], env=env, capture_output=True, check=True)
     num_devices, on_two_devices = pickle.loads(done.stdout)
     assert num_devices == 2
-    for rows in (rows_in_small_blocks(threads=2), on_two_devices):
-        for name, column in alone.items():
-            np.testing.assert_array_equal(rows[name], column)
+    for name, column in alone.items():
+        np.testing.assert_array_equal(on_two_devices[name], column)
