@@ -22,7 +22,7 @@ from bandits.oracle import Exact, Oracle
 from bandits.policy import Local, contract, gradient_norms
 from bandits.problem import Problem, locate
 from bandits.step import StepSize
-from bandits.update import Rule
+from bandits.update import Decoupled, Rule
 from curvature.check import check_count, is_concrete
 from curvature.coherence import inverse_power
 
@@ -204,6 +204,8 @@ def batch_runs(simulate_one: Callable[..., Any], *, block: int = 64) -> Callable
     Arguments:
         simulate_one: a pure function of one run, such as `lambda size: simulate(..., size, ...)`.
         block: runs at a time on one core (`block_size(problem)` suggests it). Elsewhere than on a CPU it is ignored.
+            With eigenvalues inside (`decoupled` of general embeddings) make it the number of runs, which keeps to one
+            core: two such programs at once can wait for each other for ever inside XLA.
 
     Returns:
         A function of the same arguments, each with a leading axis of one length; so is the result.
@@ -250,6 +252,8 @@ def run_many(
     def some(keys: Array) -> Run:
         return _simulate_many(problem, rule, oracle, step_size, num_steps, keys, record_every)
 
+    if isinstance(rule, Decoupled):  # two programs with eigenvalues at once can wait for each other for ever inside XLA
+        return some(keys)
     return _on_all_cores(some, block_size(problem), (keys,))
 
 

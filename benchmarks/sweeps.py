@@ -15,7 +15,7 @@ iterations. "error": with exact gradients both sides are deterministic, and it i
 of a row, over all rules and step sizes, after 40 updates (`exact_error` says why no more). With sampled groups the mean
 areas are compared in standard errors.
 
-The other two tables: one sweep on one thread, on all of them, and on workers, each in a fresh process; and the warm
+The other two tables: one sweep in one process and on a worker a core, each from a fresh process; and the warm
 time of a chunk against N, K, G and seeds over a factor of 16; slopes by least squares of logarithms (1 in N, K and
 seeds and at most 1 in G expected).
 
@@ -50,12 +50,12 @@ from experiments.sweep import cluster, execute
 from experiments.sweep.engine import MEMORY, collect, num_cores, run_sweep
 from experiments.sweep.execute import LEVELS, REPORTING, TUNING, compute_chunk, seed_key
 from experiments.sweep.problems import Numbers, Shape, build
-from experiments.sweep.spec import Chunk, Grid, Setting, Spec, chunks, num_runs, settings
+from experiments.sweep.spec import Grid, Setting, Spec, chunks, num_runs, settings
 
 RULES = ("none", "group", "power(2)", "batch")
 SWEEP = Spec(grid=Grid(coherence=(0.0, 0.3, 0.6, 0.9), pass_rate=(0.05, 0.25), rule=RULES))
 SCALING = Spec(
-    num_steps=400,  # about a minute on one thread
+    num_steps=200,  # about a minute on one thread
     max_runs=960,  # 8 settings: both stages of a chunk are whole blocks
     grid=Grid(
         coherence=(0.0, 0.3, 0.6, 0.9), conflict=(0.0, 0.5), pass_rate=(0.05, 0.25), spread=(0.5, 1.0), rule=RULES[:2]
@@ -289,14 +289,13 @@ def together(sources: list[str], environment: dict[str, str]) -> tuple[list[str]
 
 
 def time_jobs(spec: Spec, some: list[Setting], *, at_once: bool) -> tuple[Timing, list[dict[str, list]]]:
-    """(seconds a setting, what was found), a process a setting and one a core at a time."""
-    cores, seconds, cpu, found = num_cores(), [], [], []
-    for start in range(0, len(some), cores):
-        batch = some[start : start + cores]
-        printed, wall, used = together([job_source(spec, s, at_once=at_once) for s in batch], ONE_THREAD)
-        seconds.append(wall / len(batch))
-        cpu.append(used / len(batch))
-        found += [json.loads(text) for text in printed]
+    """(seconds a setting, what was found), a process a setting, one at a time: ours has one core too."""
+    seconds, cpu, found = [], [], []
+    for setting in some:
+        (printed,), wall, used = together([job_source(spec, setting, at_once=at_once)], ONE_THREAD)
+        seconds.append(wall)
+        cpu.append(used)
+        found.append(json.loads(printed))
     return Timing(tuple(seconds), tuple(cpu)), found
 
 
@@ -403,7 +402,7 @@ def update_work(setting: Setting) -> tuple[float, float]:
 
 def benchmark_settings(limits: Limits, spec: Spec = SWEEP, *, repeats: int = 2, jitted: int = 2) -> list[dict]:
     """Rows: seconds a setting, ratio to ours, share of the limit, error with exact gradients."""
-    every, cores = settings(spec), num_cores()
+    every = settings(spec)
     parts = chunks(spec)
 
     def whole() -> list[Measured]:
@@ -471,11 +470,6 @@ def deviations(rows: list[Measured], setting: Setting, theirs: np.ndarray) -> fl
 # --- workers ------------------------------------------------------------------------------------------------------
 
 
-def one_thread(spec: Spec, chunk: Chunk, memory: int) -> Measured:
-    """`compute_chunk` on one thread, whatever the process may use."""
-    return compute_chunk(spec, chunk, memory)
-
-
 def sweep_here(how: str, out: str, num_steps: int) -> None:
     """In a fresh process: the sweep, and a line of JSON with its seconds and those until workers were ready."""
     spec = replace(SCALING, num_steps=num_steps)
@@ -489,27 +483,26 @@ def sweep_here(how: str, out: str, num_steps: int) -> None:
             run_sweep(spec, Path(out), compute_chunk, scheduler=address, progress=False)
             seconds = time.perf_counter() - begun
     else:
-        run_sweep(spec, Path(out), one_thread if how == "one" else compute_chunk, progress=False)
+        run_sweep(spec, Path(out), compute_chunk, progress=False)
         seconds = time.perf_counter() - begun
     print(json.dumps({"seconds": seconds, "startup": startup}))
 
 
 def benchmark_workers(num_steps: int = SCALING.num_steps) -> list[dict]:
-    """Rows: a sweep on one thread, on all threads of a process, and on a worker a core; error: of all rows."""
+    """Rows: a sweep in one process of one thread, and on a worker a core; error: of all rows."""
     spec = replace(SCALING, num_steps=num_steps)
     times: dict[str, Timing] = {}
     errors: dict[str, float] = {}
     found: list[Measured] = []
     cores = num_cores()
     with tempfile.TemporaryDirectory() as folder:
-        for how, environment in (("one", cluster.ONE_THREAD), ("threads", {}), ("workers", {})):
+        for how, environment in (("one", cluster.ONE_THREAD), ("workers", {})):
             out = str(Path(folder) / how)
             code = f"from benchmarks.sweeps import sweep_here; sweep_here({how!r}, {out!r}, {num_steps})"
             printed, wall, cpu = together([code], environment)
             got = json.loads(printed[0].splitlines()[-1])
             name = {
-                "one": "one process, one thread",
-                "threads": f"one process, {cores} threads",
+                "one": "one process",
                 "workers": f"{cores} workers, a thread each",
             }[how]
             times[name] = Timing((got["seconds"],), (cpu,))
