@@ -27,7 +27,7 @@ import numpy as np
 POLICIES = ("log-linear", "autoregressive", "log-bilinear")
 DESIGNS = ("kl-limited", "certified", "constant")
 RULES = "none, group, batch, decoupled, or power(A) with a number A of at least 0"
-PRESETS = ("quick", "published", "policies")
+PRESETS = ("quick", "published", "conflict", "policies")
 PRESET_FOLDER = Path(__file__).resolve().parent / "presets"
 MAX_RUNS = 10**7
 """Runs of the largest sweep that is not taken for a slip of the pen."""
