@@ -9,13 +9,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from experiments.cli import one_line
+from experiments.cli import main, one_line
 
 COMMAND = str(Path(sys.executable).parent / "grpo-curvature")
 
 
 def call(*arguments: str, cwd: Path, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run([COMMAND, *arguments], cwd=cwd, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """What the command prints, in this process and tmp_path, on its way to exit status 2."""
+
+    def run(*arguments: str) -> tuple[str, str]:
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit) as stopped:
+            main(list(arguments))
+        assert stopped.value.code == 2
+        return capsys.readouterr()
+
+    return run
 
 
 def write(path: Path, text: str) -> Path:
@@ -30,7 +44,7 @@ def truncated_parquet(path: Path) -> Path:
 
 
 BAD_ARGUMENTS = {
-    "no command": ([], "Expected one of {reproduce, gsm8k}"),
+    "no command": ([], "Expected one of {reproduce, sweep, figure, phases, gsm8k}"),
     "unknown command": (["reproduse"], "reproduse"),
     "unknown flag": (["reproduce", "--outt", "x"], "--outt"),
     "seed not a number": (["reproduce", "--seed", "abc"], "abc"),
@@ -42,6 +56,15 @@ BAD_ARGUMENTS = {
     "one seed": (["reproduce", "--num-seeds", "1"], "--num-seeds is 1; allowed: an integer of at least 2"),
     "no samples": (["reproduce", "--assumed-samples", "0"], "--assumed-samples is 0; allowed"),
     "missing value": (["reproduce", "--out"], "--out"),
+    "sweep of no file": (
+        ["sweep", "none.toml"],
+        "none.toml, which is not a file; allowed: a TOML file, or one of quick",
+    ),
+    "sweep out of range": (["sweep", "--coherence", "2"], "grid.coherence contains 2.0; allowed: finite numbers in [0"),
+    "sweep without workers": (["sweep", "--workers", "0"], "--workers is 0; allowed: integers from 1"),
+    "sweep too large": (["sweep", "--memory", "1KiB"], "memory is 1 KiB, but one run with num_prompts = 16"),
+    "figure of nothing": (["figure", "none"], "DIR is none, which holds no sweep"),
+    "phases of odd seeds": (["phases", "--num-seeds", "5"], "--num-seeds is 5; allowed: even numbers"),
     "gsm8k alone": (["gsm8k"], "Expected one of {validate, sft, train, probe}"),
     "gsm8k unknown command": (["gsm8k", "tune"], "tune"),
     "gsm8k no checkpoint": (["gsm8k", "train"], "--checkpoint"),
@@ -55,15 +78,21 @@ BAD_ARGUMENTS = {
 
 
 @pytest.mark.parametrize("case", BAD_ARGUMENTS)
-def test_bad_arguments_give_one_line_and_exit_2(case: str, tmp_path: Path) -> None:
+def test_bad_arguments_give_one_line_and_exit_2(case: str, tmp_path: Path, refused) -> None:
     arguments, expected = BAD_ARGUMENTS[case]
-    done = call(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("grpo-curvature: error: ")
-    assert expected in done.stderr
+    out, error = refused(*arguments)
+    assert out == ""
+    assert error.count("\n") == 1
+    assert error.startswith("grpo-curvature: error: ")
+    assert expected in error
     assert not list(tmp_path.iterdir())
+
+
+def test_the_installed_command_refuses_too(tmp_path: Path) -> None:
+    done = call("sweep", "none.toml", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "none.toml, which is not a file" in done.stderr
 
 
 BAD_FILES = {
@@ -88,12 +117,11 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("case", BAD_FILES)
-def test_bad_files_give_one_line_and_exit_2(case: str, tmp_path: Path) -> None:
+def test_bad_files_give_one_line_and_exit_2(case: str, tmp_path: Path, refused) -> None:
     make, expected = BAD_FILES[case]
-    done = call("reproduce", "--out", str(tmp_path / "out"), "--pass-rates", str(make(tmp_path)), cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert expected in done.stderr
+    _, error = refused("reproduce", "--out", str(tmp_path / "out"), "--pass-rates", str(make(tmp_path)))
+    assert error.count("\n") == 1
+    assert expected in error
     assert not (tmp_path / "out").exists()
 
 
@@ -123,3 +151,21 @@ def test_version_is_the_distribution_s(tmp_path: Path) -> None:
 def test_one_line_keeps_the_message_and_drops_the_frame() -> None:
     box = "╭─ Value error ─╮\n│ Error parsing --seed: bad │\n│ ─── │\n│ Argument helptext: │\n│ --seed INT │\n╰─╯\n"
     assert one_line(box) == "Error parsing --seed: bad (see grpo-curvature --help)"
+
+
+def test_a_sweep_and_its_figures(tmp_path: Path) -> None:
+    sizes = ["--num-prompts", "4", "--num-arms", "2", "--num-steps", "10", "--steps", "1", "10", "--tuning-seeds", "1"]
+    grid = ["--seeds", "3", "--policy", "log-linear", "--horizon", "1", "--rule", "none", "group", "--workers", "1"]
+    done = call("sweep", "quick", "--out", "here", *sizes, *grid, cwd=tmp_path, timeout=300)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert "20 runs in 1 chunks" in done.stdout
+    drawn = {"report.html", "phase_diagram.html", "summary.json", "cells.csv"}
+    assert drawn <= {path.name for path in (tmp_path / "here").iterdir()}
+    for name in drawn:
+        (tmp_path / "here" / name).unlink()
+    again = call("figure", "here", cwd=tmp_path, timeout=300)
+    assert (again.returncode, again.stderr) == (0, ""), again.stderr
+    assert drawn <= {path.name for path in (tmp_path / "here").iterdir()}
+    other = call("sweep", "quick", "--out", "here", *sizes, *grid, "--seed", "7", cwd=tmp_path, timeout=300)
+    assert other.returncode == 2
+    assert "holds a sweep with seed = 0, this one has 7" in other.stderr
