@@ -62,7 +62,7 @@ def local(workers: int) -> Iterator[str]:
         "threads_per_worker": 1,
         "processes": True,
         "host": "127.0.0.1",
-        "dashboard_address": None,
+        "dashboard_address": "127.0.0.1:0",  # None would still bind port 8787, which two sweeps cannot share
         "memory_limit": 0,
         "silence_logs": logging.CRITICAL,
         "env": ONE_THREAD,

@@ -101,7 +101,7 @@ def test_workers_of_other_code_are_refused(scheduler: str, tmp_path: Path, monke
     assert parts(tmp_path) == {}
     here = folder.fingerprint() | {"device": "tpu:v9"}
     with pytest.raises(ValueError, match=r"a worker joined with device cpu:.*, not tpu:v9"):
-        cluster._task(fakes.compute, fakes.SPEC, chunks(fakes.SPEC)[0], 1, 1, here)
+        cluster._task(fakes.compute, fakes.SPEC, chunks(fakes.SPEC)[0], 1, here)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "carrier-pigeon://loft"])

@@ -85,11 +85,11 @@ def kill_after(out: Path, what: str, num_parts: int) -> None:
 
 def test_rows_are_those_of_the_computation_in_order(whole: Path) -> None:
     rows = engine.collect(whole)
-    expected = [fakes.compute(fakes.SPEC, chunk, 0, 0) for chunk in chunks(fakes.SPEC)]
+    expected = [fakes.compute(fakes.SPEC, chunk, 0) for chunk in chunks(fakes.SPEC)]
     assert len(expected) == 12
     for name in expected[0]:
         np.testing.assert_array_equal(rows[name], np.concatenate([each[name] for each in expected]))
-    assert rows["curve"].shape == (72, 3)
+    assert rows["curve"].shape == (72, 2)
     np.testing.assert_array_equal(rows["chunk"], np.repeat(np.arange(12), 6))
     assert set(rows) == {*expected[0], "chunk"}
     log = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
