@@ -20,7 +20,16 @@ from bandits.features import (
 )
 from bandits.oracle import Exact, Expected, Oracle, Sampled
 from bandits.pass_rates import PassRates, read_pass_rates, synthetic_pass_rates, with_prior
-from bandits.policy import Local, Policy, Softmax, contract, draw_counts, gradient_norms, kl_divergence
+from bandits.policy import (
+    Local,
+    Policy,
+    Softmax,
+    contract,
+    draw_counts,
+    gradient_norms,
+    interference,
+    kl_divergence,
+)
 from bandits.problem import Problem, from_pass_rates, locate, problem
 from bandits.rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards, realisable, rewards_with_moments
 from bandits.run import Run, State, Trajectory, batch_runs, block_size, init, record, run, run_many, simulate, step
@@ -76,6 +85,7 @@ __all__ = [
     "from_pass_rates",
     "gradient_norms",
     "init",
+    "interference",
     "kl_divergence",
     "kl_limited",
     "locate",

@@ -13,10 +13,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from bandits.features import FeatureMap
 from curvature.certificate import best_step_along, remainder_bound
+from curvature.coherence import inverse_power
 from curvature.divergence import softmax_kl, softmax_kl_along
 from curvature.moments import tilt, varies
 
@@ -171,3 +172,15 @@ def estimate_from_counts(
     centred = rewards - jnp.sum(counts * rewards, axis=-1, keepdims=True) / group_size
     centred = jnp.where(varies(rewards, counts > 0), centred, 0)
     return counts * centred / group_size, jnp.sqrt(jnp.sum(counts * centred**2, axis=-1) / (group_size - ddof))
+
+
+def interference(features: FeatureMap, local: Local) -> tuple[Float[Array, " N"], Float[Array, ""], Float[Array, ""]]:
+    """(|g_x|², χ, O) at this point, from gradients in their short form: `curvature.cross_ratio`, `orthogonality`."""
+    a = contract(features, local.coefficients)
+    squares, weight = features.squared_norms(a), inverse_power(local.std, 1)
+    total, scaled = features.gather(a), features.gather(weight[:, None] * a)
+    return squares, _inner(total, scaled) / jnp.sum(weight * squares), _inner(total, total) / jnp.sum(squares)
+
+
+def _inner(one: PyTree, other: PyTree) -> Float[Array, ""]:
+    return sum(jax.tree.leaves(jax.tree.map(lambda a, b: jnp.sum(a * b), one, other)), start=jnp.zeros(()))

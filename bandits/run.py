@@ -19,12 +19,11 @@ import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
 from bandits.oracle import Exact, Oracle
-from bandits.policy import Local, contract, gradient_norms
+from bandits.policy import Local, contract, gradient_norms, interference
 from bandits.problem import Problem, locate
 from bandits.step import StepSize
 from bandits.update import Decoupled, Rule
 from curvature.check import check_count, is_concrete
-from curvature.coherence import inverse_power
 
 BLOCK_NUMBERS = 2**14
 """Size of one array of a block of runs: a few of them (128 KiB each) fit a core's second-level cache."""
@@ -110,19 +109,12 @@ def step(
     return new, change, s
 
 
-def _inner(one: PyTree, other: PyTree) -> Float[Array, ""]:
-    return sum(jax.tree.leaves(jax.tree.map(lambda a, b: jnp.sum(a * b), one, other)), start=jnp.zeros(()))
-
-
 def record(
     problem: Problem, state: State, new: State, change: Float[Array, "N K"], multiple: Float[Array, ""]
 ) -> Trajectory:
     """The row of the step from `state` to `new`."""
     local, features, policy = state.local, problem.features.at(state.parameters), problem.policy
-    a = contract(features, local.coefficients)
-    squares = features.squared_norms(a)
-    weight = inverse_power(local.std, 1)
-    total, scaled = features.gather(a), features.gather(weight[:, None] * a)
+    squares, χ, overlap = interference(features, local)
     remainder = policy.remainder_bound(local.std, policy.width(change))
     lower = jnp.sum(local.coefficients * change, axis=-1) - remainder
     return Trajectory(
@@ -136,8 +128,8 @@ def record(
         certificate=jnp.mean(lower),
         gain=jnp.mean(new.local.value - local.value),
         kl=jnp.mean(policy.kl_divergence(local, change)),
-        cross_ratio=_inner(total, scaled) / jnp.sum(weight * squares),
-        orthogonality=_inner(total, total) / jnp.sum(squares),
+        cross_ratio=χ,
+        orthogonality=overlap,
     )
 
 

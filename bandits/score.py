@@ -13,12 +13,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from bandits.oracle import Oracle
-from bandits.policy import contract
+from bandits.policy import interference
 from bandits.problem import Problem
 from bandits.run import State, init, step
 from bandits.step import StepSize
 from bandits.update import Rule
-from curvature.coherence import inverse_power
 
 
 class Score(eqx.Module):
@@ -53,15 +52,6 @@ class _Tally(eqx.Module):
     hitting_times: Float[Array, " L"]
     largest_kl: Float[Array, ""]
     limited: Float[Array, ""]
-
-
-def _cross_ratio(problem: Problem, state: State) -> Float[Array, ""]:
-    features, local = problem.features.at(state.parameters), state.local
-    a = contract(features, local.coefficients)
-    weight = inverse_power(local.std, 1)
-    total, scaled = features.gather(a), features.gather(weight[:, None] * a)
-    inner = sum(jax.tree.leaves(jax.tree.map(lambda x, y: jnp.sum(x * y), total, scaled)), start=jnp.zeros(()))
-    return inner / jnp.sum(weight * features.squared_norms(a))
 
 
 def score(
@@ -101,7 +91,9 @@ def score(
         )
 
     def stretch(tally: _Tally, _: None) -> tuple[_Tally, tuple[Array, Array]]:
-        point = jnp.mean(tally.state.local.value), _cross_ratio(problem, tally.state)
+        state = tally.state
+        χ = interference(problem.features.at(state.parameters), state.local)[1]
+        point = jnp.mean(state.local.value), χ
         return jax.lax.fori_loop(0, num_steps // num_curve, advance, tally), point
 
     zero = jnp.zeros(())

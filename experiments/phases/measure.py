@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bandits import Local, Problem, contract, gradient_norms, locate, make_rule
+from bandits import Local, Problem, contract, interference, locate, make_rule
 from curvature import own_surplus, relative_gain, remainder_bound
 from curvature.coherence import inverse_power
 from curvature.constants import A_PRIORI_STD
@@ -118,17 +118,14 @@ def compare(
         step_size: η ≥ 0 of GRPO, on the MEAN over prompts.
     """
     here = locate(problem, logits)
-    features, weight = problem.features, inverse_power(here.std, 1)
-    gradients = contract(features, here.coefficients)
-    norms = gradient_norms(features, gradients)
-    squares = norms**2
+    squares, χ, overlap = interference(problem.features, here)
+    norms = jnp.sqrt(squares)
     group, none = along(problem, "group", here, step_size), along(problem, "none", here, 2 * step_size)
-    total, scaled = features.gather(gradients), features.gather(weight[:, None] * gradients)
     indices = Indices(
         value=jnp.mean(here.value),
         std=jnp.mean(here.std),
-        cross_ratio=jnp.sum(total * scaled) / jnp.sum(weight * squares),
-        orthogonality=jnp.sum(total**2) / jnp.sum(squares),
+        cross_ratio=χ,
+        orthogonality=overlap,
         relative_gain=relative_gain(norms, here.std),
         own=own_surplus(norms, here.std, step_size / problem.num_prompts),
         surplus=surplus(problem, here, group, none),

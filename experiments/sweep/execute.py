@@ -29,7 +29,7 @@ from bandits.run import BLOCK_NUMBERS
 from bandits.score import Score, score
 from bandits.step import Certified, Constant, KLLimited, StepSize
 from bandits.update import Batch, Decoupled, Power, Rule
-from experiments.sweep.problems import Numbers, Shape, always_realisable, build
+from experiments.sweep.problems import HIDDEN, Numbers, Shape, always_realisable, build
 from experiments.sweep.spec import AXES, Chunk, Setting, Spec, chunks
 
 LEVELS = (0.5, 0.75, 0.9)
@@ -63,7 +63,7 @@ def run_numbers(setting: Setting) -> int:
     embedding = setting.num_prompts * rank if setting.dimension or setting.policy == "log-bilinear" else 0
     solve = 4 * rank**2 if setting.rule == "decoupled" and embedding else 0
     if setting.policy == "log-bilinear":
-        d = (setting.num_prompts + 1 + setting.num_arms) * (setting.dimension or 8)
+        d = (setting.num_prompts + 1 + setting.num_arms) * (setting.dimension or HIDDEN)
         solve = (4 * d**2 + 2 * table * d) if setting.rule == "decoupled" else 0
         rank = d // setting.num_arms
     scan = 4 * setting.horizon * table if states == 2 else 0
@@ -243,11 +243,11 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
         }
         rows["stage"] = np.full(len(s), ("tune", "report")[stage])
         rows["seed_index"], rows["step_size"] = i, steps[s, b]
+        rows["degenerate_design"] = np.array([is_degenerate(setting) for setting in settings])[s]
         return rows, result
 
-    certified = first.design == "certified"
     parts: list[Rows] = []
-    if certified:
+    if first.design == "certified":
         chosen, edge = np.full(len(settings), np.nan), np.zeros(len(settings), bool)
     else:
         grid = np.broadcast_to(np.asarray(spec.steps), (len(settings), len(spec.steps)))
@@ -260,10 +260,7 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
     best = best_known(spec, settings)
     rows, result = run(REPORTING, range(spec.seeds), chosen[:, None], best)
     parts.append(_rows(rows, result, best.ravel(), spec, True, np.repeat(edge, spec.seeds)))
-    degenerate = {setting: is_degenerate(setting) for setting in settings}
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    per_setting = [np.repeat(list(degenerate.values()), len(p["stage"]) // len(settings)) for p in parts]
-    return joined | {"degenerate_design": np.concatenate(per_setting)}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _rows(
