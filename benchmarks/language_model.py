@@ -28,7 +28,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from benchmarks.language_rival import Rival
-from benchmarks.machine import Limits, Timing, measure
+from benchmarks.machine import Limits, Timing, make_rows, measure
 from experiments.gsm8k.learn import Groups, GroupSettings, Likelihood, Sampler, start
 from experiments.gsm8k.model import Architecture, Parameters, initial_parameters
 from experiments.gsm8k.objective import Batch, Model
@@ -81,27 +81,6 @@ def short_batch(num_prompts: int, seed: int) -> Batch:
     return Batch(prompts.prompts, prompts.lengths, jnp.asarray(responses), jnp.asarray(lengths))
 
 
-def make_rows(
-    group: str, times: dict[str, Timing], limit: float | None, tokens: int | None, errors: dict[str, float]
-) -> list[dict]:
-    """A row a timing; ratios to the first."""
-    base = next(iter(times.values()))
-    return [
-        {
-            "group": group,
-            "what": what,
-            "seconds": timing.median,
-            "spread": timing.spread,
-            "ratio": timing.median / base.median,
-            "cpu_ratio": timing.cpu / base.cpu,
-            "limit": None if limit is None else limit / timing.median,
-            "error": errors.get(what),
-            "tokens_per_second": None if tokens is None else tokens / timing.median,
-        }
-        for what, timing in times.items()
-    ]
-
-
 def benchmark_training(
     limits: Limits, model: Model, parameters: Parameters, *, rivals: bool, num_prompts: int = 32, repeats: int = 15
 ) -> list[dict]:
@@ -127,7 +106,7 @@ def benchmark_training(
     tokens = num_prompts * PROMPT, num_prompts * RESPONSE
     limit = limits.time_limit(3 * necessary_flops(a, *tokens), 0)
     title = f"training step: {num_prompts} prompts of {PROMPT} tokens, a response of {RESPONSE}, AdamW"
-    return make_rows(title, times, limit, sum(tokens), errors)
+    return make_rows(title, times, limit=limit, errors=errors, tokens=sum(tokens))
 
 
 def benchmark_update(
@@ -173,7 +152,7 @@ def benchmark_update(
     title = (
         f"update on groups: {num_prompts} prompts of {PROMPT} tokens, {group_size} responses of {RESPONSE} each, AdamW"
     )
-    return make_rows(title, times, limit, responses, errors)
+    return make_rows(title, times, limit=limit, errors=errors, tokens=responses)
 
 
 def benchmark_sampling(
@@ -203,7 +182,7 @@ def benchmark_sampling(
     responses = num_prompts * group_size * RESPONSE
     limit = limits.time_limit(necessary_flops(a, num_prompts * PROMPT, responses), 0)
     title = f"sampling: {num_prompts} prompts of {PROMPT} tokens, {group_size} responses of {RESPONSE} each"
-    return make_rows(title, times, limit, responses, errors)
+    return make_rows(title, times, limit=limit, errors=errors, tokens=responses)
 
 
 def difference(model: Model, parameters: Parameters, batch: Batch, rival: Rival) -> float:
@@ -236,7 +215,7 @@ def benchmark_early_exit(
         repeats,
     )
     title = f"early exit: {len(batch)} prompts, {group_size} responses each, at most {RESPONSE} tokens"
-    return make_rows(title, times, None, None, {})
+    return make_rows(title, times, tokens=None)
 
 
 def once(call: Callable[[], Any]) -> Timing:
@@ -254,9 +233,7 @@ def benchmark_probe(model: Model, fitted: Parameters, batch: Batch) -> list[dict
         probe = partial(Prober(model, effort, longest=SHORT), fitted, batch, step_size=0.01)
         first, second = once(probe), once(probe)
         times = {f"{name}, second call": second, f"{name}, first call (compiles)": first}
-        rows += make_rows(
-            f"probe of {len(batch)} prompts, p from {p.min():.2g} to {p.max():.2g}", times, None, None, {}
-        )
+        rows += make_rows(f"probe of {len(batch)} prompts, p from {p.min():.2g} to {p.max():.2g}", times, tokens=None)
     return rows
 
 
@@ -275,7 +252,7 @@ def benchmark_gradients(model: Model, fitted: Parameters, batch: Batch, *, repea
     whole = np.asarray(ravel_pytree(total(fitted, batch))[0], np.float64)
     error = float(np.abs(each - whole).max() / np.abs(whole).max())
     title = f"gradients of {len(batch)} prompts' log p"
-    return make_rows(title, times, None, None, {list(times)[1]: error})
+    return make_rows(title, times, errors={list(times)[1]: error}, tokens=None)
 
 
 def benchmark_language_model(

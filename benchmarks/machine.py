@@ -66,6 +66,32 @@ def measure(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, Timi
     return {name: Timing(tuple(seconds[name]), tuple(cpu[name])) for name in calls}
 
 
+def make_rows(
+    group: str,
+    times: dict[str, Timing],
+    *,
+    limit: float | None = None,
+    errors: dict[str, float] | None = None,
+    **work: float | None,
+) -> list[dict]:
+    """A row a timing; ratios to the first. `tokens=…`, `runs=…`: what was done, for a column `tokens_per_second`, …"""
+    base = next(iter(times.values()))
+    return [
+        {
+            "group": group,
+            "what": what,
+            "seconds": timing.median,
+            "spread": timing.spread,
+            "ratio": timing.median / base.median,
+            "cpu_ratio": timing.cpu / base.cpu,
+            "limit": None if limit is None else limit / timing.median,
+            "error": (errors or {}).get(what),
+        }
+        | {f"{name}_per_second": None if n is None else n / timing.median for name, n in work.items()}
+        for what, timing in times.items()
+    ]
+
+
 @dataclass(frozen=True)
 class Limits:
     """Peaks per second, and by whom they were reached."""

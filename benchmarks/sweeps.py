@@ -45,7 +45,7 @@ from bandits import Sampled
 from bandits.score import score
 from bandits.step import KLLimited
 from bandits.update import Batch, Power
-from benchmarks.machine import Limits, Timing, measure
+from benchmarks.machine import Limits, Timing, make_rows, measure
 from experiments.sweep import cluster, execute
 from experiments.sweep.engine import MEMORY, collect, num_cores, run_sweep
 from experiments.sweep.execute import LEVELS, REPORTING, TUNING, compute_chunk, seed_key
@@ -326,32 +326,6 @@ def jitted_setting(spec: Spec, setting: Setting) -> np.ndarray:
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------
-
-
-def make_rows(
-    group: str,
-    times: dict[str, Timing],
-    *,
-    limit: float | None = None,
-    errors: dict[str, float] | None = None,
-    runs: float | None = None,
-) -> list[dict]:
-    """A row a timing; ratios to the first."""
-    base = next(iter(times.values()))
-    return [
-        {
-            "group": group,
-            "what": what,
-            "seconds": timing.median,
-            "spread": timing.spread,
-            "ratio": timing.median / base.median,
-            "cpu_ratio": timing.cpu / base.cpu,
-            "limit": None if limit is None else limit / timing.median,
-            "error": (errors or {}).get(what),
-            "runs_per_second": None if runs is None else runs / timing.median,
-        }
-        for what, timing in times.items()
-    ]
 
 
 def exact_error(spec: Spec) -> float:
