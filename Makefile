@@ -11,7 +11,7 @@ DATA ?=
 PRESET ?= cpu
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras
 
-.PHONY: help setup reproduce sweep phases validate test parity browser slow check format bench mutants lock clean
+.PHONY: help setup reproduce sweep phases validate test prove parity browser slow check format bench mutants lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -48,6 +48,17 @@ check: $(STAMP) ## Format, lint and types: what CI and pre-commit run before the
 
 test: check ## All checks and tests but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+
+# Coq and its libraries are system packages: installed here where apt-get is at hand and allowed.
+prove: $(STAMP) ## Check every statement by machine, in Coq too (CI runs this too); OUT=folder for a report
+	@echo 'From Coquelicot Require Import Coquelicot. From Interval Require Import Tactic.' > $(VENV)/coq_probe.v; \
+		coqc $(VENV)/coq_probe.v >/dev/null 2>&1 || { \
+		echo "Coq with Coquelicot and Interval not found: installing Debian's packages"; \
+		{ apt-get update -qq && apt-get install -y -qq coq libcoq-coquelicot libcoq-interval >/dev/null; } || \
+		{ echo "make prove needs Coq 8.16 with Coquelicot and Interval (Debian: coq libcoq-coquelicot libcoq-interval):"; \
+		echo "install them and try again"; exit 1; }; }
+	$(BIN)/grpo-curvature prove $(if $(call named,),--out "$(call named,)")
+	$(BIN)/python -m pytest -q -m formal tests/proofs
 
 parity: $(PARITY_STAMP) ## The language model against transformers and torch, installed for it (CI runs this too)
 	$(BIN)/python -m pytest -q -m parity tests/parity

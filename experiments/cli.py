@@ -20,6 +20,7 @@ from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.phase_diagram import run as phase_diagram
 from experiments.phases import run as phases
 from experiments.phases.config import Phases
+from experiments.prove.config import Prove
 from experiments.sweep import config as sweep
 from experiments.sweep import execute
 from experiments.sweep.config import Figure, Sweep
@@ -30,8 +31,8 @@ DESCRIPTION = """Exact local curvature and convergence of GRPO against REINFORCE
 
 Start with `grpo-curvature reproduce --out DIR` and open DIR/report.html: the theorem on the simulator. Then
 `grpo-curvature sweep quick --out DIR`: which rule wins where (DIR/phase_diagram.html), `grpo-curvature phases`: the
-three phases of training, and `grpo-curvature gsm8k validate --out DIR`: the theory's predictions on a small language
-model. `--help` after any command lists its options."""
+three phases of training, `grpo-curvature prove`: every statement checked by machine, and `grpo-curvature gsm8k validate
+--out DIR`: the theory's predictions on a small language model. `--help` after any command lists its options."""
 GSM8K = """A small language model on GSM8K: train it, measure it, hold the theory against it.
 
     grpo-curvature gsm8k validate                                   the whole chain, with a report (up to 15 minutes)
@@ -65,7 +66,7 @@ Gsm8kCommand = Annotated[
     | Annotated[ProbeCheckpoint, tyro.conf.subcommand("probe")],
     tyro.conf.arg(name=""),
 ]
-Command = Reproduce | Sweep | Figure | Phases | Validate | Sft | Train | ProbeCheckpoint
+Command = Reproduce | Sweep | Figure | Phases | Prove | Validate | Sft | Train | ProbeCheckpoint
 
 
 def gsm8k(command: Gsm8kCommand) -> Command:
@@ -87,7 +88,14 @@ def parse(arguments: list[str]) -> Command:
     try:
         with contextlib.redirect_stderr(captured):
             return tyro.extras.subcommand_cli_from_dict(
-                {"reproduce": Reproduce, "sweep": Sweep, "figure": Figure, "phases": Phases, "gsm8k": gsm8k},
+                {
+                    "reproduce": Reproduce,
+                    "sweep": Sweep,
+                    "figure": Figure,
+                    "phases": Phases,
+                    "prove": Prove,
+                    "gsm8k": gsm8k,
+                },
                 prog=NAME,
                 description=DESCRIPTION,
                 args=arguments,
@@ -110,6 +118,10 @@ def prepare(command: Command) -> Callable[[], int]:
     if isinstance(command, Phases):
         folders = phases.prepare(command)
         return lambda: _bounds(phases.phases(command, folders))
+    if isinstance(command, Prove):
+        from experiments.prove import run as proving  # the provers take a second to load
+
+        return proving.prepare(command)
     if isinstance(command, Sweep):
         run_sweep = sweep.prepare(command, execute.compute_chunk, execute.check_memory)
 
@@ -156,7 +168,7 @@ def _draw(folder: Path, *, partial: bool = False) -> int:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point. Exit status: 0 done, 1 a proved bound is violated, 2 bad input, 130 interrupted."""
+    """Entry point. Exit status: 0 done, 1 a bound is violated or a proof failed, 2 bad input, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments in (["--version"], ["-V"]):
         print(f"{NAME} {importlib.metadata.version(NAME)}")

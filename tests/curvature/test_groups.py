@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.spatial.distance import pdist
 from scipy.stats import binom
@@ -23,7 +24,7 @@ from curvature import (
     reinforce_statistics,
 )
 from curvature.groups import binomial, group_std
-from tests.strategies import group_sizes, pass_rates
+from tests.strategies import group_sizes, pass_rates, seeds
 
 EXAMPLES = settings(max_examples=25)
 INF, NAN = float("inf"), float("nan")
@@ -260,7 +261,8 @@ def realised_gain(arms: Arms, G: int, c: float) -> float:
     return float(probability @ J - arms.p)
 
 
-@pytest.mark.parametrize(("seed", "G"), [(0, 2), (1, 3), (2, 4), (3, 5), (4, 4)])
+@settings(max_examples=12)
+@given(seeds(), st.sampled_from((2, 3, 4, 5)))
 def test_t14_bounds_the_expected_gain_and_equals_its_derivation(seed, G):
     arms = Arms(seed)
     groups, probability = arms.groups(G)

@@ -64,7 +64,7 @@ def test_moments_equal_autodiff_of_the_expected_reward(bandit):
 
 @EXAMPLES
 @given(bandits())
-def test_moments_are_derivatives_of_the_tilted_log_partition(bandit):
+def test_t0_moments_are_derivatives_of_the_tilted_log_partition(bandit):
     m = moments(bandit.logits, bandit.features, bandit.rewards)
     J, variance, g, H = log_partition_derivatives(bandit.logits, bandit.features, bandit.rewards)
     scale = float(jnp.abs(bandit.features).max() ** 2)

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.integrate import quad, solve_ivp
 
 from curvature import (
@@ -14,7 +15,7 @@ from curvature import (
     tail_exponent,
     theorem_step,
 )
-from tests.strategies import bandits, pass_rates
+from tests.strategies import bandits, pass_rates, seeds
 
 INF, NAN = float("inf"), float("nan")
 C0 = 2 * np.log(2) - 1
@@ -88,6 +89,14 @@ def test_t6_bounds_the_average_gradient_norm(regime, rule):
     for T in (1, 10, 100, 1000):
         measured, bound = measured_and_bound(regime, rule, T)
         assert 0 < measured <= bound
+
+
+@settings(max_examples=30)
+@given(seeds(), st.sampled_from(("group", "none")), st.floats(1e-3, 1 - 1e-3), st.sampled_from((1, 7, 40)))
+def test_t6_bounds_the_average_gradient_norm_of_random_prompts(seed, rule, regime, T):
+    norms, σ, gap = run(*prompts(regime, N=4, K=3, seed=seed), rule, T)
+    scale = σ.mean() if rule == "group" else 0.5
+    assert norms.mean() <= float(gradient_norm_bound(scale, np.sqrt(2), gap, T)) * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("rule", ["group", "none"])

@@ -44,7 +44,7 @@ def truncated_parquet(path: Path) -> Path:
 
 
 BAD_ARGUMENTS = {
-    "no command": ([], "Expected one of {reproduce, sweep, figure, phases, gsm8k}"),
+    "no command": ([], "Expected one of {reproduce, sweep, figure, phases, prove, gsm8k}"),
     "unknown command": (["reproduse"], "reproduse"),
     "unknown flag": (["reproduce", "--outt", "x"], "--outt"),
     "seed not a number": (["reproduce", "--seed", "abc"], "abc"),
@@ -65,6 +65,8 @@ BAD_ARGUMENTS = {
     "sweep too large": (["sweep", "--memory", "1KiB"], "memory is 1 KiB, but one run with num_prompts = 16"),
     "figure of nothing": (["figure", "none"], "DIR is none, which holds no sweep"),
     "phases of odd seeds": (["phases", "--num-seeds", "5"], "--num-seeds is 5; allowed: even numbers"),
+    "prove an unknown statement": (["prove", "--only", "T15"], "--only is T15; allowed: T0, T1"),
+    "prove by an unknown method": (["prove", "--methods", "guess"], "--methods is guess; allowed: formal, symbolic"),
     "gsm8k alone": (["gsm8k"], "Expected one of {validate, sft, train, probe}"),
     "gsm8k unknown command": (["gsm8k", "tune"], "tune"),
     "gsm8k no checkpoint": (["gsm8k", "train"], "--checkpoint"),

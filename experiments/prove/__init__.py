@@ -1,0 +1,1 @@
+"""`grpo-curvature prove`: every statement put to the machines that check it."""

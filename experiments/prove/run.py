@@ -1,0 +1,87 @@
+"""One theorem after the other: check, print, and at the end the table; a report where a folder is given."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from tqdm import tqdm
+
+from experiments import store
+from experiments.prove import text
+from experiments.prove.config import Prove
+from proofs import formal
+from proofs.theorem import Method, NotRun, Outcome, Theorem, Verdict
+from proofs.theorems import THEOREMS
+
+
+def prepare(config: Prove) -> Callable[[], int]:
+    """Choose the theorems and make the folder; what is returned checks them and gives the exit status.
+
+    Raises:
+        ValueError: a folder that cannot be written to; statements none of which a chosen method checks.
+    """
+    methods = tuple(Method(name) for name in config.methods)
+    theorems = [
+        theorem
+        for theorem in THEOREMS
+        if (not config.only or theorem.number in config.only) and {part.method for part in theorem.parts} & {*methods}
+    ]
+    if not theorems:
+        raise ValueError(f"--methods is {' '.join(config.methods)}, which check nothing of {' '.join(config.only)}")
+    if config.out is not None:
+        store.writable_folder(config.out)
+    return lambda: prove(config, theorems, methods)
+
+
+def prove(config: Prove, theorems: Sequence[Theorem], methods: Sequence[Method]) -> int:
+    """Check, print, write; 0 if everything that was asked for was proved, else 1.
+
+    Raises:
+        OSError: the report cannot be written.
+    """
+    started = time.perf_counter()
+    if Method.FORMAL in methods:  # Coq compiles while the other methods run
+        threading.Thread(target=_warm, daemon=True).start()
+    verdicts: list[Verdict] = []
+    with tqdm(theorems, unit="statement", leave=False) as bar:
+        for theorem in bar:
+            bar.set_description(f"{theorem.number} {theorem.name}")
+            verdicts.append(theorem.check(methods))
+            if not config.table:
+                bar.write(text.block(verdicts[-1]) + "\n")
+    print(text.table(verdicts))
+    seconds = time.perf_counter() - started
+    print("\n" + text.conclusion(verdicts, seconds))
+    if config.out is not None:
+        content = text.as_json(verdicts, seconds, _statements(verdicts))
+        store.write_bytes(
+            config.out / "proofs.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+        )
+        store.write_bytes(config.out / "report.html", text.report(verdicts, content))
+        print(f"report: {config.out / 'report.html'}")
+    return int(any(verdict.outcome not in text.GOOD for verdict in verdicts))
+
+
+def _warm() -> None:
+    try:
+        formal.build()
+    except NotRun:
+        return  # the parts say so
+
+
+def _statements(verdicts: Sequence[Verdict]) -> dict[str, dict[str, object]]:
+    """What Coq says of each of its theorems that was proved: the statement and the axioms."""
+    found: dict[str, dict[str, object]] = {}
+    for verdict in verdicts:
+        done = {finding.claim for finding in verdict.parts if finding.outcome is Outcome.PROVED}
+        for part in verdict.theorem.parts:
+            if part.method is Method.FORMAL and part.claim in done:
+                module, name = formal.theorem_of(part)
+                found[f"{module}.{name}"] = {
+                    "statement": formal.statement(module, name),
+                    "axioms": sorted(formal.axioms(module, name)),
+                }
+    return found

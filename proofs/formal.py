@@ -1,0 +1,275 @@
+"""Proofs in Coq: compile them, ask which axioms each theorem rests on, hold its constants against the code's.
+
+The proofs are proofs/coq/*.v; they need Coq 8.16 with Coquelicot and Interval, which `make prove` installs (Debian's
+packages coq, libcoq-coquelicot, libcoq-interval). `build` compiles a copy in a temporary folder, so a stale file is
+never trusted, and `Print Assumptions` of each theorem is compared with `REALS`, the axioms of Coq's real numbers.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import operator
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import flint
+
+from curvature import constants
+from proofs.enclosure import exact, working_precision
+from proofs.theorem import FalseVariant, Method, NotRun, Part, Unproved
+
+SOURCES = Path(__file__).parent / "coq"
+ROOT = "GRPO"
+INSTALL = (
+    "coqc is not installed; needed: Coq 8.16 with Coquelicot and Interval "
+    "(Debian's packages: coq libcoq-coquelicot libcoq-interval)"
+)
+SECONDS = 900
+"""Longest time for one file."""
+
+REALS = frozenset(
+    {
+        "ClassicalDedekindReals.sig_forall_dec",
+        "ClassicalDedekindReals.sig_not_dec",
+        "FunctionalExtensionality.functional_extensionality_dep",
+        "Classical_Prop.classic",
+    }
+)
+"""What Coq's real numbers and their analysis rest on: classical logic and functional extensionality."""
+CONSTANT = re.compile(r"^Definition (?P<name>[A-Z_]+) : R := (?P<value>[^.]+)\.$", re.MULTILINE)
+REQUIRE = re.compile(r"^From GRPO Require Import (?P<modules>[^.]+)\.", re.MULTILINE)
+
+
+def formal(claim: str, module: str, name: str) -> Part:
+    """The theorem `name` of proofs/coq/`module`.v as a part of a `Theorem`."""
+    return Part(claim, Method.FORMAL, functools.partial(prove, module, name))
+
+
+def theorem_of(part: Part) -> tuple[str, str]:
+    """The module and the name of a formal part."""
+    assert isinstance(part.prove, functools.partial)
+    module, name = part.prove.args
+    return module, name
+
+
+def smaller(claim: str, module: str, **values: str) -> FalseVariant:
+    """A false variant: proofs/coq/Constants.v with other values (as Coq writes them); `module`.v must not compile."""
+    return FalseVariant(claim, Method.FORMAL, functools.partial(recompile, module, values))
+
+
+def prove(module: str, name: str) -> str:
+    """Compile and list the axioms.
+
+    Raises:
+        Unproved: the file does not compile, or the theorem rests on an axiom that is not in `REALS`.
+        NotRun: there is no Coq.
+    """
+    message = build().errors[module]
+    if message is not None:
+        raise Unproved(message)
+    used = axioms(module, name)
+    if used - REALS:
+        raise Unproved(f"rests on {', '.join(sorted(used - REALS))}; allowed: {', '.join(sorted(REALS))}")
+    return f"{module}.v, {name}: {len(used)} axioms, all of them of the real numbers"
+
+
+def recompile(module: str, values: Mapping[str, str]) -> str:
+    """Compile `module` with other constants.
+
+    Raises:
+        Unproved: it does not compile, as is expected of a false constant.
+        RuntimeError: a constant is not there, or a file before `module` failed, so that nothing was learnt about it.
+    """
+    with tempfile.TemporaryDirectory(prefix="grpo-curvature-coq-") as folder:
+        attempt = compile_all(Path(folder), needed=module, values=values, compiled=build())
+    message = attempt.errors[module]
+    if message is None:
+        return f"{module}.v compiles with {dict(values)}"
+    broken = [name for name in requirements(module) if attempt.errors[name] is not None]
+    if broken:
+        raise RuntimeError(f"{broken[0]}.v failed before {module}.v was reached")
+    raise Unproved(message)
+
+
+@dataclass(frozen=True)
+class Build:
+    """Compiled proofs: the folder, and for each module what coqc complained about (None: it compiled)."""
+
+    folder: Path
+    errors: Mapping[str, str | None]
+
+
+@functools.cache
+def build() -> Build:
+    """All proofs, compiled once a process in a folder that is removed at its end."""
+    folder = tempfile.TemporaryDirectory(prefix="grpo-curvature-coq-")
+    _KEPT.append(folder)
+    return compile_all(Path(folder.name))
+
+
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def requirements(module: str) -> list[str]:
+    """The project's modules that `module` needs, directly or not, each after those that it needs itself."""
+    found: list[str] = []
+    for match in REQUIRE.finditer((SOURCES / f"{module}.v").read_text()):
+        for name in match["modules"].split():
+            found += [new for new in [*requirements(name), name] if new not in found]
+    return found
+
+
+def compile_all(
+    folder: Path,
+    *,
+    needed: str | None = None,
+    values: Mapping[str, str] | None = None,
+    compiled: Build | None = None,
+) -> Build:
+    """Compile copies of the proofs in `folder`: all of them, or one module and what it needs.
+
+    Arguments:
+        values: constants to replace in Constants.v.
+        compiled: take from there what does not depend on Constants.v.
+
+    Raises:
+        NotRun: there is no coqc.
+        RuntimeError: a constant of `values` is not in Constants.v.
+    """
+    if shutil.which("coqc") is None:
+        raise NotRun(INSTALL)
+    for source in SOURCES.glob("*.v"):
+        (folder / source.name).write_text(source.read_text())
+    for name, value in (values or {}).items():
+        text = (folder / "Constants.v").read_text()
+        changed, count = re.subn(rf"(?m)^(Definition {name} : R := )[^.]+\.$", rf"\g<1>{value}.", text)
+        if count != 1:
+            raise RuntimeError(f"{count} definitions of {name} in Constants.v")
+        (folder / "Constants.v").write_text(changed)
+    targets = [needed] if needed else sorted(source.stem for source in SOURCES.glob("*.v"))
+    order: list[str] = []
+    for target in targets:
+        order += [name for name in [*requirements(target), target] if name not in order]
+    jobs: dict[str, Future[str | None]] = {}
+
+    def job(module: str) -> str | None:
+        if compiled is not None and "Constants" not in [*requirements(module), module]:
+            shutil.copy(compiled.folder / f"{module}.vo", folder)
+            return compiled.errors[module]
+        failed = [name for name in requirements(module) if jobs[name].result() is not None]
+        return f"needs {failed[0]}.v, which failed" if failed else _coqc(folder, module)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:  # in this order no job waits for one that has not begun
+        for module in order:
+            jobs[module] = pool.submit(job, module)
+        return Build(folder, {module: running.result() for module, running in jobs.items()})
+
+
+def _coqc(folder: Path, module: str) -> str | None:
+    done = _coq(folder, "coqc", f"{module}.v")
+    if done.returncode == 0:
+        return None
+    return f"{module}.v: " + " ".join(done.stderr[done.stderr.find("Error") :].split())[:300]
+
+
+def _coq(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [program, "-Q", str(folder), ROOT, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def axioms(module: str, name: str) -> frozenset[str]:
+    """What `Print Assumptions` lists for a theorem of the build.
+
+    Raises:
+        Unproved: there is no such theorem.
+    """
+    return read_assumptions(_ask(module, f"Print Assumptions {name}."))
+
+
+def statement(module: str, name: str) -> str:
+    """The theorem as Coq prints it."""
+    return _ask(module, f"Set Printing Width 110. Check {name}.").strip()
+
+
+def _ask(module: str, question: str) -> str:
+    folder = build().folder
+    with tempfile.TemporaryDirectory(prefix="grpo-curvature-coq-") as scratch:
+        query = Path(scratch) / "Query.v"
+        query.write_text(f"From {ROOT} Require Import {module}.\n{question}\n")
+        done = _coq(folder, "coqc", str(query))
+    if done.returncode != 0:
+        raise Unproved(" ".join(done.stderr[done.stderr.find("Error") :].split())[:300])
+    return done.stdout
+
+
+def read_assumptions(output: str) -> frozenset[str]:
+    r"""The names in the output of `Print Assumptions`.
+
+    Raises:
+        Unproved: output that is neither a list of axioms nor the statement that there are none.
+
+    >>> sorted(read_assumptions("Axioms:\nA.choice : forall x,\n  x = x\nB.long_name\n  : True\n"))
+    ['A.choice', 'B.long_name']
+    >>> read_assumptions("Closed under the global context\n")
+    frozenset()
+    """
+    if output.strip() == "Closed under the global context":
+        return frozenset()
+    heading, _, rest = output.partition("\n")
+    if heading.strip() != "Axioms:":
+        raise Unproved(f"cannot read the answer to Print Assumptions: {output[:200]!r}")
+    return frozenset(line.split()[0] for line in rest.splitlines() if line and not line[0].isspace())
+
+
+OPERATIONS: Mapping[type, Callable[[flint.arb, flint.arb], flint.arb]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+
+
+def evaluate(expression: str) -> flint.arb:
+    """A ball around a constant as Coq writes it: numbers, + − × /, and ln of a number.
+
+    >>> evaluate("2 * ln 2 - 1") > 0.386
+    True
+    """
+
+    def value(node: ast.expr) -> flint.arb:
+        if isinstance(node, ast.Constant) and isinstance(node.value, int):
+            return flint.arb(node.value)
+        if isinstance(node, ast.BinOp) and type(node.op) in OPERATIONS:
+            return OPERATIONS[type(node.op)](value(node.left), value(node.right))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "ln":
+            return value(node.args[0]).log()
+        raise Unproved(f"cannot read the constant {expression!r}")
+
+    with working_precision():
+        return value(ast.parse(re.sub(r"\bln (\w+)", r"ln(\1)", expression), mode="eval").body)
+
+
+def constants_agree() -> str:
+    """Every constant of Constants.v is the one of curvature/constants.py: equal, or, for logarithms, within 2⁻⁵².
+
+    Raises:
+        Unproved: with the first one that is not.
+    """
+    definitions = {match["name"]: match["value"] for match in CONSTANT.finditer((SOURCES / "Constants.v").read_text())}
+    if not definitions:
+        raise Unproved("Constants.v defines nothing")
+    for name, expression in definitions.items():
+        in_code = exact(getattr(constants, name))
+        distance = abs(evaluate(expression) - in_code)
+        allowed = flint.arb(0) if "ln" not in expression else exact(Fraction(1, 2**52))
+        if not distance <= allowed:
+            raise Unproved(f"{name} is {expression} in Constants.v and {getattr(constants, name)} in constants.py")
+    return f"{len(definitions)} constants agree"

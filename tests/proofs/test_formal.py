@@ -1,0 +1,130 @@
+"""The Coq side: which axioms are allowed, constants, and (marked formal) that open and false files are refused.
+
+That the theorems are proved and their false variants refused is checked by the command itself, in `make prove`.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from curvature import constants
+from proofs import formal
+from proofs.formal import Build, constants_agree, evaluate, read_assumptions
+from proofs.theorem import Method, Outcome, Unproved
+from proofs.theorems import THEOREMS
+
+FORMAL = [theorem for theorem in THEOREMS if any(part.method is Method.FORMAL for part in theorem.parts)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Error: nothing", "Closed under the global context\nAxioms:\nx : y", "Sections:\nx", "Fetching opaque proofs"],
+)
+def test_an_answer_that_cannot_be_read_is_no_proof(text):
+    with pytest.raises(Unproved, match="cannot read"):
+        read_assumptions(text)
+
+
+def test_long_axioms_are_read_whole():
+    text = "Axioms:\nA.b\n  : forall (x : R),\n    x = x\nC : True\nD.e_f :\n  nat\n"
+    assert read_assumptions(text) == {"A.b", "C", "D.e_f"}
+
+
+def test_constants_are_those_of_the_code():
+    assert constants_agree() == "7 constants agree"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("CURVATURE", 0.25 + 2**-54), ("SLOPE", 0.49), ("STEP", 0.6931), ("RATE", 0.3863), ("DIAMETER", 5)],
+)
+def test_another_constant_in_the_code_is_noticed(name, value, monkeypatch):
+    monkeypatch.setattr(constants, name, value)
+    with pytest.raises(Unproved, match=name):
+        constants_agree()
+
+
+def test_a_constant_that_coq_does_not_define_alike_is_noticed(monkeypatch, tmp_path: Path):
+    text = (formal.SOURCES / "Constants.v").read_text()
+    monkeypatch.setattr(formal, "SOURCES", tmp_path)
+    (tmp_path / "Constants.v").write_text(text.replace("2 * ln 2 - 1", "2 * ln 3 - 1"))
+    with pytest.raises(Unproved, match="RATE"):
+        constants_agree()
+    (tmp_path / "Constants.v").write_text(text.replace("2 * ln 2 - 1", "exp 1"))
+    with pytest.raises((Unproved, SyntaxError)):
+        constants_agree()
+    (tmp_path / "Constants.v").write_text("(* nothing *)")
+    with pytest.raises(Unproved, match="defines nothing"):
+        constants_agree()
+
+
+@pytest.mark.parametrize("expression", ["exp(2)", "x", "2 ** 3", "ln(2, 3) if 1 else 2", "0.5"])
+def test_only_the_few_forms_of_constants_are_evaluated(expression):
+    with pytest.raises(Unproved, match="cannot read the constant"):
+        evaluate(expression)
+
+
+def test_no_proof_is_left_open():
+    """Print Assumptions would tell; this tells without Coq."""
+    for path in formal.SOURCES.glob("*.v"):
+        words = set(path.read_text().replace(".", " ").split())
+        assert not words & {"Admitted", "admit", "Axiom", "Axioms", "Parameter", "Parameters", "Conjecture"}, path.name
+
+
+def test_without_coq_the_line_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(formal, "build", formal.build.__wrapped__)
+    theorem = FORMAL[0]
+    verdict = theorem.check([Method.FORMAL])
+    assert verdict.outcome is Outcome.NOT_RUN
+    assert all("coqc is not installed; needed: Coq" in finding.evidence for finding in verdict.parts)
+
+
+def planted(monkeypatch, tmp_path: Path, text: str) -> None:
+    """A build that holds one more file, False.v."""
+    for path in formal.SOURCES.glob("*.v"):
+        (tmp_path / path.name).write_text(path.read_text())
+    (tmp_path / "Planted.v").write_text(text)
+    monkeypatch.setattr(formal, "SOURCES", tmp_path)
+    folder = tmp_path / "build"
+    folder.mkdir()
+    done: Build = formal.compile_all(folder, needed="Planted")
+    monkeypatch.setattr(formal, "build", lambda: done)
+
+
+HEAD = "From Coq Require Import Reals.\nFrom GRPO Require Import Sums.\nOpen Scope R_scope.\n"
+
+
+@pytest.mark.formal
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Lemma wrong : 1 = 0 :> R.\nAdmitted.", "rests on (Planted.)?wrong"),
+        (
+            "Axiom any : forall P : Prop, P.\nLemma wrong : 1 = 0 :> R.\nProof. apply any. Qed.",
+            "rests on (Planted.)?any",
+        ),
+        ("Lemma wrong : 1 = 0 :> R.\nProof. reflexivity. Qed.", "Planted.v: Error"),
+        ("Lemma other : 1 = 1 :> R.\nProof. reflexivity. Qed.", "wrong was not found"),
+    ],
+)
+def test_an_open_or_false_proof_is_refused(text, why, monkeypatch, tmp_path):
+    planted(monkeypatch, tmp_path, HEAD + text)
+    with pytest.raises(Unproved, match=why):
+        formal.prove("Planted", "wrong")
+
+
+@pytest.mark.formal
+def test_a_true_proof_is_not_refused(monkeypatch, tmp_path):
+    planted(monkeypatch, tmp_path, HEAD + "Lemma right : sum 2 (fun _ => 1) = 2.\nProof. simpl. ring. Qed.")
+    assert formal.prove("Planted", "right").startswith("Planted.v, right: ")
+
+
+@pytest.mark.formal
+def test_the_same_constants_compile_and_an_unknown_one_teaches_nothing():
+    assert formal.recompile("Deviation", {"SLOPE": "1 / 2"}) == "Deviation.v compiles with {'SLOPE': '1 / 2'}"
+    with pytest.raises(RuntimeError, match="0 definitions of SLOPES"):
+        formal.recompile("Deviation", {"SLOPES": "1 / 2"})
+    with pytest.raises(RuntimeError, match="failed before"):
+        formal.recompile("Deviation", {"RATE": "1 / (2"})
