@@ -177,12 +177,24 @@ def _coqc(folder: Path, module: str) -> str | None:
     done = _coq(folder, "coqc", f"{module}.v")
     if done.returncode == 0:
         return None
-    return f"{module}.v: " + " ".join(done.stderr[done.stderr.find("Error") :].split())[:300]
+    return f"{module}.v does not compile: {complaint(done.stderr)}"
 
 
 def _coq(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [program, "-Q", str(folder), ROOT, *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def complaint(stderr: str) -> str:
+    r"""The line of the first error and the end of its message (the goal's surroundings come first).
+
+    >>> complaint('File "A.v", line 7, characters 2-5:\nWarning: w\nFile "A.v", line 9, characters 2:\nError: no x.\n')
+    'line 9: no x.'
+    """
+    before, _, message = stderr.partition("Error:")
+    line = re.findall(r"line (\d+),", before)
+    words = " ".join(message.split()) or " ".join(stderr.split())
+    return f"{f'line {line[-1]}: ' if line else ''}{words if len(words) <= 160 else '… ' + words[-160:]}"
 
 
 def axioms(module: str, name: str) -> frozenset[str]:
@@ -206,7 +218,7 @@ def _ask(module: str, question: str) -> str:
         query.write_text(f"From {ROOT} Require Import {module}.\n{question}\n")
         done = _coq(folder, "coqc", str(query))
     if done.returncode != 0:
-        raise Unproved(" ".join(done.stderr[done.stderr.find("Error") :].split())[:300])
+        raise Unproved(complaint(done.stderr))
     return done.stdout
 
 
