@@ -49,14 +49,13 @@ check: $(STAMP) ## Format, lint and types: what CI and pre-commit run before the
 test: check ## All checks and tests but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
 
-# Coq and its libraries are system packages: installed here where apt-get is at hand and allowed.
+# Coq and its library are system packages: installed here where apt-get is at hand and allowed.
 prove: $(STAMP) ## Check every statement by machine, in Coq too (CI runs this too); OUT=folder for a report
-	@echo 'From Coquelicot Require Import Coquelicot. From Interval Require Import Tactic.' > $(VENV)/coq_probe.v; \
-		coqc $(VENV)/coq_probe.v >/dev/null 2>&1 || { \
-		echo "Coq with Coquelicot and Interval not found: installing Debian's packages"; \
-		{ apt-get update -qq && apt-get install -y -qq coq libcoq-coquelicot libcoq-interval >/dev/null; } || \
-		{ echo "make prove needs Coq 8.16 with Coquelicot and Interval (Debian: coq libcoq-coquelicot libcoq-interval):"; \
-		echo "install them and try again"; exit 1; }; }
+	@echo 'From Coquelicot Require Import Coquelicot.' > $(VENV)/coq_probe.v; \
+		coqc $(VENV)/coq_probe.v >/dev/null 2>&1 && exit 0; \
+		echo "Coq with Coquelicot not found: installing Debian's packages"; \
+		{ apt-get update -qq && apt-get install -y -qq coq libcoq-coquelicot >/dev/null; } || { \
+		echo "make prove needs Coq 8.16 with Coquelicot (Debian: coq libcoq-coquelicot): install it and try again"; exit 1; }
 	$(BIN)/grpo-curvature prove $(if $(call named,),--out "$(call named,)")
 	$(BIN)/python -m pytest -q -m formal tests/proofs
 

@@ -1,8 +1,8 @@
 """Proofs in Coq: compile them, ask which axioms each theorem rests on, hold its constants against the code's.
 
-The proofs are proofs/coq/*.v; they need Coq 8.16 with Coquelicot and Interval, which `make prove` installs (Debian's
-packages coq, libcoq-coquelicot, libcoq-interval). `build` compiles a copy in a temporary folder, so a stale file is
-never trusted, and `Print Assumptions` of each theorem is compared with `REALS`, the axioms of Coq's real numbers.
+The proofs are proofs/coq/*.v; they need Coq 8.16 with Coquelicot, which `make prove` installs (Debian's packages coq
+and libcoq-coquelicot). `build` compiles a copy in a temporary folder, so a stale file is never trusted, and
+`Print Assumptions` of each theorem is compared with `REALS`, the axioms of Coq's real numbers.
 """
 
 from __future__ import annotations
@@ -28,10 +28,7 @@ from proofs.theorem import FalseVariant, Method, NotRun, Part, Unproved
 
 SOURCES = Path(__file__).parent / "coq"
 ROOT = "GRPO"
-INSTALL = (
-    "coqc is not installed; needed: Coq 8.16 with Coquelicot and Interval "
-    "(Debian's packages: coq libcoq-coquelicot libcoq-interval)"
-)
+INSTALL = "coqc is not installed; needed: Coq 8.16 with Coquelicot (Debian's packages: coq libcoq-coquelicot)"
 SECONDS = 900
 """Longest time for one file."""
 

@@ -1,9 +1,44 @@
-"""All theorems, in the order of docs/theory.md."""
+"""All theorems, in the order of docs/theory.md: T0–T14, then the counterexamples X1 and C6."""
 
 from __future__ import annotations
 
-from proofs import sharp_curvature
+from proofs import (
+    adaptivity_window,
+    arcsine,
+    ascent_condition,
+    certified_step,
+    conflict,
+    convergence_rate,
+    curvature_parts,
+    deviation_slope,
+    group_moments,
+    improvement_certificate,
+    length_certificate,
+    length_growth,
+    orthogonal_gradients,
+    sampled_step,
+    sharp_curvature,
+    tilted_log_partition,
+    two_arm_rates,
+)
 from proofs.theorem import Theorem
 
-THEOREMS: tuple[Theorem, ...] = tuple(module.theorem for module in (sharp_curvature,))
-"""T0–T14, then the counterexamples X1 and C6."""
+THEOREMS: tuple[Theorem, ...] = (
+    tilted_log_partition.theorem,
+    sharp_curvature.theorem,
+    deviation_slope.theorem,
+    improvement_certificate.theorem,
+    certified_step.theorem,
+    curvature_parts.theorem,
+    convergence_rate.theorem,
+    two_arm_rates.theorem,
+    arcsine.theorem,
+    ascent_condition.theorem,
+    length_growth.theorem,
+    length_certificate.theorem,
+    group_moments.theorem,
+    adaptivity_window.theorem,
+    sampled_step.theorem,
+    orthogonal_gradients.theorem,
+    conflict.theorem,
+)
