@@ -181,8 +181,14 @@ theorem = Theorem(
     "per-step width over reachable states",
     source="this project; docs/theory.md T10",
     parts=(
-        formal("the upper bound", "Length", "curvature_grows_linearly"),
-        formal("the lower bound", "Length", "length_lower_bound"),
+        formal("√(H(H+1)/8 − 3/16) bounds the second derivative of J, every H", "Length", "length_curvature"),
+        formal("equality at √(H(H−1)/8) for fair coins, every H", "Length", "coins_curvature"),
+        formal("a least constant C(H) exists", "Length", "length_constant_exists"),
+        formal("it lies between the two", "Length", "length_constant_between"),
+        formal("C(1) = 1/4", "Length", "length_constant_one"),
+        formal("C(H)/H → 1/(2√2)", "Length", "length_constant_limit"),
+        formal("the code's automata unfold to trees of the right length", "Sequence", "unfolding_length"),
+        formal("and of the right width, over reachable states", "Sequence", "unfolding_width"),
         Part("increments of M² − ⟨M⟩, any law", Method.SYMBOLIC, increments),
         Part("Lemma V(ii) as a sum of squares, any law", Method.SYMBOLIC, sum_of_squares),
         Part("Lemma V(i) for the first increment, any law", Method.POLYNOMIAL, first_increment),
@@ -203,6 +209,5 @@ theorem = Theorem(
         FalseVariant("C(H)/H → 1/4", Method.SYMBOLIC, lambda: growth(Fraction(1, 16))),
         FalseVariant("the trees reach .001 more", Method.ENCLOSURE, lambda: witnesses(Fraction(1, 1000))),
     ),
-    on_paper="in the symbolic chain: increments of a martingale are uncorrelated, Cauchy–Schwarz, and uᵀ∇² log π u = "
-    "−⟨M⟩_H. That no increments do better than the trees is not proved: C(H) is enclosed, not known, for H ≥ 2",
+    on_paper="that no increments do better than the trees: C(H) is enclosed, not known, for H ≥ 2",
 )
