@@ -13,6 +13,7 @@ import sympy as sp
 
 from proofs.digits import rounds_to
 from proofs.enclosure import Number, working_precision
+from proofs.formal import formal, refuted
 from proofs.group_moments import G, binomial_mean, k, p
 from proofs.polynomial import decide
 from proofs.symbolic import Mean, identity
@@ -124,6 +125,14 @@ theorem = Theorem(
     assumptions="as T12; p in [0, 1]; the consequence for two arms: D = 1, expected dynamics in continuous time",
     source="this project; docs/theory.md T13",
     parts=(
+        formal("E ĝ_GRPO = b_G(p) E ĝ_REINFORCE over all groups", "Groups", "grpo_is_adaptive"),
+        formal("2 ≤ b_G(p) ≤ G/√(G−1)", "Groups", "adaptivity_window"),
+        formal("b_3 = 3/√2", "Groups", "adaptivity_of_three"),
+        formal("b_G > 2 for G ≥ 3, 0 < p < 1", "Groups", "adaptivity_above_two"),
+        formal("below the cap for G ≥ 4, 0 < p < 1", "Groups", "adaptivity_below_cap"),
+        formal("b_G(½) ≤ 2 + 1/√(G−1)", "Groups", "adaptivity_at_half"),
+        formal("m_G ≤ σ√((G−1)/G), over all groups", "Groups", "group_factor_bound"),
+        formal("two arms, expected flow: −q̇ ≤ √(G−1) q², any p", "Groups", "expected_flow_bound"),
         Part("b_G is the mean of G/√((j+1)(G−1−j)), by (B), all G", Method.SYMBOLIC, ratio_of_means),
         Part("the two identities of the window, all G and j", Method.SYMBOLIC, two_identities),
         Part("each term is in [2, G/√(G−1)], all real G ≥ 2 and j", Method.POLYNOMIAL, window),
@@ -135,6 +144,8 @@ theorem = Theorem(
         Part("the caps at G = 2, 4, 8, 16, 64", Method.ENCLOSURE, caps),
     ),
     false_variants=(
+        refuted("a lower end above 2, at G = 2", "Groups", "adaptivity_of_two"),
+        refuted("an upper end below G/√(G−1), at p = 0 and 1", "Groups", "adaptivity_cap_is_met"),
         FalseVariant("lower end 2.01", Method.POLYNOMIAL, lambda: window(lower=Fraction(201, 100))),
         FalseVariant("upper end G/√G", Method.POLYNOMIAL, lambda: window(below=0)),
         FalseVariant("above 2 from G = 2", Method.POLYNOMIAL, lambda: strict(least=2)),
@@ -142,6 +153,5 @@ theorem = Theorem(
         FalseVariant("−q̇ ≤ √(G−1) q² from b ≤ G/√(G−2)", Method.POLYNOMIAL, lambda: expected_flow(below=2)),
         FalseVariant("caps G/√G", Method.ENCLOSURE, lambda: caps(0)),
     ),
-    on_paper="a mean of terms in an interval lies in it; the limit p → 0 or 1 of the binomial law; that 1/q with a "
-    "bounded slope grows at most linearly",
+    on_paper="that 1/q with a bounded slope grows at most linearly",
 )

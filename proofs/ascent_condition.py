@@ -13,7 +13,7 @@ import sympy as sp
 
 from curvature.constants import DIAMETER, HALF_WIDTH
 from proofs.enclosure import Number
-from proofs.formal import formal
+from proofs.formal import formal, refuted
 from proofs.polynomial import decide
 from proofs.symbolic import Mean, identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem, Unproved
@@ -128,7 +128,6 @@ theorem = Theorem(
     parts=(
         formal("χ ≥ 1 − μ(N − 1)s, any N and dimension", "Coherence", "ascent_condition"),
         formal("the same for the gradients of prompts and GRPO's direction", "Coherence", "grpo_ascent_condition"),
-        formal("equality for two opposed gradients", "Coherence", "ascent_condition_tight"),
         Part("T3's sum to second order: (D²/8) Σσ|P_x δ|²", Method.SYMBOLIC, second_order),
         Part("stationary points maximise it, any dimension and any N", Method.SYMBOLIC, maximiser),
         Part("orthogonal spans: `group`, N open", Method.SYMBOLIC, orthogonal_spans),
@@ -141,6 +140,7 @@ theorem = Theorem(
         Part("equality for N = 2, opposed gradients, |h| = |h'|", Method.SYMBOLIC, tight_for_two),
     ),
     false_variants=(
+        refuted("a smaller multiple of μ(N − 1)s, at N = 2", "Coherence", "ascent_condition_tight"),
         FalseVariant("the direction with 5/D²", Method.SYMBOLIC, lambda: maximiser(diameter=5)),
         FalseVariant("independent prompts without 1/σ", Method.SYMBOLIC, lambda: independent_prompts(power=0)),
         FalseVariant("χ's numerator with 2s for s", Method.SYMBOLIC, lambda: symmetrised(weight=2)),

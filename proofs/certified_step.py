@@ -14,7 +14,7 @@ import sympy as sp
 
 from curvature.constants import DIAMETER, HALF_WIDTH
 from proofs.enclosure import Number
-from proofs.formal import formal, smaller
+from proofs.formal import formal
 from proofs.improvement_certificate import psi
 from proofs.symbolic import identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem
@@ -98,7 +98,6 @@ theorem = Theorem(
         Part("within γ²/D of it", Method.SYMBOLIC, distance_to_first_order),
     ),
     false_variants=(
-        smaller("first order with 5 for 4", "Step", DIAMETER="5"),
         FalseVariant("the same length under ψ(12w/25)", Method.SYMBOLIC, lambda: stationary(Fraction(12, 25))),
         FalseVariant("gain σ[(1 + γ) ln(1 + γ) − γ/2]", Method.SYMBOLIC, lambda: best_gain(γ / 2)),
         FalseVariant("GRPO's length is (5/D²)|g|/σ", Method.SYMBOLIC, lambda: first_order(diameter=5)),

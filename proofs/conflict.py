@@ -140,7 +140,7 @@ def supremum(printed: str = "1.0257") -> str:
     x = sp.Symbol("x", real=True)
     total, denominator = x * (1 + 9 * x**2) + (1 + x), (1 + x) * (1 + 9 * x**2)
     least, most = (sp.Rational(Fraction(printed) + sign * half_unit) for sign in (-1, 1))
-    decide((total - least * denominator).subs(x, sp.Rational(1, 19)) >= 0)
+    decide(total >= least * denominator, [sp.Eq(x, sp.Rational(1, 19))])
     return decide(total <= most * denominator, [x > 0])
 
 

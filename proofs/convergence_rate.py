@@ -16,7 +16,7 @@ import sympy as sp
 
 from curvature.constants import A_PRIORI_STD, DIAMETER, HALF_WIDTH, RATE, STEP
 from proofs.enclosure import Number, exact, positive
-from proofs.formal import constants_agree, formal, smaller
+from proofs.formal import constants_agree, formal, refuted
 from proofs.improvement_certificate import psi
 from proofs.polynomial import decide
 from proofs.symbolic import Mean, identity
@@ -177,8 +177,12 @@ theorem = Theorem(
         Part("rewards in [0, 1]: σ_max = 1/2 will do", Method.POLYNOMIAL, a_priori),
     ),
     false_variants=(
-        smaller("the rate 2 ln 2 − 99/100 for c₀", "Convergence", RATE="2 * ln 2 - 99 / 100"),
-        smaller("the step ln 3", "Convergence", STEP="ln 3"),
+        refuted(
+            "a gain in one step from orthogonal gradients alone",
+            "Counterexamples",
+            "orthogonal_gradients_do_not_suffice",
+        ),
+        refuted("the same, all gradients nonzero", "Counterexamples", "orthogonal_nonzero_gradients_do_not_suffice"),
         FalseVariant("the best c is ½", Method.SYMBOLIC, lambda: best_step(sp.Rational(1, 2))),
         FalseVariant("c₀ larger by 10⁻⁹", Method.ENCLOSURE, lambda: float_constants(rate=RATE + 1e-9)),
         FalseVariant("the step ½ gains as much", Method.ENCLOSURE, lambda: float_constants(step=0.5)),

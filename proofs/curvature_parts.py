@@ -12,6 +12,7 @@ from typing import Any
 
 import sympy as sp
 
+from proofs.formal import formal
 from proofs.symbolic import Mean, identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem
 
@@ -159,6 +160,10 @@ theorem = Theorem(
     assumptions="any policy with π > 0, twice differentiable, finitely many responses, any real rewards",
     source="this project; docs/theory.md T5",
     parts=(
+        formal("the second derivative of E r is Cov(r, M)", "GeneralPolicy", "general_curvature"),
+        formal("E M = 0", "GeneralPolicy", "log_curvature_centred"),
+        formal("it is corr · σ · sd(M), also where one of them is 0", "GeneralPolicy", "curvature_factors"),
+        formal("one right response: J M*", "GeneralPolicy", "one_right_response"),
         Part("∂_u ∂_u' π = π ((u·s)(u'·s) + uᵀ∇² log π u'), any smooth log π", Method.SYMBOLIC, second_derivative),
         Part("∂_u ∂_u' E r = E r M and 0 = ∂_u ∂_u' Σπ = E M, K responses, K open", Method.SYMBOLIC, curvature_of_sum),
         Part("E r M = Cov(r, M) when E M = 0, any law", Method.SYMBOLIC, covariance),
@@ -182,5 +187,5 @@ theorem = Theorem(
         FalseVariant("Cov(r, M) = 2 J M*", Method.SYMBOLIC, lambda: parts_of_one_right(weight=2)),
         FalseVariant("S − 1 for S − 2 in the variance", Method.SYMBOLIC, lambda: sample_covariance(dropped=1)),
     ),
-    on_paper="Cov(r, M) = corr · σ · sd(M) defines the correlation; in a random order all pairs are alike",
+    on_paper="from samples: in a random order all pairs are alike",
 )

@@ -14,7 +14,7 @@ import sympy as sp
 
 from curvature.constants import A_PRIORI_STD, SLOPE
 from proofs.enclosure import Number
-from proofs.formal import formal, smaller
+from proofs.formal import formal, refuted
 from proofs.polynomial import decide
 from proofs.symbolic import Mean, identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem
@@ -118,10 +118,6 @@ theorem = Theorem(
         formal("the bound for binary rewards", "Deviation", "binary_deviation_slope"),
         formal("the bound on ∇J·u", "Deviation", "gradient_slope"),
         formal("rewards in [0, 1]: σ ≤ 1/2", "Deviation", "a_priori_deviation"),
-        formal("no smaller constant in the first", "Deviation", "deviation_slope_is_tight"),
-        formal("no smaller constant for binary rewards", "Deviation", "binary_deviation_slope_is_tight"),
-        formal("no smaller constant for ∇J·u", "Deviation", "gradient_slope_is_tight"),
-        formal("no smaller bound on σ", "Deviation", "a_priori_deviation_is_tight"),
         Part("∂_u σ² = E (r − J)² Y, any law", Method.SYMBOLIC, slope_of_variance),
         Part("(r − J)² |Y| ≤ w (r − J)², pointwise", Method.POLYNOMIAL, pointwise),
         Part("binary r: ∂_u log σ = (1 − 2p)(E[X|right] − E[X|wrong])/2, any law of X", Method.SYMBOLIC, binary_slope),
@@ -133,8 +129,10 @@ theorem = Theorem(
         Part("equality for two arms", Method.SYMBOLIC, attained),
     ),
     false_variants=(
-        smaller("the slope 12/25", "Deviation", SLOPE="12 / 25"),
-        smaller("σ ≤ 12/25 for rewards in [0, 1]", "Deviation", A_PRIORI_STD="12 / 25"),
+        refuted("|∂_u log σ| ≤ c w, any c below 1/2", "Deviation", "deviation_slope_is_tight"),
+        refuted("binary r: |∂_u log σ| ≤ c|1 − 2p| w, any c below 1/2", "Deviation", "binary_deviation_slope_is_tight"),
+        refuted("|∇J·u| ≤ c σw, any c below 1/2", "Deviation", "gradient_slope_is_tight"),
+        refuted("σ ≤ c for rewards in [0, 1], any c below 1/2", "Deviation", "a_priori_deviation_is_tight"),
         FalseVariant("|∂_u log σ| ≤ 12w/25, pointwise", Method.POLYNOMIAL, lambda: pointwise(Fraction(12, 25))),
         FalseVariant("binary r: the constant 12/25", Method.POLYNOMIAL, lambda: binary_bound(Fraction(12, 25))),
         FalseVariant("binary r: ∂_u log σ without the 2 of 1 − 2p", Method.SYMBOLIC, lambda: binary_slope(factor=1)),

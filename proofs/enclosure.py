@@ -1,8 +1,8 @@
 """Inequalities over whole boxes of parameters, by ball arithmetic: every rounding error is inside the ball.
 
-A function of balls encloses its values over a box. `positive` splits a box until every piece is certified. Where an
-inequality is met with equality no ball is positive: factor the zero out exactly (see `proofs.symbolic`) and enclose
-what is left.
+A function of balls encloses its values over a box, as long as it never leaves them (no `mid()`, no `float()`).
+`positive` splits a box until every piece is certified. Where an inequality is met with equality no ball is positive:
+factor the zero out exactly (see `proofs.symbolic`) and enclose what is left.
 """
 
 from __future__ import annotations
@@ -52,14 +52,18 @@ def positive(function: Callable[..., flint.arb], box: Box, *, max_boxes: int = M
         The evidence: into how many pieces the box was cut, and a lower bound on the function.
 
     Raises:
+        ValueError: a side of the box whose ends are exchanged.
         Unproved: with a point at which the function is certainly not positive, or near which nothing could be decided.
 
     >>> positive(lambda x: x * x - x + 1, [(0, 1)])
-    '2 pieces, at least 0.125'
+    '2 pieces, at least 0.12'
     >>> positive(lambda x: x - x * x, [(Fraction(1, 2), 2)])
     Traceback (most recent call last):
     proofs.theorem.Unproved: fails at (5/4): -0.312
     """
+    for low, high in box:
+        if low > high:
+            raise ValueError(f"box has the side ({low}, {high}); allowed: low ≤ high")
     with working_precision():
         return _positive(function, [(Fraction(low), Fraction(high)) for low, high in box], max_boxes)
 
@@ -81,7 +85,7 @@ def _positive(function: Callable[..., flint.arb], box: list[tuple[Fraction, Frac
     while stack:
         piece = stack.pop()
         value = function(*(interval(low, high) for low, high in piece))
-        if value > 0:
+        if value > 0 and value.is_finite():
             pieces += 1
             lower = value.lower()
             least = lower if least is None else least.min(lower)
@@ -97,4 +101,4 @@ def _positive(function: Callable[..., flint.arb], box: list[tuple[Fraction, Frac
         halves = ((low, middles[axis]), (middles[axis], high))
         stack += [[*piece[:axis], half, *piece[axis + 1 :]] for half in halves]
     assert least is not None
-    return f"{pieces:,} pieces, at least {float(least):.3g}"
+    return f"{pieces:,} pieces, at least {float(least) * 0.99:.2g}"  # rounded down

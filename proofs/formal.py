@@ -8,6 +8,7 @@ and libcoq-coquelicot). `build` compiles a copy in a temporary folder, so a stal
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import operator
 import re
@@ -41,12 +42,22 @@ REALS = frozenset(
     }
 )
 """What Coq's real numbers and their analysis rest on: classical logic and functional extensionality."""
-CONSTANT = re.compile(r"^Definition (?P<name>[A-Z_]+) : R := (?P<value>[^.]+)\.$", re.MULTILINE)
+CONSTANT = re.compile(r"Definition (?P<name>[A-Z_]+) : R := (?P<value>[^.]+)\.")
+COMMENT = re.compile(r"\(\*.*?\*\)", re.DOTALL)
+FORBIDDEN = re.compile(
+    r"\b(Admitted|admit|Axioms?|Parameters?|Conjectures?|Module|Declare|Primitive|Unset|bypass_check|Load|LoadPath)\b"
+)
+"""What could make a theorem look proved that is not; the project's files do without."""
 REQUIRE = re.compile(r"^From GRPO Require Import (?P<modules>[^.]+)\.", re.MULTILINE)
+
+
+_NAMES: dict[str, list[str]] = {}
+"""The theorems that are parts, by module: Coq is asked about those of a module at once, as it loads for a second."""
 
 
 def formal(claim: str, module: str, name: str) -> Part:
     """The theorem `name` of proofs/coq/`module`.v as a part of a `Theorem`."""
+    _NAMES.setdefault(module, []).append(name)
     return Part(claim, Method.FORMAL, functools.partial(prove, module, name))
 
 
@@ -57,21 +68,43 @@ def theorem_of(part: Part) -> tuple[str, str]:
     return module, name
 
 
-def smaller(claim: str, module: str, **values: str) -> FalseVariant:
-    """A false variant: proofs/coq/Constants.v with other values (as Coq writes them); `module`.v must not compile."""
-    return FalseVariant(claim, Method.FORMAL, functools.partial(recompile, module, values))
+def refuted(claim: str, module: str, name: str) -> FalseVariant:
+    """A false variant that a theorem of Coq contradicts: no smaller constant will do, or a counterexample."""
+    return FalseVariant(claim, Method.FORMAL, functools.partial(contradict, module, name))
+
+
+def contradict(module: str, name: str) -> str:
+    """Check the theorem that contradicts.
+
+    Raises:
+        Unproved: by that theorem.
+        RuntimeError: the theorem itself is not proved, so that nothing is refused.
+    """
+    try:
+        evidence = prove(module, name)
+    except Unproved as reason:
+        raise RuntimeError(f"the contradicting theorem is not proved: {reason}") from reason
+    raise Unproved(f"contradicted by {evidence}")
 
 
 def prove(module: str, name: str) -> str:
-    """Compile and list the axioms.
+    """Compile, have the independent checker read what was compiled, and list the axioms.
 
     Raises:
-        Unproved: the file does not compile, or the theorem rests on an axiom that is not in `REALS`.
+        Unproved: the file does not compile, does not state `name` as a theorem or lemma, uses a word of `FORBIDDEN`, is
+            refused by coqchk, or the theorem rests on an axiom that is not in `REALS`.
         NotRun: there is no Coq.
     """
-    message = build().errors[module]
+    done = build()
+    message = done.errors[module] or done.refused
     if message is not None:
         raise Unproved(message)
+    for file in [*requirements(module), module]:
+        word = FORBIDDEN.search(_code(file))
+        if word is not None:
+            raise Unproved(f"{file}.v uses {word[0]}")
+    if not re.search(rf"^\s*(Theorem|Lemma|Corollary) {re.escape(name)}\b", _code(module), re.MULTILINE):
+        raise Unproved(f"{module}.v states no theorem or lemma {name}")
     used = axioms(module, name)
     if used - REALS:
         raise Unproved(f"rests on {', '.join(sorted(used - REALS))}; allowed: {', '.join(sorted(REALS))}")
@@ -102,6 +135,8 @@ class Build:
 
     folder: Path
     errors: Mapping[str, str | None]
+    refused: str | None = None
+    """What coqchk, which checks compiled files on its own, found wrong."""
 
 
 @functools.cache
@@ -109,7 +144,41 @@ def build() -> Build:
     """All proofs, compiled once a process in a folder that is removed at its end."""
     folder = tempfile.TemporaryDirectory(prefix="grpo-curvature-coq-")
     _KEPT.append(folder)
-    return compile_all(Path(folder.name))
+    done = compile_all(Path(folder.name))
+    return Build(done.folder, done.errors, recheck(done))
+
+
+def recheck(done: Build) -> str | None:
+    """What the independent checker coqchk says against the compiled files (not again against the libraries)."""
+    modules = [word for name, error in done.errors.items() if error is None for word in ("-norec", f"{ROOT}.{name}")]
+    answer = _coq(done.folder, "coqchk", "-silent", "-o", *modules)
+    if answer.returncode != 0:
+        return f"coqchk: {' '.join(answer.stderr.split())[-200:]}"
+    return read_check(answer.stdout + answer.stderr)
+
+
+def read_check(output: str) -> str | None:
+    r"""None if coqchk's summary lists no axiom of ours and nothing unsafe.
+
+    >>> read_check("* Axioms:\n    Coq.Logic.Classical_Prop.classic\n\n* Inductives ... assumed: <none>\n")
+    >>> read_check("* Axioms:\n    GRPO.A.any\n")
+    'coqchk: axiom GRPO.A.any'
+    """
+    ours = re.search(rf"^\s*({ROOT}\.\S+)", output, re.MULTILINE)
+    if ours:
+        return f"coqchk: axiom {ours[1]}"
+    unsafe = [
+        line for line in re.findall(r"^\* (.*)$", output, re.MULTILINE) if not line.startswith(("Theory", "Axioms"))
+    ]
+    bad = [line for line in unsafe if not line.endswith("<none>")]
+    if bad or "Axioms" not in output:
+        return f"coqchk: {bad[0] if bad else output[:200]!r}"
+    return None
+
+
+def _code(module: str) -> str:
+    """The source without its comments (the project's comments are not nested)."""
+    return COMMENT.sub(" ", (SOURCES / f"{module}.v").read_text())
 
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
@@ -200,23 +269,38 @@ def axioms(module: str, name: str) -> frozenset[str]:
     Raises:
         Unproved: there is no such theorem.
     """
-    return read_assumptions(_ask(module, f"Print Assumptions {name}."))
+    return read_assumptions(_asked(module, name)[1])
 
 
 def statement(module: str, name: str) -> str:
     """The theorem as Coq prints it."""
-    return _ask(module, f"Set Printing Width 110. Check {name}.").strip()
+    return _asked(module, name)[0]
 
 
-def _ask(module: str, question: str) -> str:
-    folder = build().folder
+def _asked(module: str, name: str) -> tuple[str, str]:
+    folder, known = build().folder, tuple(_NAMES.get(module, ()))
+    if name in known:
+        with contextlib.suppress(Unproved):  # one bad name spoils the answers of all: ask for this one alone
+            return _ask(folder, module, known)[name]
+    return _ask(folder, module, (name,))[name]
+
+
+@functools.cache
+def _ask(folder: Path, module: str, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """The statement and the answer to `Print Assumptions`, for each name."""
+    mark = "=== grpo-curvature ==="
+    say = f'Goal True. idtac "{mark}". Abort.'
+    questions = [f"{say}\nCheck {name}.\n{say}\nPrint Assumptions {ROOT}.{module}.{name}." for name in names]
     with tempfile.TemporaryDirectory(prefix="grpo-curvature-coq-") as scratch:
         query = Path(scratch) / "Query.v"
-        query.write_text(f"From {ROOT} Require Import {module}.\n{question}\n")
+        query.write_text(
+            "\n".join([f"From {ROOT} Require Import {module}.", "Set Printing Width 110.", *questions, ""])
+        )
         done = _coq(folder, "coqc", str(query))
     if done.returncode != 0:
         raise Unproved(complaint(done.stderr))
-    return done.stdout
+    _, *answers = (answer.strip() for answer in done.stdout.split(mark))
+    return dict(zip(names, zip(answers[::2], answers[1::2], strict=True), strict=True))
 
 
 def read_assumptions(output: str) -> frozenset[str]:
@@ -272,9 +356,14 @@ def constants_agree() -> str:
     Raises:
         Unproved: with the first one that is not.
     """
-    definitions = {match["name"]: match["value"] for match in CONSTANT.finditer((SOURCES / "Constants.v").read_text())}
-    if not definitions:
-        raise Unproved("Constants.v defines nothing")
+    code = COMMENT.sub(" ", (SOURCES / "Constants.v").read_text())
+    definitions = {match["name"]: match["value"] for match in CONSTANT.finditer(code)}
+    rest = CONSTANT.sub(" ", code).split()
+    if " ".join(rest) != "From Coq Require Import Reals. Open Scope R_scope.":
+        raise Unproved(f"Constants.v holds something besides constants: {' '.join(rest)}")
+    in_the_code = {name for name, value in vars(constants).items() if name.isupper() and isinstance(value, float | int)}
+    if set(definitions) != in_the_code:
+        raise Unproved(f"Constants.v and constants.py differ in {', '.join(sorted({*definitions} ^ in_the_code))}")
     for name, expression in definitions.items():
         in_code = exact(getattr(constants, name))
         distance = abs(evaluate(expression) - in_code)

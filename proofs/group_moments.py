@@ -11,6 +11,7 @@ import itertools
 
 import sympy as sp
 
+from proofs.formal import formal
 from proofs.symbolic import Mean, identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem
 
@@ -188,6 +189,12 @@ theorem = Theorem(
     "group, groups that do not vary contribute 0",
     source="this project; docs/theory.md T12",
     parts=(
+        formal("(B) for every f and G ≥ 2", "Binomial", "shifted_binomial"),
+        formal("the number of right answers in a group is binomial", "Groups", "right_answers_binomial"),
+        formal("the mean of REINFORCE's estimate over all groups", "Groups", "reinforce_mean"),
+        formal("the mean of GRPO's", "Groups", "grpo_mean"),
+        formal("the covariance of REINFORCE's, every entry", "GroupMoments", "reinforce_covariance"),
+        formal("the covariance of GRPO's, every entry", "GroupMoments", "grpo_covariance"),
         Part("(B): C(G,k)k(G−k) = G(G−1)C(G−2,k−1), all G and 0 < k < G", Method.SYMBOLIC, shifted_binomial),
         Part("the six binomial sums, all G, from the generating function", Method.SYMBOLIC, binomial_sums),
         Part("mean and variance given k right answers, all G and k", Method.SYMBOLIC, given_rewards),
@@ -202,6 +209,5 @@ theorem = Theorem(
         FalseVariant("G = 2..5: groups that do not vary count", Method.SYMBOLIC, lambda: enumeration(truncated=False)),
         FalseVariant("G = 2..5: (G−2)² for (G−2)(G−3)", Method.SYMBOLIC, lambda: enumeration(third=2)),
     ),
-    on_paper="the law of total covariance and the binomial theorem for general G; scores are independent given the "
-    "rewards; a covariance matrix is determined by its quadratic form",
+    on_paper="",
 )

@@ -24,7 +24,7 @@ import sympy as sp
 
 from curvature.constants import CURVATURE, HALF_WIDTH, SLOPE
 from proofs.enclosure import Number, exact, positive
-from proofs.formal import formal, smaller
+from proofs.formal import formal, refuted
 from proofs.symbolic import identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem
 
@@ -184,7 +184,6 @@ theorem = Theorem(
     parts=(
         formal("the whole statement for one prompt", "Certificate", "certificate"),
         formal("averaged over prompts, a lower bound on the change", "Certificate", "improvement_certificate"),
-        formal("no smaller factor of the width", "Certificate", "certificate_is_tight"),
         Part("T2 along the segment: σ² e^{−sw} has slope (dσ²/ds − wσ²) e^{−sw}", Method.SYMBOLIC, deviation_along),
         Part("σψ(sw/2) ± the remainder starts at 0 with slope 0; its second derivative", Method.SYMBOLIC, comparison),
         Part("∫₀¹ (1 − s) σ (w/2)² e^{sw/2} ds = σ ψ(w/2)", Method.SYMBOLIC, remainder_integral),
@@ -195,7 +194,7 @@ theorem = Theorem(
         Part("two arms, every p, w ≥ 4: the bound itself", Method.ENCLOSURE, two_arms_far),
     ),
     false_variants=(
-        smaller("σ ψ(12w/25), any prompt", "Certificate", HALF_WIDTH="12 / 25"),
+        refuted("σ ψ(cw), any c in [0, 1/2)", "Certificate", "certificate_is_tight"),
         FalseVariant("the integral is σ ψ(12w/25)", Method.SYMBOLIC, lambda: remainder_integral(Fraction(12, 25))),
         FalseVariant("ratio 1 at ψ(12w/25)", Method.SYMBOLIC, lambda: sharp_to_second_order(Fraction(12, 25))),
         FalseVariant("two arms: σ ψ(12w/25)", Method.ENCLOSURE, lambda: two_arms(Fraction(12, 25))),

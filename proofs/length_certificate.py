@@ -14,7 +14,7 @@ import sympy as sp
 from curvature.constants import CURVATURE, HALF_WIDTH, SLOPE
 from curvature.sequence import remainder_scale
 from proofs.enclosure import Number, exact, positive
-from proofs.formal import formal, smaller
+from proofs.formal import formal, refuted
 from proofs.length_growth import CORRECTION
 from proofs.symbolic import Mean, identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem
@@ -127,9 +127,9 @@ theorem = Theorem(
     source="this project; docs/theory.md T11",
     parts=(
         formal("the certificate, with √(H(H+1)/8 − 3/16) for C(H)", "LengthCertificate", "length_certificate"),
+        formal("the certificate with C(H) itself", "LengthCertificate", "length_constant_certificate"),
         formal("at H = 1 it is T3", "LengthCertificate", "remainder_scale_one"),
         formal("|g·u| ≤ σ√H w/2", "LengthCertificate", "length_gradient_slope"),
-        formal("and equality for coins, every H", "LengthCertificate", "length_gradient_slope_is_attained"),
         formal("|∂_u log σ| ≤ Hw/2", "LengthCertificate", "length_deviation_slope"),
         formal("|∂_u log σ| ≤ (w/2)√(H ln(1/σ))", "LengthCertificate", "length_unit_deviation_slope"),
         formal("Hoeffding's lemma", "Hoeffding", "hoeffding"),
@@ -143,7 +143,7 @@ theorem = Theorem(
         Part("the scale in the code is this one, H = 1..64", Method.ENCLOSURE, code_uses_the_scale),
     ),
     false_variants=(
-        smaller("the slope with 12/25", "LengthCertificate", SLOPE="12 / 25"),
+        refuted("|g·u| ≤ cσ√H w, any c below 1/2", "LengthCertificate", "length_gradient_slope_is_attained"),
         FalseVariant("|g·u| ≤ .49 σ√H w", Method.SYMBOLIC, lambda: slope(Fraction(49, 100))),
         FalseVariant("Hoeffding with s²w²/9", Method.SYMBOLIC, lambda: hoeffding(Fraction(1, 9))),
         FalseVariant("KL ≤ ln(1/σ)", Method.SYMBOLIC, lambda: entropy(power=1)),
@@ -151,6 +151,4 @@ theorem = Theorem(
         FalseVariant("(3C/H²)σψ(Ha)", Method.SYMBOLIC, lambda: certificate(Fraction(1, 3))),
         FalseVariant("the code with −1/4 for −3/16", Method.ENCLOSURE, lambda: code_uses_the_scale(Fraction(1, 4))),
     ),
-    on_paper="the certificate with C(H) itself in place of its upper bound (the symbolic part holds for any constant "
-    "that T10 does)",
 )

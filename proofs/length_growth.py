@@ -14,7 +14,7 @@ import sympy as sp
 
 from curvature.sequence import length_constant_bound
 from proofs.enclosure import Number, exact, positive
-from proofs.formal import formal
+from proofs.formal import formal, refuted
 from proofs.polynomial import decide
 from proofs.symbolic import Mean, identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem
@@ -201,6 +201,7 @@ theorem = Theorem(
         Part(f"C(H) ≥ {', '.join(REACHED.values())} at H = 2..6, by explicit trees", Method.ENCLOSURE, witnesses),
     ),
     false_variants=(
+        refuted("any constant below √(H(H−1)/8)", "Length", "length_constant_at_least"),
         FalseVariant("Lemma V(ii) with w⁴/5", Method.SYMBOLIC, lambda: sum_of_squares(Fraction(1, 5))),
         FalseVariant("Lemma V(i) with w⁴/17", Method.POLYNOMIAL, lambda: first_increment(Fraction(1, 17))),
         FalseVariant("the sum with −1/4 for −3/16", Method.SYMBOLIC, lambda: telescope(LATER)),

@@ -142,7 +142,7 @@ def supremum(limit: Fraction = SUPREMUM + Fraction("5e-7")) -> str:
     x = sp.Symbol("x", real=True)
     numerator, denominator = x**2 * (1 + x) ** 2 + 2 * x * (999 + x**2), (999 + x**2) * (1 + x) ** 2
     least = sp.Rational(SUPREMUM - Fraction("5e-7"))
-    decide((numerator - least * denominator).subs(x, 1002) >= 0)
+    decide(numerator >= least * denominator, [sp.Eq(x, 1002)])
     identity(sp.limit(numerator / denominator, x, sp.oo), 1, "limit")
     return decide(numerator <= sp.Rational(limit) * denominator, [x > 0])
 

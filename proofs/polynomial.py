@@ -13,6 +13,7 @@ from typing import Any
 
 import sympy as sp
 import z3
+from sympy.logic.boolalg import Boolean
 
 from proofs.theorem import Unproved
 
@@ -24,8 +25,8 @@ def decide(claim: sp.Basic, given: Iterable[sp.Basic] = ()) -> str:
     """Prove that `claim` holds for all real values of its symbols for which all of `given` hold.
 
     Arguments:
-        claim: a relation between polynomials with rational coefficients (Max, Min and Abs are allowed), or And, Or, Not
-            of such; the assumptions that SymPy holds about a symbol (positive, …) are not used.
+        claim: a relation between polynomials with rational coefficients (Max, Min and Abs are allowed), or And, Or,
+            Not, Implies of such, in symbols that are real or without assumptions: SymPy would use others first.
         given: more of the same.
 
     Returns:
@@ -34,7 +35,8 @@ def decide(claim: sp.Basic, given: Iterable[sp.Basic] = ()) -> str:
     Raises:
         Unproved: with a counterexample, or because the time ran out, or because nothing satisfies `given` (a statement
             about nothing is not counted as proved).
-        ValueError: something that is not real polynomial arithmetic.
+        ValueError: something that is not real polynomial arithmetic; something that SymPy has evaluated already;
+            symbols with assumptions, or two with one name.
 
     >>> x, y = sp.symbols("x y")
     >>> decide(2 * x * y <= x**2 + y**2)
@@ -43,11 +45,13 @@ def decide(claim: sp.Basic, given: Iterable[sp.Basic] = ()) -> str:
     Traceback (most recent call last):
     proofs.theorem.Unproved: fails at x = 1/2
     """
+    given = list(given)
+    _refuse_evaluated([claim, *given])
     solver = z3.SolverFor("QF_NRA")
     solver.set("timeout", SECONDS * 1000)
     solver.add(*map(_translate, given))
     if solver.check() != z3.sat:
-        raise Unproved(f"no point that satisfies the assumptions {list(given)} was found")
+        raise Unproved(f"no point that satisfies the assumptions {given} was found")
     solver.add(z3.Not(_translate(claim)))
     answer = solver.check()
     if answer == z3.unsat:
@@ -57,6 +61,21 @@ def decide(claim: sp.Basic, given: Iterable[sp.Basic] = ()) -> str:
         point = ", ".join(sorted(f"{variable} = {model[variable]}" for variable in model.decls()))
         raise Unproved(f"fails at {point}")
     raise Unproved(f"z3 gave up after {SECONDS} s ({solver.reason_unknown()})")
+
+
+def _refuse_evaluated(relations: list[sp.Basic]) -> None:
+    for relation in relations:
+        if isinstance(relation, bool) or relation in (sp.true, sp.false) or not isinstance(relation, Boolean):
+            raise ValueError(f"{relation} is no relation; allowed: relations that SymPy has not evaluated")
+    symbols = sorted(set().union(*(relation.free_symbols for relation in relations)), key=str)
+    for symbol in symbols:
+        if not isinstance(symbol, sp.Symbol) or symbol not in (
+            sp.Symbol(symbol.name),
+            sp.Symbol(symbol.name, real=True),
+        ):
+            raise ValueError(f"{symbol} carries assumptions; allowed: symbols without, or real ones")
+    if len({str(symbol) for symbol in symbols}) < len(symbols):
+        raise ValueError(f"{symbols} are different symbols of one name; allowed: one symbol a name")
 
 
 _BOOLEAN: dict[type, Any] = {

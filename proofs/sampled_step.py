@@ -87,6 +87,9 @@ theorem = Theorem(
     assumptions="one prompt (or prompts with orthogonal spans), binary rewards, estimate of T12, η = 4c/D², c ≥ 0",
     source="this project; docs/theory.md T14",
     parts=(
+        formal("the bound for one prompt, over all groups", "SampledStep", "sampled_step_gain"),
+        formal("every other c guarantees less", "SampledStep", "best_c_is_best"),
+        formal("what the best c guarantees", "SampledStep", "best_c_gain"),
         formal("ψ(ac) ≤ a²ψ(c) for 0 ≤ a ≤ 1, c ≥ 0", "Psi", "psi_scaled"),
         Part("ĝ = s (mean score right − wrong), all G and 0 < k < G", Method.SYMBOLIC, estimate_is_a_difference),
         Part("s ≤ ½", Method.POLYNOMIAL, at_most_half),
@@ -102,6 +105,5 @@ theorem = Theorem(
         FalseVariant("best at c = ln(1 + 2 m_G γ²/(σB_G))", Method.SYMBOLIC, lambda: best_step(2)),
         FalseVariant("G → ∞ gives σγ⁴(c − ψ(c))", Method.SYMBOLIC, lambda: many_samples(power=2)),
     ),
-    on_paper="T3 at the sampled step and its mean (for prompts with orthogonal spans each sees its own step); a "
-    "difference of means of scores is no longer than D; ν_G is bounded; T12's assumptions",
+    on_paper="several prompts with orthogonal spans: each sees its own step, as in T6",
 )

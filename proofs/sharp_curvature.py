@@ -13,7 +13,7 @@ import sympy as sp
 
 from curvature.constants import CURVATURE
 from proofs.enclosure import Number
-from proofs.formal import formal, smaller
+from proofs.formal import formal, refuted
 from proofs.polynomial import decide
 from proofs.symbolic import Mean, identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem
@@ -59,14 +59,14 @@ theorem = Theorem(
     source="this project, after Ge et al. 2026 (arXiv 2601.23135); docs/theory.md T1, Lemma V",
     parts=(
         formal("the whole statement, for the second derivative of J", "Curvature", "sharp_local_curvature"),
-        formal("no smaller constant", "Curvature", "sharp_local_curvature_is_tight"),
+        formal("equality at p = (2 − √2)/4", "Curvature", "sharp_local_curvature_is_attained"),
         Part("Cov(r, Y²) = E[(r − J)(Y² − c)], any law", Method.SYMBOLIC, cauchy_schwarz_applies),
         Part("the dual certificate of sup Var(Y²)", Method.SYMBOLIC, dual_certificate),
         Part("its value is at most w⁴/16", Method.POLYNOMIAL, variance_of_square),
         Part("equality for two arms at p = (2 − √2)/4", Method.SYMBOLIC, attained),
     ),
     false_variants=(
-        smaller("the constant 6/25", "Curvature", CURVATURE="6 / 25"),
+        refuted("any constant below 1/4", "Curvature", "sharp_local_curvature_is_tight"),
         FalseVariant("Var(Y²) ≤ (6/25)² w⁴", Method.POLYNOMIAL, lambda: variance_of_square(Fraction(6, 25))),
         FalseVariant("equality at the constant 1/5", Method.SYMBOLIC, lambda: attained(Fraction(1, 5))),
     ),

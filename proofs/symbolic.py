@@ -14,6 +14,8 @@ import sympy as sp
 
 from proofs.theorem import Unproved
 
+INEXACT = (sp.Float, sp.oo, sp.S.NegativeInfinity, sp.zoo, sp.nan)
+
 
 def identity(left: sp.Expr, right: sp.Expr | int, name: str = "") -> str:
     """Prove left = right as rational functions (where no denominator is 0).
@@ -23,6 +25,8 @@ def identity(left: sp.Expr, right: sp.Expr | int, name: str = "") -> str:
 
     Raises:
         Unproved: with the numerator of what is left over.
+        ValueError: something that is not exact (a float, an infinity) or no expression, or a denominator that is
+            identically 0.
 
     >>> x = sp.Symbol("x")
     >>> identity((x**2 - 1) / (x - 1), x + 1)
@@ -31,7 +35,15 @@ def identity(left: sp.Expr, right: sp.Expr | int, name: str = "") -> str:
     Traceback (most recent call last):
     proofs.theorem.Unproved: x**2 - x is not identically 0
     """
-    numerator, _ = sp.fraction(sp.together(sp.sympify(left - right)))
+    for side in (left, right):
+        if not isinstance(side, sp.Expr | int) or isinstance(side, bool):
+            raise ValueError(f"a side is {side!r}; allowed: SymPy expressions and integers")
+    difference = sp.sympify(left - right)
+    if any(sp.sympify(side).has(*INEXACT) for side in (left, right, difference)):
+        raise ValueError(f"{left} = {right} is not exact; allowed: no floats and no infinities")
+    numerator, denominator = sp.fraction(sp.together(difference))
+    if sp.expand(denominator) == 0:
+        raise ValueError(f"{left} = {right} divides by 0")
     residual = sp.expand(numerator)
     label = f"{name}: " if name else ""
     if residual != 0:
@@ -45,6 +57,10 @@ class Mean:
     Arguments:
         known: moments that are given, as {monomial: value}, such as {Y: 0} for a centred Y.
 
+    Raises:
+        ValueError: a key of `known` that is no monomial in the variables; in a call, a symbol that has a variable's
+            name and is not that variable.
+
     >>> Y = sp.Symbol("Y")
     >>> Mean(Y, known={Y: 0})((Y + 1) ** 2)
     E[Y**2] + 1
@@ -53,6 +69,10 @@ class Mean:
     def __init__(self, *variables: sp.Symbol, known: dict[sp.Expr, sp.Expr | int] | None = None):
         self.variables = variables
         self.known = {sp.sympify(monomial): sp.sympify(value) for monomial, value in (known or {}).items()}
+        for monomial in self.known:
+            terms = sp.Poly(monomial, *variables).terms()
+            if len(terms) != 1 or terms[0][1] != 1:
+                raise ValueError(f"known holds the mean of {monomial}; allowed: monomials in {variables}")
 
     def moment(self, monomial: sp.Expr) -> sp.Expr:
         """The mean of one monomial."""
@@ -62,6 +82,10 @@ class Mean:
 
     def __call__(self, polynomial: sp.Expr) -> sp.Expr:
         """The mean; whatever is not one of the variables is a constant."""
+        names = {variable.name for variable in self.variables}
+        strange = {s for s in sp.sympify(polynomial).free_symbols - {*self.variables} if str(s) in names}
+        if strange:
+            raise ValueError(f"{strange} are named like variables of the mean and are others")
         expanded = sp.Poly(sp.expand(polynomial), *self.variables)
         return sp.Add(
             *(

@@ -25,7 +25,7 @@ K = sp.Symbol("K", integer=True, positive=True)
 def total(monomial: sp.Expr | int) -> Any:
     """Σ_y r^a X^b X'^c exp(b_y + θ X_y + θ' X'_y + t r_y), for the monomial r^a X^b X'^c."""
     y = sp.Symbol("y", integer=True)
-    offset, *at_arm = (sp.Indexed(name, y) for name in ("b", "r", "X", "X'"))
+    offset, *at_arm = (sp.Indexed(name, y) for name in ("offset", "reward", "shift", "shift'"))
     term = sp.sympify(monomial).subs(dict(zip((r, X, Xʹ), at_arm, strict=True)))
     exponent = offset + t * at_arm[0] + θ * at_arm[1] + θʹ * at_arm[2]
     return sp.Sum(term * sp.exp(exponent), (y, 1, K))
@@ -98,6 +98,12 @@ theorem = Theorem(
     assumptions="log-linear policy, any finite number of responses, any real rewards",
     source="cumulants, textbook; docs/theory.md T0",
     parts=(
+        formal("∂_t A = J", "Tilt", "tilt_mean"),
+        formal("∂_t² A = σ²", "Tilt", "tilt_variance"),
+        formal("∂_t ∂_u A = g·u", "Tilt", "tilt_gradient"),
+        formal("∂_t ∂_u² A = uᵀ∇²J u", "Tilt", "tilt_curvature"),
+        formal("the first derivative of J along a line exists, everywhere", "Line", "J_along"),
+        formal("and the second", "Line", "slope_along"),
         formal("∂_u J = ∇J·u with ∇J = Cov(r, φ)", "Line", "gradient_is_derivative"),
         formal("∂_u² J = E (r − J)(X − E X)²", "Line", "curvature_is_second_derivative"),
         Part("J = ∂_t A, for K arms, K open", Method.SYMBOLIC, value),

@@ -11,6 +11,7 @@ from typing import Any
 import sympy as sp
 
 from curvature.rates import tail_exponent
+from proofs.formal import formal
 from proofs.symbolic import Mean, identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem, Unproved
 
@@ -112,6 +113,17 @@ theorem = Theorem(
     assumptions="one prompt, two arms a distance 1 apart, binary reward, the flow (steps tend to 0)",
     source="this project; docs/theory.md T7",
     parts=(
+        formal("q^{−β}/t → β for every solution of the flow, α < 2", "TwoArmFlow", "inverse_power_is_linear"),
+        formal("(1 − p)/(βt)^{−2/(2−α)} → 1, α < 2", "TwoArmFlow", "tail"),
+        formal("q/p is exactly a constant times e^{−t}, α = 2", "TwoArmFlow", "exponential_tail"),
+        formal("both for 1 − J of two arms under θ̇ = g/σ^α, α < 2", "TwoArmFlow", "two_arms_tail"),
+        formal("and α = 2", "TwoArmFlow", "two_arms_tail_of_squared_rule"),
+        formal("the clock 2(z + sinh z), α = 0", "TwoArmFlow", "reinforce_clock"),
+        formal("the clock 4 sinh(z/2), α = 1", "TwoArmFlow", "grpo_clock"),
+        formal("the clock z, α = 2", "TwoArmFlow", "squared_rule_clock"),
+        formal("p = ½ is reached in time τ, |p₀τ − 1| ≤ 6√p₀, α = 0", "TwoArmFlow", "reinforce_hitting_time"),
+        formal("|√p₀ τ − 2| ≤ 6p₀, α = 1", "TwoArmFlow", "grpo_hitting_time"),
+        formal("|τ − ln(1/p₀)| ≤ 2p₀, α = 2", "TwoArmFlow", "squared_rule_hitting_time"),
         Part("dp/dz = pq and 1/(pq) = 2 + 2 cosh z", Method.SYMBOLIC, logistic),
         Part("g/σ^α = (pq)^{1−α/2}, every real α", Method.SYMBOLIC, flow),
         Part("d(q^{−β})/dt = β p^{1+β}, every real α", Method.SYMBOLIC, rate_of_tail),
@@ -127,5 +139,5 @@ theorem = Theorem(
         FalseVariant("clocks 1.5 times as slow", Method.SYMBOLIC, lambda: clocks(scale=3)),
         FalseVariant("2/p₀ from a small start at α = 0", Method.SYMBOLIC, lambda: from_a_small_start(scale=2)),
     ),
-    on_paper="a rate that is at least βp₀^{1+β} > 0 sends q^{−β} to infinity, and L'Hôpital's rule q^{−β}/t → β",
+    on_paper="that a solution of the flow exists (Coq: for α = 1 an explicit one)",
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -43,8 +43,11 @@ def prove(config: Prove, theorems: Sequence[Theorem], methods: Sequence[Method])
         OSError: the report cannot be written.
     """
     started = time.perf_counter()
-    if Method.FORMAL in methods:  # Coq compiles while the other methods run
-        threading.Thread(target=_warm, daemon=True).start()
+    if Method.FORMAL in methods:
+        print("compiling the proofs in Coq …", end=" ", flush=True)
+        with contextlib.suppress(NotRun):  # the parts say so
+            print(f"{len(formal.build().errors)} files, ", end="")
+        print(f"{time.perf_counter() - started:.0f} s", flush=True)
     verdicts: list[Verdict] = []
     with tqdm(theorems, unit="statement", leave=False) as bar:
         for theorem in bar:
@@ -63,13 +66,6 @@ def prove(config: Prove, theorems: Sequence[Theorem], methods: Sequence[Method])
         store.write_bytes(config.out / "report.html", text.report(verdicts, content))
         print(f"report: {config.out / 'report.html'}")
     return int(any(verdict.outcome not in text.GOOD for verdict in verdicts))
-
-
-def _warm() -> None:
-    try:
-        formal.build()
-    except NotRun:
-        return  # the parts say so
 
 
 def _statements(verdicts: Sequence[Verdict]) -> dict[str, dict[str, object]]:

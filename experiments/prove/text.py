@@ -58,7 +58,7 @@ def not_asked(verdict: Verdict) -> list[str]:
     return [f"{part.claim} [{part.method.value}]" for part in verdict.theorem.parts if part.claim not in asked]
 
 
-HEADER = ("", "statement", "methods", "parts", "refused", "time", "verdict")
+HEADER = ("", "statement", "methods", "parts", "refused", "on paper", "time", "verdict")
 
 
 def rows(verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
@@ -74,6 +74,7 @@ def rows(verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
             ", ".join(method.value for method in verdict.methods) or "none",
             of(verdict.parts, Outcome.PROVED),
             of(verdict.false_variants, Outcome.REFUSED),
+            "some" if verdict.theorem.on_paper else "nothing",
             f"{verdict.seconds:.1f} s",
             verdict.outcome.value,
         )
@@ -99,6 +100,9 @@ def conclusion(verdicts: Sequence[Verdict], seconds: float) -> str:
         f"{sum(f.outcome is Outcome.PROVED for f in findings)} of {len(findings)} parts proved, "
         f"{sum(f.outcome is Outcome.REFUSED for f in variants)} of {len(variants)} false variants refused, {seconds:.0f} s"
     ]
+    paper = [verdict.theorem.number for verdict in verdicts if verdict.theorem.on_paper]
+    if paper:
+        sentences.append(f"steps that remain on paper: {', '.join(paper)} (told above with each)")
     for verdict in verdicts:
         sentences += [
             f"FAILED: {verdict.theorem.number}: {finding.claim} [{finding.evidence}]"

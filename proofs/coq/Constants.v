@@ -1,7 +1,7 @@
 (** * The constants of curvature/constants.py
 
-    The theorems below are stated with these names. `grpo-curvature prove` holds each number here against the one that the
-    numerical code uses; a smaller constant put here makes a proof fail. *)
+    The theorems are stated with these names. `grpo-curvature prove` holds each number here against the one that the
+    numerical code uses. *)
 
 From Coq Require Import Reals.
 Open Scope R_scope.

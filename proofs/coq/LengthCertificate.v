@@ -20,10 +20,12 @@ From GRPO Require Import Constants Increase Sums Distribution Vectors Policy Psi
 Open Scope R_scope.
 
 (** 4 C(H)/H^2. *)
-Definition remainder_scale (H : nat) : R := length_constant_bound H / (CURVATURE * INR H ^ 2).
+Definition scale_of (H : nat) (C : R) : R := C / (CURVATURE * INR H ^ 2).
+
+Definition remainder_scale (H : nat) : R := scale_of H (length_constant_bound H).
 
 Lemma remainder_scale_one : remainder_scale 1 = 1.
-Proof. unfold remainder_scale. rewrite length_constant_bound_one. unfold CURVATURE. simpl. field. Qed.
+Proof. unfold remainder_scale, scale_of. rewrite length_constant_bound_one. unfold CURVATURE. simpl. field. Qed.
 
 Section LengthCertificate.
   Variables (d : nat) (H : nat) (t : response_tree) (u : vector) (w : R).
@@ -115,7 +117,9 @@ Section LengthCertificate.
   (** ** The certificate *)
 
   Section Segment.
-    Variable theta : vector.
+    Variables (theta : vector) (C : R).
+    Hypothesis C_nonneg : 0 <= C.
+    Hypothesis C_bounds : bounds_curvature H C.
 
     Let at_time (s : R) : vector := add theta (scale s u).
 
@@ -156,27 +160,28 @@ Section LengthCertificate.
     Lemma sequence_curvature_growth s :
       0 <= s ->
       Rabs (sequence_curvature d (at_time s) u t)
-        <= remainder_scale H * sequence_sigma d theta t
+        <= scale_of H C * sequence_sigma d theta t
            * ((HALF_WIDTH * (INR H * w)) ^ 2 * exp (HALF_WIDTH * (INR H * w) * s)).
     Proof.
-      intros later. eapply Rle_trans; [apply (sequence_curvature_le d _ u w H t some_token short width)|].
+      intros later. rewrite <- (sequence_curvature_is_second_derivative d H t short (at_time s) u).
+      eapply Rle_trans; [apply (C_bounds d t (at_time s) u w short width)|].
       pose proof (sequence_sigma_growth s later) as growth.
-      apply (Rmult_le_compat_l (length_constant_bound H * w ^ 2)) in growth;
-        [|apply Rmult_le_pos; [apply sqrt_pos|apply pow2_ge_0]].
-      replace (remainder_scale H * _ * _) with (length_constant_bound H * w ^ 2
+      apply (Rmult_le_compat_l (C * w ^ 2)) in growth;
+        [|apply Rmult_le_pos; [exact C_nonneg|apply pow2_ge_0]].
+      replace (scale_of H C * _ * _) with (C * w ^ 2
         * (sequence_sigma d theta t * exp (HALF_WIDTH * (INR H * w) * s)))
-        by (unfold remainder_scale, HALF_WIDTH, CURVATURE; field; apply Rgt_not_eq, length_positive).
+        by (unfold scale_of, HALF_WIDTH, CURVATURE; field; apply Rgt_not_eq, length_positive).
       lra.
     Qed.
 
     (** The right side minus (sign = 1) or plus (sign = -1) the remainder is nonnegative at s = 1. *)
     Lemma sequence_remainder_below sign :
       Rabs sign = 1 ->
-      0 <= remainder_scale H * sequence_sigma d theta t * psi (HALF_WIDTH * (INR H * w))
+      0 <= scale_of H C * sequence_sigma d theta t * psi (HALF_WIDTH * (INR H * w))
            - sign * (sequence_J d (add theta u) t - sequence_J d theta t - dot d (sequence_gradient d theta t) u).
     Proof.
       intros sign_abs. rewrite (sequence_gradient_dot d H t theta u short), <- position_one.
-      set (a := HALF_WIDTH * (INR H * w)). set (K := remainder_scale H * sequence_sigma d theta t).
+      set (a := HALF_WIDTH * (INR H * w)). set (K := scale_of H C * sequence_sigma d theta t).
       set (slope := sequence_slope d theta u t).
       set (gap := fun s => K * psi (a * s) - sign * (sequence_J d (at_time s) t - sequence_J d theta t - slope * s)).
       replace (_ - _) with (gap 1) by (unfold gap; rewrite !Rmult_1_r; reflexivity).
@@ -209,10 +214,10 @@ Section LengthCertificate.
       - unfold at_time. rewrite position_zero, Rmult_0_r, exp_0. unfold slope. ring.
     Qed.
 
-    (** T11, the certificate of the update u. *)
-    Theorem length_certificate :
+    (** T11, the certificate of the update u, from any constant that bounds the curvature. *)
+    Lemma length_certificate_of :
       Rabs (sequence_J d (add theta u) t - sequence_J d theta t - dot d (sequence_gradient d theta t) u)
-        <= remainder_scale H * sequence_sigma d theta t * psi (HALF_WIDTH * (INR H * w)).
+        <= scale_of H C * sequence_sigma d theta t * psi (HALF_WIDTH * (INR H * w)).
     Proof.
       pose proof (sequence_remainder_below 1 Rabs_R1) as above.
       assert (minus_one : Rabs (-1) = 1) by (rewrite Rabs_left by lra; ring).
@@ -220,6 +225,22 @@ Section LengthCertificate.
       apply Rabs_le. lra.
     Qed.
   End Segment.
+
+  (** T11, the certificate with the proved upper bound on C(H): what the code computes. *)
+  Theorem length_certificate theta :
+    Rabs (sequence_J d (add theta u) t - sequence_J d theta t - dot d (sequence_gradient d theta t) u)
+      <= remainder_scale H * sequence_sigma d theta t * psi (HALF_WIDTH * (INR H * w)).
+  Proof. apply length_certificate_of; [apply sqrt_pos|apply length_constant_at_most, some_token]. Qed.
+
+  (** The same with C(H) itself. *)
+  Theorem length_constant_certificate theta C :
+    is_length_constant H C ->
+    Rabs (sequence_J d (add theta u) t - sequence_J d theta t - dot d (sequence_gradient d theta t) u)
+      <= scale_of H C * sequence_sigma d theta t * psi (HALF_WIDTH * (INR H * w)).
+  Proof.
+    intros constant. apply length_certificate_of; [|apply constant].
+    eapply Rle_trans; [|apply (length_constant_between H C some_token constant)]. apply sqrt_pos.
+  Qed.
 
   (** ** Rewards in [0, 1]: the deviation moves more slowly where it is large *)
 

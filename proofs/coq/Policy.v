@@ -1,8 +1,7 @@
 (** * A log-linear policy and the exact quantities of one prompt
 
-    pi_theta(y) is proportional to exp(b(y) + theta . phi(y)): [offset] is b, [feature] is phi, [reward] is r. A prompt has
-    [arms] responses. J is the mean reward, sigma its standard deviation, g the gradient of J, H its second derivative
-    along a direction. *)
+    pi_theta(y) is proportional to exp(b(y) + theta . phi(y)): [offset] is b, [feature] is phi, [reward] is r. A prompt
+    has [arms] responses. J is the mean reward, sigma its standard deviation, g the gradient of J. *)
 
 From Coq Require Import Reals Lra Lia.
 From Coquelicot Require Import Coquelicot.

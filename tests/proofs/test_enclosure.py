@@ -55,3 +55,14 @@ def test_the_precision_is_put_back():
     with pytest.raises(Unproved):
         positive(lambda x: -x, [(1, 2)])
     assert flint.ctx.prec == before
+
+
+def test_a_box_inside_out_is_refused():
+    with pytest.raises(ValueError, match=r"\(2, 1\); allowed"):
+        positive(lambda x: x, [(2, 1)])
+
+
+def test_no_number_is_not_positive():
+    for function in (lambda x: 1 / (x - x), lambda x: x / 0, lambda x: (-x).log(), lambda x: x * flint.arb("inf")):
+        with pytest.raises(Unproved):
+            positive(function, [(1, 2)], max_boxes=20)

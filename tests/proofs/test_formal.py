@@ -10,7 +10,7 @@ import pytest
 
 from curvature import constants
 from proofs import formal
-from proofs.formal import Build, constants_agree, evaluate, read_assumptions
+from proofs.formal import constants_agree, evaluate, read_assumptions
 from proofs.theorem import Method, Outcome, Unproved
 from proofs.theorems import THEOREMS
 
@@ -54,8 +54,12 @@ def test_a_constant_that_coq_does_not_define_alike_is_noticed(monkeypatch, tmp_p
     (tmp_path / "Constants.v").write_text(text.replace("2 * ln 2 - 1", "exp 1"))
     with pytest.raises((Unproved, SyntaxError)):
         constants_agree()
-    (tmp_path / "Constants.v").write_text("(* nothing *)")
-    with pytest.raises(Unproved, match="defines nothing"):
+    for more in ("Definition CURVATURE  : R := 1 / 5.", "Notation SLOPE := 1.", "Definition ln (x : R) := x."):
+        (tmp_path / "Constants.v").write_text(text + more + "\n")
+        with pytest.raises(Unproved, match="something besides constants"):
+            constants_agree()
+    (tmp_path / "Constants.v").write_text(text.replace("Definition SLOPE : R := 1 / 2.", "(* SLOPE *)"))
+    with pytest.raises(Unproved, match="differ in SLOPE"):
         constants_agree()
 
 
@@ -66,10 +70,9 @@ def test_only_the_few_forms_of_constants_are_evaluated(expression):
 
 
 def test_no_proof_is_left_open():
-    """Print Assumptions would tell; this tells without Coq."""
+    """`prove` refuses such files; this tells without Coq."""
     for path in formal.SOURCES.glob("*.v"):
-        words = set(path.read_text().replace(".", " ").split())
-        assert not words & {"Admitted", "admit", "Axiom", "Axioms", "Parameter", "Parameters", "Conjecture"}, path.name
+        assert formal.FORBIDDEN.search(formal.COMMENT.sub(" ", path.read_text())) is None, path.name
 
 
 def test_without_coq_the_line_says_what_is_missing(monkeypatch):
@@ -89,7 +92,7 @@ def planted(monkeypatch, tmp_path: Path, text: str) -> None:
     monkeypatch.setattr(formal, "SOURCES", tmp_path)
     folder = tmp_path / "build"
     folder.mkdir()
-    done: Build = formal.compile_all(folder, needed="Planted")
+    done = formal.compile_all(folder, needed="Planted")
     monkeypatch.setattr(formal, "build", lambda: done)
 
 
@@ -100,19 +103,76 @@ HEAD = "From Coq Require Import Reals.\nFrom GRPO Require Import Sums.\nOpen Sco
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("Lemma wrong : 1 = 0 :> R.\nAdmitted.", "rests on (Planted.)?wrong"),
+        ("Lemma wrong : 1 = 0 :> R.\nAdmitted.", "Planted.v uses Admitted"),
         (
             "Axiom any : forall P : Prop, P.\nLemma wrong : 1 = 0 :> R.\nProof. apply any. Qed.",
-            "rests on (Planted.)?any",
+            "Planted.v uses Axiom",
         ),
         ("Lemma wrong : 1 = 0 :> R.\nProof. reflexivity. Qed.", "Planted.v does not compile: line 5: "),
-        ("Lemma other : 1 = 1 :> R.\nProof. reflexivity. Qed.", "wrong was not found"),
+        ("Lemma other : 1 = 1 :> R.\nProof. reflexivity. Qed.", "states no theorem or lemma wrong"),
     ],
 )
 def test_an_open_or_false_proof_is_refused(text, why, monkeypatch, tmp_path):
     planted(monkeypatch, tmp_path, HEAD + text)
     with pytest.raises(Unproved, match=why):
         formal.prove("Planted", "wrong")
+
+
+FALSE = "Theorem bad : 1 = 0 :> R.\nProof. destruct Classical_Prop.classic. Qed."
+
+
+@pytest.mark.formal
+@pytest.mark.parametrize(
+    ("text", "name", "why"),
+    [
+        (
+            f"Module Classical_Prop. Axiom classic : False. End Classical_Prop.\n{FALSE}",
+            "bad",
+            "Planted.v uses Module|coqchk",
+        ),
+        ("Lemma other : 1 = 1 :> R.\nProof. reflexivity. Qed.", "eq_refl", "states no theorem or lemma eq_refl"),
+        ("Definition fine := 1.", "fine", "states no theorem or lemma fine"),
+        ("(* Lemma fine : True. *) Definition fine := 1.", "fine", "states no theorem or lemma fine"),
+    ],
+)
+def test_an_axiom_or_a_name_in_disguise_is_refused(text, name, why, monkeypatch, tmp_path):
+    planted(monkeypatch, tmp_path, HEAD + text)
+    with pytest.raises(Unproved, match=why):
+        formal.prove("Planted", name)
+
+
+@pytest.mark.formal
+def test_the_independent_checker_finds_an_axiom(monkeypatch, tmp_path):
+    planted(monkeypatch, tmp_path, HEAD + "Axiom any : 1 = 0 :> R.")
+    assert formal.recheck(formal.build()) == "coqchk: axiom GRPO.Planted.any"
+
+
+@pytest.mark.formal
+def test_a_contradicting_theorem_has_to_be_proved(monkeypatch, tmp_path):
+    planted(monkeypatch, tmp_path, HEAD + "Lemma right : 1 = 1 :> R.\nProof. reflexivity. Qed.")
+    with pytest.raises(Unproved, match=r"contradicted by Planted\.v, right"):
+        formal.contradict("Planted", "right")
+    with pytest.raises(RuntimeError, match="the contradicting theorem is not proved"):
+        formal.contradict("Planted", "absent")
+
+
+@pytest.mark.formal
+@pytest.mark.parametrize(
+    ("module", "name", "value"),
+    [
+        ("Curvature", "CURVATURE", "6 / 25"),
+        ("Deviation", "SLOPE", "12 / 25"),
+        ("Certificate", "HALF_WIDTH", "12 / 25"),
+        ("Deviation", "A_PRIORI_STD", "12 / 25"),
+        ("Step", "DIAMETER", "5"),
+        ("Convergence", "RATE", "2 * ln 2 - 99 / 100"),
+        ("Convergence", "STEP", "ln 3"),
+    ],
+)
+def test_no_proof_survives_another_constant(module, name, value):
+    """Each script needs its constant. Which constants are best is proved, by the theorems that `refuted` names."""
+    with pytest.raises(Unproved, match=f"{module}.v does not compile"):
+        formal.recompile(module, {name: value})
 
 
 @pytest.mark.formal

@@ -64,3 +64,23 @@ def test_running_out_of_time_is_no_proof(monkeypatch):
     monkeypatch.setattr(polynomial.z3, "SolverFor", lambda _: Solver())
     with pytest.raises(Unproved, match="gave up after 20 s"):
         decide(x >= 0)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        True,
+        sp.true,
+        sp.Symbol("p", positive=True) > 0,
+        sp.Symbol("p", positive=True) > sp.Symbol("q", positive=True),
+        sp.Symbol("n", integer=True) >= 1,
+        sp.Eq(sp.Dummy("a"), sp.Dummy("a")),
+        sp.Eq(sp.Symbol("a"), sp.Symbol("a", real=True)),
+        x + 1,
+    ],
+)
+def test_what_sympy_would_decide_is_refused(claim):
+    with pytest.raises(ValueError, match="allowed"):
+        decide(claim)
+    with pytest.raises(ValueError, match="allowed"):
+        decide(x >= 0, [claim])

@@ -57,3 +57,19 @@ def test_known_moments_and_constants():
     assert centred(c * x + c) == c
     assert centred.covariance(x, c) == 0
     assert centred.variance(x) == centred.moment(x**2)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [(x + 1e-17 + 1.0, x + 1.0), (sp.oo - x, x), (sp.zoo, x), (sp.nan, 0), (True, 1), (1 / (x - x), 0)],
+)
+def test_what_is_not_exact_is_refused(left, right):
+    with pytest.raises(ValueError, match=r"not exact|allowed|divides"):
+        identity(left, right)
+
+
+def test_a_mean_refuses_what_it_would_read_wrongly():
+    with pytest.raises(ValueError, match="known holds the mean of 2"):
+        Mean(x, known={2 * x: 0})
+    with pytest.raises(ValueError, match="named like variables"):
+        Mean(x)(sp.Symbol("x", real=True) ** 2)

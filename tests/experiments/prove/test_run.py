@@ -1,6 +1,7 @@
 """The command `prove`: what it prints and writes, and its exit status, on made theorems; real ones: tests/proofs/."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from experiments.cli import main
 from experiments.prove import run, text
 from experiments.prove.config import Prove
 from proofs import formal
+from proofs.formal import Build
 from proofs.theorem import FalseVariant, Method, NotRun, Part, Theorem, Unproved
 
 
@@ -30,7 +32,7 @@ def theorem(number: str, *parts: Part, on_paper: str = "") -> Theorem:
 
 @pytest.fixture
 def theorems(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(formal, "build", lambda: None)
+    monkeypatch.setattr(formal, "build", lambda: Build(Path(), {"A": None}))
 
     def use(*some: Theorem) -> None:
         monkeypatch.setattr(run, "THEOREMS", some)
@@ -53,6 +55,7 @@ def test_all_proved(theorems, capsys, tmp_path):
     assert "2 of 2 statements proved: 2 of 2 parts proved, 2 of 2 false variants refused" in out
     assert "T1  a name: proved" in out
     assert "on paper    the rest & more" in out
+    assert "steps that remain on paper: T1 (told" in out
     assert "refused     one is three [2 is not identically 0]" in out
     content = json.loads((tmp_path / "out" / "proofs.json").read_text())
     assert [entry["number"] for entry in content["theorems"]] == ["T1", "T2"]
