@@ -47,7 +47,7 @@ check: $(STAMP) ## Format, lint and types: what CI and pre-commit run before the
 	$(BIN)/basedpyright
 
 test: check ## All checks and tests but the slow ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 # Coq and its library are system packages: installed here where apt-get is at hand and allowed.
 prove: $(STAMP) ## Check every statement by machine, in Coq too (CI runs this too); OUT=folder for a report
@@ -78,7 +78,7 @@ browser: $(STAMP) ## The interactive page in a real headless browser (CI runs th
 	$(BIN)/python -m pytest -q -m browser tests/experiments/phase_diagram
 
 slow: $(STAMP) ## The tests that take minutes
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q -m slow
 
 format: $(STAMP) ## Format and fix what can be fixed
 	$(BIN)/ruff format .

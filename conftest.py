@@ -1,6 +1,7 @@
 """float64, strict promotion and shape checking for every test."""
 
 import jax
+import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
@@ -14,3 +15,8 @@ settings.load_profile("default")
 
 # stays in force: every later import of these packages is checked
 install_import_hook(["curvature", "bandits"], "tests.shapes.check")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that are minutes of work first: whole files go to one process each, and none should begin last."""
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)

@@ -16,7 +16,7 @@ import pytest
 
 from tests.experiments.test_cli import COMMAND, call
 
-pytestmark = pytest.mark.xdist_group("reproduce")  # one worker: the run is made once
+pytestmark = pytest.mark.early
 
 PARTS = ("theorem", "pass_rates", "tails", "hitting", "window", "certificates", "counterexamples", "comparison")
 FIGURES = ("theorem", "pass_rates", "tails", "window", "certificates", "counterexamples", "comparison")

@@ -29,7 +29,7 @@ from experiments.gsm8k.plan import Sizes
 from experiments.gsm8k.task import Questions, make_task
 from tests.experiments.test_cli import COMMAND
 
-pytestmark = pytest.mark.xdist_group("gsm8k")  # one worker: checkpoints and compiled programs are made once
+pytestmark = pytest.mark.early
 
 TINY = ["--width", "16", "--num-layers", "2", "--num-heads", "2", "--num-kv-heads", "1", "--mlp-width", "32"]
 FEW = ["--num-prompts", "8", "--num-test", "8"]

@@ -28,7 +28,7 @@ from experiments.gsm8k.probe import Effort
 from experiments.gsm8k.validate import Parts, expected_parts, exponent, prepare
 from tests.experiments.gsm8k.test_commands import call, environment, row, write_rows
 
-pytestmark = pytest.mark.xdist_group("gsm8k-validate")
+pytestmark = pytest.mark.early
 
 NO_SPECTRA = Effort(chunk=6, num_spectra=0, num_wrong=0)
 TINY = Plan(

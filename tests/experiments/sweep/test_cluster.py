@@ -18,8 +18,6 @@ from experiments.sweep.spec import Chunk, Program, chunks
 from tests.experiments.sweep import fakes
 from tests.experiments.sweep.test_engine import FROZEN, frozen, parts  # noqa: F401  (a fixture)
 
-pytestmark = pytest.mark.xdist_group("cluster")  # one cluster, not one for every process of the test run
-
 
 @pytest.fixture(scope="module")
 def scheduler(frozen: None) -> Iterator[str]:  # noqa: F811
