@@ -12,7 +12,6 @@ from experiments.gsm8k.legs import FIRST_TUNING_SEED, MAX_EXTENSIONS, LegRun, ar
 from experiments.gsm8k.plan import PRESETS, with_optimiser
 from experiments.gsm8k.task import Questions
 
-
 QUICK = PRESETS["quick"]
 
 
