@@ -47,7 +47,8 @@ def identity(left: sp.Expr, right: sp.Expr | int, name: str = "") -> str:
     residual = sp.expand(numerator)
     label = f"{name}: " if name else ""
     if residual != 0:
-        raise Unproved(f"{label}{residual} is not identically 0")
+        text = str(residual)
+        raise Unproved(f"{label}{text if len(text) <= 160 else text[:160] + ' …'} is not identically 0")
     return f"{label}difference expands to 0"
 
 

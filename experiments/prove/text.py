@@ -14,6 +14,7 @@ from experiments.store import SCHEMA_VERSION, commit
 from proofs.theorem import Finding, Outcome, Verdict
 
 LABEL = 12
+WRAP = "<style>.words td:last-child { overflow-wrap: anywhere; } .words td:nth-child(3) { min-width: 12rem; }</style>"
 GOOD = (Outcome.PROVED, Outcome.IN_PART)
 LIBRARIES = ("grpo-curvature", "sympy", "python-flint", "z3-solver")
 
@@ -102,7 +103,7 @@ def conclusion(verdicts: Sequence[Verdict], seconds: float) -> str:
     ]
     paper = [verdict.theorem.number for verdict in verdicts if verdict.theorem.on_paper]
     if paper:
-        sentences.append(f"steps that remain on paper: {', '.join(paper)} (told above with each)")
+        sentences.append(f"steps that remain on paper: {', '.join(paper)} (told with each)")
     for verdict in verdicts:
         sentences += [
             f"FAILED: {verdict.theorem.number}: {finding.claim} [{finding.evidence}]"
@@ -154,17 +155,18 @@ def report(verdicts: Sequence[Verdict], content: Mapping[str, Any]) -> bytes:
     words = escape(conclusion(verdicts, content["run"]["wall_time_s"])).replace("\n", "<br>")
     body = [
         f'<p class="verdict{"" if good else " bad"}">{words}</p>',
-        f"<h2>All statements</h2>{html_table(HEADER, rows(verdicts))}",
+        f'<h2>All statements</h2>{WRAP}<div class="words">{html_table(HEADER, rows(verdicts))}</div>',
     ]
     for verdict in verdicts:
         theorem = verdict.theorem
-        findings = [*((f.method.value, f) for f in verdict.parts), *(("refused", f) for f in verdict.false_variants)]
-        cells = [(label, f.claim, f.evidence, f.outcome.value) for label, f in findings]
+        cells = [(f.method.value, f.outcome.value, f.claim, f.evidence) for f in verdict.parts]
+        cells += [(f.method.value, f.outcome.value, f"false: {f.claim}", f.evidence) for f in verdict.false_variants]
         body.append(
             f"<h2>{escape(theorem.number)} {escape(theorem.name)}</h2><p><b>{escape(theorem.statement)}</b></p>"
             f"<p>Assumes: {escape(theorem.assumptions)}. Source: {escape(theorem.source)}.</p>"
-            f'<div class="words">{html_table(("method", "what was checked", "evidence", "outcome"), cells)}</div>'
+            f'<div class="words">{html_table(("method", "outcome", "what was checked", "evidence"), cells)}</div>'
             f"<p>On paper: {escape(theorem.on_paper or 'nothing')}.</p>"
+            + "".join(f"<p>Not asked: {escape(claim)}.</p>" for claim in not_asked(verdict))
         )
     coq = "".join(
         f'<h3>{escape(name)}</h3><pre style="overflow-x: auto; font-size: 13px">{escape(found["statement"])}</pre>'
