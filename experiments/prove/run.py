@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -45,9 +44,10 @@ def prove(config: Prove, theorems: Sequence[Theorem], methods: Sequence[Method])
     started = time.perf_counter()
     if Method.FORMAL in methods:
         print("compiling the proofs in Coq …", end=" ", flush=True)
-        with contextlib.suppress(NotRun):  # the parts say so
-            print(f"{len(formal.build().errors)} files, ", end="")
-        print(f"{time.perf_counter() - started:.0f} s", flush=True)
+        try:
+            print(f"{len(formal.build().errors)} files, {time.perf_counter() - started:.0f} s", flush=True)
+        except NotRun:
+            print("there is no coqc", flush=True)  # the parts say what is missing
     verdicts: list[Verdict] = []
     with tqdm(theorems, unit="statement", leave=False) as bar:
         for theorem in bar:
