@@ -133,6 +133,7 @@ theorem = Theorem(
         formal("b_G(½) ≤ 2 + 1/√(G−1)", "Groups", "adaptivity_at_half"),
         formal("m_G ≤ σ√((G−1)/G), over all groups", "Groups", "group_factor_bound"),
         formal("two arms, expected flow: −q̇ ≤ √(G−1) q², any p", "Groups", "expected_flow_bound"),
+        formal("so 1/q grows at most linearly along it, 1/q ≤ 1/q₀ + √(G−1) t", "Groups", "expected_tail"),
         Part("b_G is the mean of G/√((j+1)(G−1−j)), by (B), all G", Method.SYMBOLIC, ratio_of_means),
         Part("the two identities of the window, all G and j", Method.SYMBOLIC, two_identities),
         Part("each term is in [2, G/√(G−1)], all real G ≥ 2 and j", Method.POLYNOMIAL, window),
@@ -153,5 +154,4 @@ theorem = Theorem(
         FalseVariant("−q̇ ≤ √(G−1) q² from b ≤ G/√(G−2)", Method.POLYNOMIAL, lambda: expected_flow(below=2)),
         FalseVariant("caps G/√G", Method.ENCLOSURE, lambda: caps(0)),
     ),
-    on_paper="that 1/q with a bounded slope grows at most linearly",
 )

@@ -118,6 +118,7 @@ theorem = Theorem(
         formal("q/p is exactly a constant times e^{−t}, α = 2", "TwoArmFlow", "exponential_tail"),
         formal("both for 1 − J of two arms under θ̇ = g/σ^α, α < 2", "TwoArmFlow", "two_arms_tail"),
         formal("and α = 2", "TwoArmFlow", "two_arms_tail_of_squared_rule"),
+        formal("an explicit solution of the flow, α = 1", "TwoArmFlow", "grpo_flow_from_half"),
         formal("the clock 2(z + sinh z), α = 0", "TwoArmFlow", "reinforce_clock"),
         formal("the clock 4 sinh(z/2), α = 1", "TwoArmFlow", "grpo_clock"),
         formal("the clock z, α = 2", "TwoArmFlow", "squared_rule_clock"),

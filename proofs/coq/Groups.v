@@ -15,7 +15,8 @@
     answers; (B) of Binomial.v does the rest. The factors under the root sum to G and each is at least 1. *)
 
 From Coq Require Import Reals Lra Lia.
-From GRPO Require Import Sums Distribution Binomial.
+From Coquelicot Require Import Coquelicot.
+From GRPO Require Import Increase Sums Distribution Binomial.
 Open Scope R_scope.
 
 (** ** Means over groups of independent responses *)
@@ -486,6 +487,33 @@ Proof.
     rewrite <- (Rmult_1_r (root * (1 - p) ^ 2)) at 2. apply Rmult_le_compat_l.
     + apply Rmult_le_pos; [lra|apply pow2_ge_0].
     + rewrite <- (pow1 2). apply pow_incr. exact between.
+Qed.
+
+(** Hence 1/q grows at most linearly along that flow: the 1/t^2 of exact GRPO is lost. *)
+Theorem expected_tail G (p : R -> R) :
+  (2 <= G)%nat ->
+  (forall t, 0 <= t -> 0 <= p t < 1) ->
+  (forall t, 0 <= t ->
+     is_derive p t (p t * (1 - p t) * (adaptivity G (p t) * (p t * (1 - p t) * ((INR G - 1) / INR G))))) ->
+  forall t, 0 <= t -> / (1 - p t) <= / (1 - p 0) + sqrt (INR G - 1) * t.
+Proof.
+  intros size between flow t later.
+  set (velocity := fun s => p s * (1 - p s) * (adaptivity G (p s) * (p s * (1 - p s) * ((INR G - 1) / INR G)))).
+  assert (rises : sqrt (INR G - 1) * 0 - / (1 - p 0) <= sqrt (INR G - 1) * t - / (1 - p t)).
+  { apply (increase (fun s => sqrt (INR G - 1) * s - / (1 - p s))
+      (fun s => sqrt (INR G - 1) - velocity s / (1 - p s) ^ 2)); [exact later| |].
+    - intros s [positive _]. pose proof (between s positive) as inside. pose proof (flow s positive) as moves.
+      fold (velocity s) in moves. auto_derive.
+      + split; [exists (velocity s); exact moves|]. split; [lra|exact I].
+      + replace (Derive (fun x => p x) s) with (velocity s) by (symmetry; apply is_derive_unique, moves).
+        field. lra.
+    - intros s [positive _]. pose proof (between s positive) as inside.
+      assert (bound : velocity s <= sqrt (INR G - 1) * (1 - p s) ^ 2)
+        by (apply expected_flow_bound; [exact size|lra]).
+      assert (0 < (1 - p s) ^ 2) by (apply pow_lt; lra).
+      apply Rmult_le_reg_r with ((1 - p s) ^ 2); [assumption|].
+      unfold Rdiv. rewrite Rmult_minus_distr_r, Rmult_assoc, Rinv_l by lra. lra. }
+  lra.
 Qed.
 
 (** ** The means of T12 *)
