@@ -174,17 +174,19 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{NAME} {importlib.metadata.version(NAME)}")
         return
     try:
-        compute = prepare(parse(arguments))
+        command = parse(arguments)
+        compute = prepare(command)
     except ValueError as error:
         sys.exit(fail(str(error)))
+    kept = "" if isinstance(command, Prove) else "; finished parts are kept, the same command goes on from there"
     try:
         status = compute()
     except OSError as error:
-        sys.exit(fail(f"{error}; finished parts are kept, the same command goes on from there"))
+        sys.exit(fail(f"{error}{kept}"))
     except (ValueError, FloatingPointError, SweepError) as error:
         sys.exit(fail(str(error)))
     except KeyboardInterrupt:
-        print(f"\n{NAME}: interrupted; finished parts are kept, the same command goes on from there", file=sys.stderr)
+        print(f"\n{NAME}: interrupted{kept}", file=sys.stderr)
         sys.exit(130)
     if status:
         sys.exit(status)

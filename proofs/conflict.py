@@ -197,5 +197,5 @@ theorem = Theorem(
         FalseVariant("it is met at x > .0527", Method.POLYNOMIAL, lambda: best_parameter(low=Fraction("0.0527"))),
     ),
     on_paper="an increasing map carries its iterates to its fixed point; a bounded increasing run would end at a zero "
-    "of Σg; d/dJ 2 arcsin √J = 1/σ (T8)",
+    "of Σg",
 )

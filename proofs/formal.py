@@ -61,15 +61,16 @@ def formal(claim: str, module: str, name: str) -> Part:
     return Part(claim, Method.FORMAL, functools.partial(prove, module, name))
 
 
-def theorem_of(part: Part) -> tuple[str, str]:
-    """The module and the name of a formal part."""
-    assert isinstance(part.prove, functools.partial)
-    module, name = part.prove.args
+def theorem_of(item: Part | FalseVariant) -> tuple[str, str]:
+    """The module and the name behind a formal part, or behind what contradicts a false variant."""
+    assert isinstance(item.prove, functools.partial)
+    module, name = item.prove.args
     return module, name
 
 
 def refuted(claim: str, module: str, name: str) -> FalseVariant:
     """A false variant that a theorem of Coq contradicts: no smaller constant will do, or a counterexample."""
+    _NAMES.setdefault(module, []).append(name)
     return FalseVariant(claim, Method.FORMAL, functools.partial(contradict, module, name))
 
 

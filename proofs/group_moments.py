@@ -209,5 +209,4 @@ theorem = Theorem(
         FalseVariant("G = 2..5: groups that do not vary count", Method.SYMBOLIC, lambda: enumeration(truncated=False)),
         FalseVariant("G = 2..5: (G−2)² for (G−2)(G−3)", Method.SYMBOLIC, lambda: enumeration(third=2)),
     ),
-    on_paper="",
 )

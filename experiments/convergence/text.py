@@ -77,11 +77,11 @@ def _theorem(summary: dict[str, Any], figures: Path) -> list[str]:
         ),
         table(header, rows),
         _paragraph(
-            f"<b>What was found.</b> Both are upper bounds and the table says how loose. The ratio of the two bounds is "
+            f"<b>What was found.</b> Both are upper bounds and the table says how loose. The ratio of the two squared bounds is "
             f"σ̄/σ<sub>max</sub> = {bound:.3f} on average over the grid; the theorem says that it is below 1. The measured ratio of "
             f"squared averages is {measured:.3f}: GRPO's average gradient is {'smaller' if measured < 1 else 'not smaller'} than "
-            f"REINFORCE's, by {'less' if measured > bound else 'more'} than the ratio of bounds. The measured ratio was at or below "
-            f"the ratio of bounds in {100 * below:.0f}% of the problems: a ratio of two upper bounds does not bound the ratio of "
+            f"REINFORCE's, by {'less' if measured > bound else 'more'} than the ratio of squared bounds. The measured ratio was at or below "
+            f"the ratio of squared bounds in {100 * below:.0f}% of the problems: a ratio of two upper bounds does not bound the ratio of "
             "what they bound, and should not be read as a speed-up."
         ),
         picture(

@@ -13,15 +13,15 @@ METHODS = ("formal", "symbolic", "enclosure", "polynomial")
 class Prove:
     """Check every statement of docs/theory.md by machine.
 
-    Four methods, the strongest first: formal (Coq, down to the axioms of the real numbers), symbolic (exact identities,
-    SymPy), enclosure (inequalities over whole boxes of parameters, FLINT's balls), polynomial (real polynomial
-    arithmetic, z3). Each statement is printed with its assumptions, what each method covers, the false variants that
-    were refused, and what remains on paper; then a table. Exit status: 0 all proved, 1 something failed or a prover is
-    not installed, 2 bad input. Coq is a system package: `make prove` installs it, and `--methods symbolic enclosure
-    polynomial` does without.
+    Four methods, the strongest first: formal (Coq, down to the axioms of the real numbers), symbolic (exact
+    identities, SymPy), enclosure (inequalities over whole boxes of parameters, FLINT's balls), polynomial (real
+    polynomial arithmetic, z3). Each statement is printed with its assumptions, what each method covers, the false
+    variants that were refused, and what remains on paper; then a table. Exit status: 0 all that was asked for is
+    proved, 1 something failed or a prover is not installed, 2 bad input. Coq is a system package: `make prove`
+    installs it, and `--methods symbolic enclosure polynomial` does without.
     """
 
-    only: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
     """Statements to check, such as T1 T6 X1; all if not given."""
     methods: tuple[str, ...] = METHODS
     """Methods to use, of formal, symbolic, enclosure, polynomial."""
@@ -31,11 +31,12 @@ class Prove:
     """Folder for report.html and proofs.json (all parts, evidence, Coq's statements and axioms); made if absent."""
 
     def __post_init__(self) -> None:
-        for flag, values, allowed in (("--only", self.only, STATEMENTS), ("--methods", self.methods, METHODS)):
+        asked = STATEMENTS if self.only is None else self.only
+        for flag, values, allowed in (("--only", asked, STATEMENTS), ("--methods", self.methods, METHODS)):
+            if not values:
+                raise ValueError(f"{flag} is empty; allowed: {', '.join(allowed)}")
             for value in values:
                 if value not in allowed:
                     raise ValueError(f"{flag} is {value}; allowed: {', '.join(allowed)}")
-        if not self.methods:
-            raise ValueError(f"--methods is empty; allowed: {', '.join(METHODS)}")
         if self.out == Path():
             raise ValueError("--out is empty or the current folder; allowed: a folder of its own")

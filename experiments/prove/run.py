@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -26,13 +28,24 @@ def prepare(config: Prove) -> Callable[[], int]:
     theorems = [
         theorem
         for theorem in THEOREMS
-        if (not config.only or theorem.number in config.only) and {part.method for part in theorem.parts} & {*methods}
+        if (config.only is None or theorem.number in config.only)
+        and {part.method for part in theorem.parts} & {*methods}
     ]
     if not theorems:
-        raise ValueError(f"--methods is {' '.join(config.methods)}, which check nothing of {' '.join(config.only)}")
+        raise ValueError(
+            f"--methods is {' '.join(config.methods)}, by which nothing of {' '.join(config.only or ())} is checked"
+        )
     if config.out is not None:
         store.writable_folder(config.out)
-    return lambda: prove(config, theorems, methods)
+
+    def run() -> int:
+        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the folder in which Coq compiles is removed
+        try:
+            return prove(config, theorems, methods)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    return run
 
 
 def prove(config: Prove, theorems: Sequence[Theorem], methods: Sequence[Method]) -> int:
@@ -43,13 +56,13 @@ def prove(config: Prove, theorems: Sequence[Theorem], methods: Sequence[Method])
     """
     started = time.perf_counter()
     if Method.FORMAL in methods:
-        print("compiling the proofs in Coq …", end=" ", flush=True)
+        print("compiling the proofs in Coq …", end=" ", flush=True, file=sys.stderr)
         try:
-            print(f"{len(formal.build().errors)} files, {time.perf_counter() - started:.0f} s", flush=True)
+            print(f"{len(formal.build().errors)} files, {time.perf_counter() - started:.0f} s", file=sys.stderr)
         except NotRun:
-            print("there is no coqc", flush=True)  # the parts say what is missing
+            print("there is no coqc", file=sys.stderr)  # the parts say what is missing
     verdicts: list[Verdict] = []
-    with tqdm(theorems, unit="statement", leave=False) as bar:
+    with tqdm(theorems, unit="statement", leave=False, disable=None) as bar:
         for theorem in bar:
             bar.set_description(f"{theorem.number} {theorem.name}")
             verdicts.append(theorem.check(methods))
@@ -69,13 +82,15 @@ def prove(config: Prove, theorems: Sequence[Theorem], methods: Sequence[Method])
 
 
 def _statements(verdicts: Sequence[Verdict]) -> dict[str, dict[str, object]]:
-    """What Coq says of each of its theorems that was proved: the statement and the axioms."""
+    """What Coq says of each theorem that proves a part or contradicts a false variant: the statement and the axioms."""
     found: dict[str, dict[str, object]] = {}
     for verdict in verdicts:
-        done = {finding.claim for finding in verdict.parts if finding.outcome is Outcome.PROVED}
-        for part in verdict.theorem.parts:
-            if part.method is Method.FORMAL and part.claim in done:
-                module, name = formal.theorem_of(part)
+        good = {
+            f.claim for f in verdict.parts + verdict.false_variants if f.outcome in (Outcome.PROVED, Outcome.REFUSED)
+        }
+        for item in verdict.theorem.parts + verdict.theorem.false_variants:
+            if item.method is Method.FORMAL and item.claim in good:
+                module, name = formal.theorem_of(item)
                 found[f"{module}.{name}"] = {
                     "statement": formal.statement(module, name),
                     "axioms": sorted(formal.axioms(module, name)),

@@ -56,6 +56,14 @@ def test_each_file_is_listed_and_documented():
         assert f"{path.name}" in docs, path.name
 
 
+def test_what_stays_on_paper_is_told_in_the_docs():
+    docs = (ROOT / "docs" / "theory.md").read_text()
+    section = docs[docs.index("What no machine checks:") : docs.index("A test is never a proof")]
+    for theorem in THEOREMS:
+        told = re.search(rf"\b{theorem.number}\b", section) is not None
+        assert told or not theorem.on_paper, theorem.number
+
+
 def test_each_theorem_has_a_hypothesis_property_that_names_it():
     properties = " ".join(
         node.name

@@ -10,7 +10,7 @@ from experiments.prove import run, text
 from experiments.prove.config import Prove
 from proofs import formal
 from proofs.formal import Build
-from proofs.theorem import FalseVariant, Method, NotRun, Part, Theorem, Unproved
+from proofs.theorem import FalseVariant, Finding, Method, NotRun, Outcome, Part, Theorem, Unproved, Verdict
 
 
 def raises(error: Exception):
@@ -91,7 +91,29 @@ def test_only_some_statements(theorems, capsys):
     assert status("--only", "T1") == 0
     assert "T2" not in capsys.readouterr().out
     assert status("--only", "T2", "--methods", "symbolic") == 2
-    assert "--methods is symbolic, which check nothing of T2" in capsys.readouterr().err
+    assert "--methods is symbolic, by which nothing of T2 is checked" in capsys.readouterr().err
+
+
+def test_an_interruption_is_exit_130_and_promises_nothing(theorems, capsys):
+    theorems(theorem("T1", Part("stops", Method.SYMBOLIC, raises(KeyboardInterrupt()))))
+    assert status() == 130
+    assert capsys.readouterr().err.endswith("grpo-curvature: interrupted\n")
+
+
+def test_coq_is_asked_for_what_proves_and_what_contradicts(monkeypatch):
+    monkeypatch.setattr(formal, "statement", lambda module, name: f"{name} : 1 = 1")
+    monkeypatch.setattr(formal, "axioms", lambda module, name: frozenset({"b", "a"}))
+    good, bad = formal.formal("holds", "A", "good"), formal.formal("fails", "A", "bad")
+    one = Theorem("T1", "n", "s", "a", "t", (good, bad), (formal.refuted("false", "B", "tight"),))
+    parts = (
+        Finding("holds", Method.FORMAL, Outcome.PROVED, "", 0.0),
+        Finding("fails", Method.FORMAL, Outcome.FAILED, "", 0.0),
+    )
+    refused = (Finding("false", Method.FORMAL, Outcome.REFUSED, "", 0.0),)
+    assert run._statements([Verdict(one, parts, refused)]) == {
+        "A.good": {"statement": "good : 1 = 1", "axioms": ["a", "b"]},
+        "B.tight": {"statement": "tight : 1 = 1", "axioms": ["a", "b"]},
+    }
 
 
 def test_a_folder_that_cannot_be_written_is_exit_2_before_anything_is_proved(theorems, capsys, tmp_path):
@@ -109,6 +131,7 @@ def test_a_folder_that_cannot_be_written_is_exit_2_before_anything_is_proved(the
         ({"only": ("T99",)}, "--only is T99; allowed: T0, T1"),
         ({"methods": ("magic",)}, "--methods is magic; allowed: formal"),
         ({"methods": ()}, "--methods is empty"),
+        ({"only": ()}, "--only is empty"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
