@@ -14,6 +14,7 @@ import sympy as sp
 from curvature.constants import DIAMETER, HALF_WIDTH
 from proofs.enclosure import Number
 from proofs.formal import formal, refuted
+from proofs.improvement_certificate import psi
 from proofs.polynomial import decide
 from proofs.symbolic import Mean, identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem, Unproved
@@ -24,7 +25,7 @@ D = sp.Symbol("D", positive=True)
 def second_order(half_width: Number = HALF_WIDTH) -> str:
     """ψ(a)/a² → 1/2 as a → 0; with a = HALF_WIDTH · D|P_x δ| the term σψ is (D²/8) σ|P_x δ|² to second order."""
     a, reach, σ = sp.symbols("a reach sigma", positive=True)
-    half = sp.limit((sp.exp(a) - 1 - a) / a**2, a, 0)
+    half = sp.limit(psi(a) / a**2, a, 0)
     identity(half, sp.Rational(1, 2), "limit")
     return identity(σ * half * (sp.Rational(half_width) * D * reach) ** 2, D**2 / 8 * σ * reach**2)
 

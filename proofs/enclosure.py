@@ -46,7 +46,7 @@ def positive(function: Callable[..., flint.arb], box: Box, *, max_boxes: int = M
 
     Arguments:
         function: takes one ball for each axis of the box and returns a ball that encloses its values there.
-        box: for each axis (low, high), rational.
+        box: for each axis (low, high), rational; empty for a number, which is a function of nothing.
 
     Returns:
         The evidence: into how many pieces the box was cut, and a lower bound on the function.
@@ -94,6 +94,8 @@ def _positive(function: Callable[..., flint.arb], box: list[tuple[Fraction, Frac
         at_middle = function(*map(exact, middles))
         if at_middle <= 0:
             raise Unproved(f"fails at ({', '.join(map(str, middles))}): {float(at_middle.upper()):.3g}")
+        if not piece:
+            raise Unproved(f"undecided: {value}")
         axis = max(range(len(piece)), key=lambda k: (piece[k][1] - piece[k][0]) / (box[k][1] - box[k][0] or 1))
         low, high = piece[axis]
         if pieces + len(stack) >= max_boxes or high - low <= (box[axis][1] - box[axis][0]) / 2**MAX_HALVINGS:

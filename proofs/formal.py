@@ -188,9 +188,15 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 def requirements(module: str) -> list[str]:
     """The project's modules that `module` needs, directly or not, each after those that it needs itself."""
     found: list[str] = []
-    for match in REQUIRE.finditer((SOURCES / f"{module}.v").read_text()):
-        for name in match["modules"].split():
-            found += [new for new in [*requirements(name), name] if new not in found]
+
+    def visit(current: str) -> None:
+        for match in REQUIRE.finditer((SOURCES / f"{current}.v").read_text()):
+            for name in match["modules"].split():
+                if name not in found:
+                    visit(name)
+                    found.append(name)
+
+    visit(module)
     return found
 
 

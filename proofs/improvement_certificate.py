@@ -98,8 +98,8 @@ def ratio_at_one() -> str:
         return abs(left) / ((p * q).sqrt() * (flint.arb("0.5").exp() - exact(Fraction(3, 2))))
 
     low, high = exact(Fraction(885, 1000)), exact(Fraction(895, 1000))
-    positive(lambda _: ratio(1).max(ratio(-1)) - low, [(0, 0)])
-    return positive(lambda _: high - ratio(1).max(ratio(-1)), [(0, 0)])
+    positive(lambda: ratio(1).max(ratio(-1)) - low, [])
+    return positive(lambda: high - ratio(1).max(ratio(-1)), [])
 
 
 def _parts(p: Any, z: Any, A: Any, B: Any, h: Any) -> tuple[Any, Any, Any]:

@@ -15,7 +15,8 @@ from curvature.constants import CURVATURE, HALF_WIDTH, SLOPE
 from curvature.sequence import remainder_scale
 from proofs.enclosure import Number, exact, positive
 from proofs.formal import formal, refuted
-from proofs.length_growth import CORRECTION
+from proofs.improvement_certificate import psi
+from proofs.length_growth import CORRECTION, coin_moment, variance_of_increment
 from proofs.symbolic import Mean, identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem
 
@@ -25,23 +26,20 @@ H, w, sigma = sp.symbols("H w sigma", positive=True)
 def slope(constant: Number = SLOPE) -> str:
     """|g·u| = |Cov(r, M_H)| ≤ σ sd(M_H) and Var M_H ≤ H w²/4 = (constant √H w)².
 
-    w²/4 − Var ξ = E[w²/4 − Y²] + (E Y)² for ξ = Y − E Y, |Y| ≤ w/2, any law; variances of the increments add, by
-    induction: E(M + ξ)² = E M² + E ξ², as E[Mξ] = 0.
+    Var ξ ≤ w²/4 (T10's `variance_of_increment`); variances of the increments add, by induction:
+    E(M + ξ)² = E M² + E ξ², as E[Mξ] = 0.
     """
-    Y, M, xi = sp.symbols("Y M xi", real=True)
-    mean = Mean(Y)
-    one = identity(w**2 / 4 - mean.variance(Y), mean(w**2 / 4 - Y**2) + mean(Y) ** 2, "one step")
+    M, xi = sp.symbols("M xi", real=True)
     both = Mean(M, xi, known={M * xi: 0})
     add = identity(both((M + xi) ** 2), both(M**2) + both(xi**2), "sum")
-    return f"{one}; {add}; {identity((sp.Rational(constant) * sp.sqrt(H) * w) ** 2, H * w**2 / 4, 'deviation')}"
+    bound = identity((sp.Rational(constant) * sp.sqrt(H) * w) ** 2, H * w**2 / 4, "deviation")
+    return f"one step: {variance_of_increment()}; {add}; {bound}"
 
 
 def slope_attained(constant: Number = SLOPE) -> str:
-    """H fair coins ±w/2 and r = α + βM_H: Cov(r, M_H)² = (constant √H w)² Var r, every H; E e^{sM} = cosh(sw/2)^H."""
-    s, M, alpha, beta = sp.symbols("s M alpha beta", real=True)
-    mgf = sp.cosh(s * w / 2) ** H
-    first, second = (sp.expand(sp.diff(mgf, s, n).subs(s, 0)) for n in (1, 2))
-    mean = Mean(M, known={M: first, M**2: second})
+    """H fair coins ±w/2 and r = α + βM_H: Cov(r, M_H)² = (constant √H w)² Var r, every H."""
+    M, alpha, beta = sp.symbols("M alpha beta", real=True)
+    mean = Mean(M, known={M: coin_moment(1), M**2: coin_moment(2)})
     reward = alpha + beta * M
     square = (sp.Rational(constant) * sp.sqrt(H) * w) ** 2
     return identity(mean.covariance(reward, M) ** 2, square * mean.variance(reward))
@@ -105,8 +103,7 @@ def certificate(constant: Number = CURVATURE) -> str:
     antiderivative = 4 * C * sigma * sp.exp(s * H * a) * (a * (1 - s) / H + 1 / H**2)
     derivative = identity(sp.diff(antiderivative, s), integrand, "derivative")
     integral = antiderivative.subs(s, 1) - antiderivative.subs(s, 0)
-    psi = sp.exp(H * a) - 1 - H * a
-    return f"{derivative}; {identity(integral, C / (sp.Rational(constant) * H**2) * sigma * psi, 'integral')}"
+    return f"{derivative}; {identity(integral, C / (sp.Rational(constant) * H**2) * sigma * psi(H * a), 'integral')}"
 
 
 def code_uses_the_scale(correction: Number = CORRECTION) -> str:

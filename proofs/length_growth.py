@@ -15,7 +15,7 @@ import sympy as sp
 from curvature.sequence import length_constant_bound
 from proofs.enclosure import Number, exact, positive
 from proofs.formal import formal, refuted
-from proofs.polynomial import decide
+from proofs.sharp_curvature import dual_certificate, value_of_certificate
 from proofs.symbolic import Mean, identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem
 
@@ -70,15 +70,9 @@ def sum_of_squares(later: Number = LATER) -> str:
 def first_increment(constant: Number = FIRST) -> str:
     """Lemma V(i), Var(ξ²) ≤ constant w⁴ where M = 0: T1's dual certificate at E Y = 0, for every law.
 
-    With Y = m + x in [m − v, m + v], c = v² − m²: (v² − x²)((x + 2m)² + 4m² − v²) = 4m²c + 8m³Y − (Y² − c)², so that
-    Var(Y²) ≤ 4m²c + max(0, v² − 4m²) v² ≤ 16 constant v⁴, w = 2v.
+    Its value, 4m²(v² − m²) + max(0, v² − 4m²) v² on [m − v, m + v], w = 2v, is at most constant w⁴.
     """
-    m, v, x = sp.symbols("m v x", real=True)
-    Y, c = m + x, v**2 - m**2
-    left = 4 * m**2 * c + 8 * m**3 * Y - (Y**2 - c) ** 2
-    certificate = identity(left, (v**2 - x**2) * ((x + 2 * m) ** 2 + 4 * m**2 - v**2))
-    value = 4 * m**2 * c + v**2 * sp.Max(0, v**2 - 4 * m**2)
-    return f"{certificate}; {decide(value <= sp.Rational(constant) * 16 * v**4, [v > 0, -v <= m, m <= v])}"
+    return f"{dual_certificate()}; {value_of_certificate(constant)}"
 
 
 def variance_of_increment() -> str:
@@ -108,14 +102,19 @@ def code_uses_the_bound(correction: Number = CORRECTION) -> str:
     return "64 values"
 
 
+def coin_moment(n: int) -> sp.Expr:
+    """E M_Hⁿ for H fair coins ±w/2: the n-th derivative at 0 of E e^{sM} = cosh(sw/2)^H, every H."""
+    s = sp.Symbol("s", real=True)
+    return sp.expand(sp.diff(sp.cosh(s * w / 2) ** H, s, n).subs(s, 0))
+
+
 def fair_coins(less: Number = 1) -> str:
     """ξ_t = ±w/2 fair, r = α + βM_H²: Cov(r, M_H² − ⟨M⟩_H)² = H(H − less)/8 · w⁴ Var r, for every H; ⟨M⟩_H = Hw²/4.
 
-    Moments of M_H: derivatives at 0 of E e^{sM} = cosh(sw/2)^H, which give Var(M_H²) = w⁴ H(H−1)/8.
+    The moments of M_H give Var(M_H²) = w⁴ H(H−1)/8.
     """
-    s, M, alpha, beta = sp.symbols("s M alpha beta", real=True)
-    mgf = sp.cosh(s * w / 2) ** H
-    second, fourth = (sp.expand(sp.diff(mgf, s, n).subs(s, 0)) for n in (2, 4))
+    M, alpha, beta = sp.symbols("M alpha beta", real=True)
+    second, fourth = coin_moment(2), coin_moment(4)
     variance = identity(sp.expand(fourth - second**2), w**4 * H * (H - 1) / 8, "Var M²")
     mean = Mean(M, known={M**2: second, M**4: fourth})
     reward = alpha + beta * M**2

@@ -11,7 +11,7 @@ from fractions import Fraction
 import flint
 import sympy as sp
 
-from curvature.constants import RATE
+from curvature.constants import DIAMETER, RATE
 from proofs.digits import rounds_to
 from proofs.enclosure import Number, exact, positive, working_precision
 from proofs.few_arms import (
@@ -88,7 +88,9 @@ def conclusion_fails(*, shared: bool = True, rate: Number = RATE) -> str:
         both = prompts(shared=shared)
         proved = flint.arb(0)
         for _, variance, gradient in map(start, both):
-            proved += 4 * exact(rate) * exact(sum((g**2 for g in gradient), ZERO)) / exact(variance).sqrt()  # D = 1
+            proved += (
+                DIAMETER * exact(rate) * exact(sum((g**2 for g in gradient), ZERO)) / exact(variance).sqrt()
+            )  # D = 1
         return proved - sum(first_changes(both, rescaled=True), flint.arb(0))
 
     return positive(missing, [])

@@ -14,6 +14,7 @@ from curvature.constants import DIAMETER, HALF_WIDTH
 from proofs.enclosure import Number
 from proofs.formal import formal
 from proofs.group_moments import G, binomial_mean, gap, grpo_variance, k, m, p, var_right, var_wrong
+from proofs.improvement_certificate import psi
 from proofs.polynomial import decide
 from proofs.symbolic import identity
 from proofs.theorem import FalseVariant, Method, Part, Theorem
@@ -58,7 +59,7 @@ def second_moment(truncated: bool = True) -> str:
 
 def best_step(factor: Number = 1) -> str:
     """f(c) = c m_G γ² − σψ(c)B_G has f′ = 0 at c = ln(1 + factor · m_G γ²/(σB_G)), and f″ = −σB_G eᶜ < 0: a maximum."""
-    gain = c * m * gamma**2 - sigma * (sp.exp(c) - 1 - c) * B
+    gain = c * m * gamma**2 - sigma * psi(c) * B
     best = sp.log(1 + sp.Rational(factor) * m * gamma**2 / (sigma * B))
     stationary = identity(sp.expand(sp.diff(gain, c).subs(c, best)), 0, "slope")
     return f"{stationary}; {identity(sp.diff(gain, c, 2), -sigma * B * sp.exp(c), 'second derivative')}"
@@ -75,9 +76,8 @@ def many_samples(power: int = 1) -> str:
     away = binomial_mean(sp.expand((k * (G - k) / G**2 - p * (1 - p)) ** 2))
     spread = identity(sp.limit(sp.factor(away), G, sp.oo), 0, "spread")
     limit = sp.limit(gamma**2 * (G - 1) / G + nu / G, G, sp.oo)
-    psi = sp.exp(c) - 1 - c
-    bound = (c * m * gamma**2 - sigma * psi * B).subs({m: sigma, B: limit})
-    return f"{root}; {spread}; {identity(bound, sigma * gamma ** (2 * power) * (c - psi), 'bound')}"
+    bound = (c * m * gamma**2 - sigma * psi(c) * B).subs({m: sigma, B: limit})
+    return f"{root}; {spread}; {identity(bound, sigma * gamma ** (2 * power) * (c - psi(c)), 'bound')}"
 
 
 theorem = Theorem(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 class Method(enum.Enum):
@@ -116,7 +116,7 @@ class Verdict:
 
     theorem: Theorem
     parts: tuple[Finding, ...]
-    false_variants: tuple[Finding, ...] = field(default=())
+    false_variants: tuple[Finding, ...] = ()
 
     @property
     def outcome(self) -> Outcome:

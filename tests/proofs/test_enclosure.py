@@ -57,6 +57,14 @@ def test_the_precision_is_put_back():
     assert flint.ctx.prec == before
 
 
+def test_a_number_is_a_function_of_nothing():
+    assert positive(lambda: flint.arb(2).log() - exact(Fraction(1, 2)), []) == "1 pieces, at least 0.19"
+    with pytest.raises(Unproved, match=r"fails at \(\): -0.307"):
+        positive(lambda: flint.arb(2).log() - 1, [])
+    with pytest.raises(Unproved, match="undecided"):
+        positive(lambda: flint.arb(2).log() - flint.arb(2).log(), [])
+
+
 def test_a_box_inside_out_is_refused():
     with pytest.raises(ValueError, match=r"\(2, 1\); allowed"):
         positive(lambda x: x, [(2, 1)])

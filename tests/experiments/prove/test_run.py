@@ -11,14 +11,7 @@ from experiments.prove.config import Prove
 from proofs import formal
 from proofs.formal import Build
 from proofs.theorem import FalseVariant, Finding, Method, NotRun, Outcome, Part, Theorem, Unproved, Verdict
-
-
-def raises(error: Exception):
-    def prove() -> str:
-        raise error
-
-    return prove
-
+from tests.proofs.test_theorem import raises
 
 HOLDS = Part("one is one", Method.SYMBOLIC, lambda: "residual 0")
 FAILS = Part("one is two", Method.ENCLOSURE, raises(Unproved("fails at (1)")))
