@@ -2,13 +2,15 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from experiments.prove.config import METHODS, STATEMENTS
-from proofs.theorem import Method, Outcome
+from proofs.theorem import Method, Outcome, Verdict
 from proofs.theorems import THEOREMS
+from tests import golden
 
 ROOT = Path(__file__).parents[2]
 QUICK = [method for method in Method if method is not Method.FORMAL]
@@ -20,9 +22,23 @@ def test_every_statement_is_there_once_and_in_order():
     assert [method.value for method in Method] == list(METHODS)
 
 
+@cache
+def checked(number: str) -> Verdict:
+    return BY_NUMBER[number].check(QUICK)
+
+
+def test_what_is_proved_is_what_it_was():
+    def told(findings):
+        return [[f.claim, f.method.value, f.outcome.value] for f in findings]
+
+    verdicts = {number: checked(number) for number in STATEMENTS}
+    found = {n: {"parts": told(v.parts), "false_variants": told(v.false_variants)} for n, v in verdicts.items()}
+    golden.check("prove", found, rel=0)
+
+
 @pytest.mark.parametrize("number", STATEMENTS)
 def test_parts_are_proved_and_false_variants_are_refused(number):
-    verdict = BY_NUMBER[number].check(QUICK)
+    verdict = checked(number)
     findings = verdict.parts + verdict.false_variants
     assert verdict.outcome in (Outcome.PROVED, Outcome.IN_PART), [f for f in findings if f.outcome is Outcome.FAILED]
     assert any(finding.outcome is Outcome.REFUSED for finding in verdict.false_variants)

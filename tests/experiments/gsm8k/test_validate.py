@@ -26,6 +26,7 @@ from experiments.gsm8k.plan import PRESETS, Leg, Plan, Sizes
 from experiments.gsm8k.predictions import CONFIRMED, OPEN, REFUTED
 from experiments.gsm8k.probe import Effort
 from experiments.gsm8k.validate import Parts, expected_parts, exponent, prepare
+from tests import golden
 from tests.experiments.gsm8k.test_commands import call, environment, row, write_rows
 
 pytestmark = pytest.mark.early
@@ -123,6 +124,15 @@ def test_the_summary_is_strict_json_with_a_verdict_on_everything(summary: dict) 
     assert summary["run"]["config"]["preset"] == "quick"
     assert summary["run"]["config"]["plan"]["num_seeds"] == 2
     assert summary["num_parameters"] > 1000
+
+
+def test_the_summary_is_what_it_was(summary: dict) -> None:
+    kept = {k: v for k, v in summary.items() if k not in ("run", "predictions")}
+    kept["run"] = {"config": summary["run"]["config"]}
+    told = ("name", "claim", "criterion", "verdict")
+    kept["predictions"] = [{k: one[k] for k in told} for one in summary["predictions"]]
+    # float32 in another order, through tens of updates of Adam
+    golden.check("gsm8k_validate", kept, rel=0.02)
 
 
 def test_rows_carry_where_they_come_from(finished: Path, summary: dict) -> None:

@@ -10,6 +10,7 @@ import pytest
 from experiments.phase_diagram import interactive
 from experiments.phase_diagram.run import draw
 from experiments.sweep.spec import Spec
+from tests import golden
 from tests.experiments.phase_diagram.made import made, planted, small, write
 
 NASTY = "</script><b>{{data}}&amp;'\""
@@ -40,6 +41,11 @@ def folder(tmp_path_factory):
     write(out, spec, made(spec, plant), chunks=2)
     draw(out)
     return out
+
+
+def test_the_summary_is_what_it_was(folder) -> None:
+    summary = json.loads((folder / "summary.json").read_text())
+    golden.check("phase_diagram", {k: v for k, v in summary.items() if k != "run"}, rel=1e-9)
 
 
 def test_everything_is_written_and_nothing_is_left_behind(folder) -> None:
