@@ -1,5 +1,9 @@
 """A simulator of softmax policies with exactly controlled feature coherence, pass rates and reward deviation."""
 
+from bandits._problem import Problem, from_pass_rates, locate, problem
+from bandits._run import Run, State, Trajectory, batch_runs, block_size, init, record, run, run_many, simulate, step
+from bandits._score import Score, score
+from bandits._step import Certified, Constant, KLLimited, StepSize, constant, kl_limited
 from bandits.achievable import best_known_value
 from bandits.autoregressive import Autoregressive, sequence_problem
 from bandits.bilinear import LogBilinear, bilinear_problem, log_bilinear
@@ -30,11 +34,7 @@ from bandits.policy import (
     interference,
     kl_divergence,
 )
-from bandits.problem import Problem, from_pass_rates, locate, problem
 from bandits.rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards, realisable, rewards_with_moments
-from bandits.run import Run, State, Trajectory, batch_runs, block_size, init, record, run, run_many, simulate, step
-from bandits.score import Score, score
-from bandits.step import Certified, Constant, KLLimited, StepSize, constant, kl_limited
 from bandits.update import NAMES, Batch, Decoupled, Power, Rule, make_rule
 
 __all__ = [

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key, PyTree
 
-from bandits.problem import Problem, locate
+from bandits._problem import Problem, locate
 from curvature.safe import ratio
 
 

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from bandits._problem import Problem, problem
 from bandits.features import FeatureMap, Features, Kronecker, coherent, equicorrelation, simplex_arms
 from bandits.policy import Local, Policy
-from bandits.problem import Problem, problem
 from bandits.rewards import draw_labels
-from curvature.certificate import best_step_along
+from curvature._certificate import best_step_along
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
 from curvature.divergence import softmax_kl_along
 from curvature.sequence import (

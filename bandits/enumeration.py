@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from curvature._moments import Moments
 from curvature.check import Numbers, check_count
-from curvature.moments import Moments
 
 LARGEST = 10**6
 """The most responses that are written out."""

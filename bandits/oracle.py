@@ -15,8 +15,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
+from bandits._problem import Problem
 from bandits.policy import Local, contract, estimate_from_counts
-from bandits.problem import Problem
 from bandits.update import Power, Rule
 from curvature.check import check_count, check_interval, is_concrete
 from curvature.groups import binomial, group_std

@@ -16,10 +16,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from bandits.features import FeatureMap
-from curvature.certificate import best_step_along, remainder_bound
+from curvature._certificate import best_step_along, remainder_bound
+from curvature._moments import tilt, varies
 from curvature.coherence import inverse_power
 from curvature.divergence import softmax_kl, softmax_kl_along
-from curvature.moments import tilt, varies
 
 
 class Local(eqx.Module):

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bandits import Constant, Exact, Features, Problem, Rule, from_pass_rates, make_rule, simulate
-from bandits.run import Run, batch_runs, block_size
+from bandits._run import Run, batch_runs, block_size
 from benchmarks.machine import Limits, measure
 
 RULES = ("none", "group", "batch")

@@ -42,8 +42,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from bandits import Sampled
-from bandits.score import score
-from bandits.step import KLLimited
+from bandits._score import score
+from bandits._step import KLLimited
 from bandits.update import Batch, Power
 from benchmarks.machine import Limits, Timing, make_rows, measure
 from experiments.sweep import cluster, execute

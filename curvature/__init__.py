@@ -11,8 +11,8 @@ import jax as _jax
 if "JAX_ENABLE_X64" not in _os.environ:
     _jax.config.update("jax_enable_x64", True)
 
-from curvature.advantages import PRESETS, Estimator, advantages
-from curvature.certificate import (
+from curvature._advantages import PRESETS, Estimator, advantages
+from curvature._certificate import (
     Certificate,
     CertifiedStep,
     alignment,
@@ -26,6 +26,9 @@ from curvature.certificate import (
     psi,
     remainder_bound,
 )
+from curvature._moments import Arms, Moments, hessian_vector_product, moments, tilt
+from curvature._phases import own_surplus, phase_boundaries, phases
+from curvature._width import diameter, diameter_bound, width
 from curvature.coherence import (
     ascent_condition,
     cosines,
@@ -83,8 +86,6 @@ from curvature.local import (
     extreme_eigenvalues_of,
     local_curvature,
 )
-from curvature.moments import Arms, Moments, hessian_vector_product, moments, tilt
-from curvature.phases import own_surplus, phase_boundaries, phases
 from curvature.rates import gradient_norm_bound, hitting_time, rate_ratio_bound, tail_exponent, theorem_step
 from curvature.sequence import (
     length_constant,
@@ -100,7 +101,6 @@ from curvature.sequence import (
     sequence_tilt,
     sequence_width,
 )
-from curvature.width import diameter, diameter_bound, width
 
 __all__ = [
     "PRESETS",

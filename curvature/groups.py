@@ -19,7 +19,7 @@ import numpy as np
 from jax.scipy.special import xlogy
 from jaxtyping import Array, Float
 
-from curvature.certificate import psi
+from curvature._certificate import psi
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
 from curvature.constants import DIAMETER, STEP
 from curvature.safe import ratio

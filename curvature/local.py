@@ -17,8 +17,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from curvature._moments import Moments, hessian_vector_product, tilt
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_one, check_shape
-from curvature.moments import Moments, hessian_vector_product, tilt
 from curvature.safe import ratio
 
 DENSE_LIMIT = 512

@@ -25,11 +25,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from curvature.certificate import remainder_bound
+from curvature._certificate import remainder_bound
+from curvature._moments import varies
 from curvature.check import Numbers, as_float, check_count, check_interval
 from curvature.constants import CURVATURE, SLOPE
 from curvature.divergence import softmax_kl
-from curvature.moments import varies
 
 LATTICE = 64
 """Points of the martingale's values in one width, in `length_constant`."""

@@ -6,7 +6,7 @@ import pytest
 
 from bandits.policy import gradient_norms
 from curvature import psi
-from curvature.width import width
+from curvature._width import width
 
 
 def test_a_number_where_an_array_is_annotated_is_refused() -> None:

@@ -28,8 +28,8 @@ from bandits import (
     simplex_arms,
     simulate,
 )
-from bandits.run import Trajectory
-from bandits.step import KLLimited
+from bandits._run import Trajectory
+from bandits._step import KLLimited
 from bandits.update import Rule
 from experiments.statistics import interval
 

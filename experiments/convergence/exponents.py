@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from bandits import Exact, Expected, Problem, from_pass_rates, simulate
+from bandits._step import Constant
 from bandits.oracle import Oracle
-from bandits.step import Constant
 from bandits.update import Power
 from curvature import adaptivity, adaptivity_window, hitting_time, tail_exponent
 

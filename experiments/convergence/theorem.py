@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from bandits import Exact, Problem, constant, from_pass_rates, make_rule, problem, random_arms, simulate
+from bandits._run import Trajectory
 from bandits.features import Features
-from bandits.run import Trajectory
 from curvature import gradient_norm_bound, rate_ratio_bound, theorem_step
 from curvature.constants import A_PRIORI_STD
 

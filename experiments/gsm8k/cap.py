@@ -16,7 +16,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
-from curvature.advantages import Estimator
+from curvature._advantages import Estimator
 from curvature.groups import adaptivity, adaptivity_window
 from experiments.gsm8k.learn import Sampler
 from experiments.gsm8k.model import Parameters

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import tyro
 
-from curvature.advantages import PRESETS as ESTIMATORS
-from curvature.advantages import Estimator
+from curvature._advantages import PRESETS as ESTIMATORS
+from curvature._advantages import Estimator
 from curvature.check import check_count
 from experiments.gsm8k.objective import make_rule
 from experiments.gsm8k.optimiser import OptimiserName, ScheduleName, make_transform

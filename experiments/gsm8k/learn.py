@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from curvature.advantages import Estimator
+from curvature._advantages import Estimator
 from experiments.gsm8k.model import Parameters, encode
 from experiments.gsm8k.objective import Batch, Model, Rule, group_loss, likelihood_loss, population_loss
 from experiments.gsm8k.optimiser import descend

@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 import jax
 import numpy as np
 
-from curvature.advantages import Estimator
+from curvature._advantages import Estimator
 from experiments.gsm8k.checkpoint import load_checkpoint, make_model, save_checkpoint, steps_saved
 from experiments.gsm8k.learn import Groups, GroupSettings, Likelihood, Measure, Population, Row, State, start
 from experiments.gsm8k.model import Parameters, initial_parameters

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curvature.phases import phase_boundaries
+from curvature._phases import phase_boundaries
 from experiments.gsm8k.plan import Plan
 from experiments.gsm8k.results import Results, final_rates
 from experiments.gsm8k.scaling import Interval, Rows, log_slope, over_seeds, rank_correlation, share_over_seeds

@@ -22,10 +22,10 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 from scipy.sparse.linalg import ArpackNoConvergence
 
+from curvature._phases import own_surplus
 from curvature.coherence import cross_ratio_of_gram, orthogonality_of_gram, relative_gain
 from curvature.estimate import along, success_hessian_vector_product, success_parts, success_std
 from curvature.local import extreme_eigenvalues_of
-from curvature.phases import own_surplus
 from experiments.gsm8k.learn import Sampler, summary
 from experiments.gsm8k.model import Parameters
 from experiments.gsm8k.objective import Batch, Model

@@ -23,11 +23,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from bandits._run import BLOCK_NUMBERS
+from bandits._score import Score, score
+from bandits._step import Certified, Constant, KLLimited, StepSize
 from bandits.achievable import best_known_value
 from bandits.oracle import Exact, Oracle, Sampled
-from bandits.run import BLOCK_NUMBERS
-from bandits.score import Score, score
-from bandits.step import Certified, Constant, KLLimited, StepSize
 from bandits.update import Batch, Decoupled, Power, Rule
 from experiments.sweep.problems import HIDDEN, Numbers, Shape, always_realisable, build
 from experiments.sweep.spec import AXES, Chunk, Setting, Spec, chunks

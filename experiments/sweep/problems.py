@@ -18,11 +18,11 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 from scipy.stats import norm
 
+from bandits._problem import Problem
 from bandits.autoregressive import chain
 from bandits.bilinear import Layers, LogBilinear
 from bandits.features import Equicorrelated, FeatureMap, Features, simplex_arms
 from bandits.policy import Policy, Softmax
-from bandits.problem import Problem
 from bandits.rewards import draw_labels, one_hot_rewards
 from experiments.sweep.spec import Setting
 

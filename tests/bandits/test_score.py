@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bandits import Certified, Exact, Sampled, constant, from_pass_rates, kl_limited, make_rule, run
+from bandits._score import score
 from bandits.bilinear import bilinear_problem
-from bandits.score import score
 
 KEY = jax.random.key(3)
 PROBLEM = from_pass_rates([0.05, 0.2, 0.6], coherence=0.5, key=jax.random.key(1))

@@ -27,7 +27,7 @@ from curvature import (
     remainder_bound,
     width,
 )
-from curvature.moments import Moments
+from curvature._moments import Moments
 from tests.strategies import bandits, batches
 
 EXAMPLES = settings(max_examples=25)

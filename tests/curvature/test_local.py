@@ -19,7 +19,7 @@ from curvature import (
     moments,
     success_hessian_vector_product,
 )
-from curvature.moments import Moments
+from curvature._moments import Moments
 from tests.strategies import bandits, batches, random_rewards, unit
 
 EXAMPLES = settings(max_examples=25)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from curvature import hessian_vector_product, local_curvature, moments, tilt
-from curvature.moments import Arms, Moments
+from curvature._moments import Arms, Moments
 from tests.strategies import bandits, batches
 
 EXAMPLES = settings(max_examples=25)

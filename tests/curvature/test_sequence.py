@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 
 from bandits.enumeration import enumerate_responses, unrolled
-from curvature.certificate import curvature_bound, gradient_bound, log_std_bound, remainder_bound
+from curvature._certificate import curvature_bound, gradient_bound, log_std_bound, remainder_bound
+from curvature._moments import tilt
 from curvature.divergence import softmax_kl
-from curvature.moments import tilt
 from curvature.sequence import (
     length_constant,
     length_constant_bound,

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from curvature.advantages import Estimator
+from curvature._advantages import Estimator
 from curvature.groups import adaptivity
 from experiments.gsm8k import cap
 from experiments.gsm8k.cap import CapCheck

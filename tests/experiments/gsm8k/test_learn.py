@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from curvature.advantages import Estimator
+from curvature._advantages import Estimator
 from experiments.gsm8k.learn import (
     Groups,
     GroupSettings,

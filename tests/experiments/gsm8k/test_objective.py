@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from curvature.advantages import Estimator
+from curvature._advantages import Estimator
 from curvature.estimate import success_std
 from curvature.groups import adaptivity
 from experiments.gsm8k.objective import (

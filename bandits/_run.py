@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
+from bandits._problem import Problem, locate
+from bandits._step import StepSize
 from bandits.oracle import Exact, Oracle
 from bandits.policy import Local, contract, gradient_norms, interference
-from bandits.problem import Problem, locate
-from bandits.step import StepSize
 from bandits.update import Decoupled, Rule
 from curvature.check import check_count, is_concrete
 

@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from curvature._moments import Moments
+from curvature._width import width
 from curvature.check import Numbers, as_float, check_finite, check_interval, check_one, check_shape
 from curvature.constants import CURVATURE, DIAMETER, HALF_WIDTH, SLOPE
-from curvature.moments import Moments
 from curvature.safe import ratio
-from curvature.width import width
 
 
 def psi(a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

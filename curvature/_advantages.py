@@ -18,8 +18,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from curvature._moments import varies
 from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape
-from curvature.moments import varies
 
 CHOICES: Mapping[str, tuple[Any, ...]] = MappingProxyType(
     {

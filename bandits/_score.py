@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
+from bandits._problem import Problem
+from bandits._run import State, init, step
+from bandits._step import StepSize
 from bandits.oracle import Oracle
 from bandits.policy import interference
-from bandits.problem import Problem
-from bandits.run import State, init, step
-from bandits.step import StepSize
 from bandits.update import Rule
 
 
