@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from curvature._moments import Moments
 from curvature._width import width
 from curvature.check import Numbers, as_float, check_finite, check_interval, check_one, check_shape
-from curvature.constants import CURVATURE, DIAMETER, HALF_WIDTH, SLOPE
+from curvature.constants import CURVATURE, HALF_WIDTH, SLOPE, STEP_UNIT
 from curvature.safe import ratio
 
 
@@ -160,7 +160,7 @@ def first_order_step(diameter: Numbers) -> Float[Array, ""]:
     """4/D²: the multiplier of g/σ that `best_step` tends to as γ → 0."""
     D = as_float("diameter", diameter)
     check_interval("diameter", D, 0, float("inf"), open_ends="lh")
-    return DIAMETER / D**2
+    return STEP_UNIT / D**2
 
 
 def best_step_along(

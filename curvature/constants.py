@@ -24,8 +24,8 @@ RATE = 2 * log(2.0) - 1
 A_PRIORI_STD = 1 / 2
 """σ_max before a run: no reward in [0, 1] deviates by more (Popoviciu)."""
 
-DIAMETER = 4
-"""T4, T6, T9: certified steps are in units of DIAMETER/D² (first order of (2/D) ln(1+γ))."""
+STEP_UNIT = 4
+"""T4, T6, T9: certified steps are in units of STEP_UNIT/D² (first order of (2/D) ln(1+γ))."""
 
 PHASE_LEVELS = (3 / 4, 1 / 4)
 """Phases: phase I ends where χ stays below the first for the rest of a run, phase II where it stays below the second.

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 
 from curvature._certificate import psi
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
-from curvature.constants import DIAMETER, STEP
+from curvature.constants import STEP, STEP_UNIT
 from curvature.safe import ratio
 
 
@@ -163,7 +163,7 @@ def reinforce_statistics(
 def _noise(pass_rate: Array, trace_right: Array, trace_wrong: Array, group_size: int, diameter: Array) -> Array:
     """ν_G of T14."""
     p, q, G = pass_rate, 1 - pass_rate, group_size
-    return DIAMETER / diameter**2 * (trace_right * (q - q**G) + trace_wrong * (p - p**G))
+    return STEP_UNIT / diameter**2 * (trace_right * (q - q**G) + trace_wrong * (p - p**G))
 
 
 def _second_moment(

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from curvature.check import Numbers, as_float, check_interval
-from curvature.constants import A_PRIORI_STD, DIAMETER, RATE, STEP
+from curvature.constants import A_PRIORI_STD, RATE, STEP, STEP_UNIT
 
 
 def theorem_step(diameter: Numbers) -> Float[Array, ""]:
@@ -24,7 +24,7 @@ def theorem_step(diameter: Numbers) -> Float[Array, ""]:
     """
     D = as_float("diameter", diameter)
     check_interval("diameter", D, 0, float("inf"), open_ends="lh")
-    return DIAMETER * STEP / D**2
+    return STEP_UNIT * STEP / D**2
 
 
 def gradient_norm_bound(scale: Numbers, diameter: Numbers, gap: Numbers, num_steps: Numbers) -> Float[Array, "*shape"]:
@@ -56,7 +56,7 @@ def gradient_norm_bound(scale: Numbers, diameter: Numbers, gap: Numbers, num_ste
         raise ValueError(
             f"scale, diameter, gap, num_steps have shapes {shapes}; allowed: shapes that broadcast"
         ) from None
-    return jnp.sqrt(s * D**2 * Δ / (DIAMETER * RATE * T))
+    return jnp.sqrt(s * D**2 * Δ / (STEP_UNIT * RATE * T))
 
 
 def rate_ratio_bound(average_std: Numbers, max_std: Numbers = A_PRIORI_STD) -> Float[Array, "*shape"]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from curvature.constants import DIAMETER, HALF_WIDTH
+from curvature.constants import HALF_WIDTH, STEP_UNIT
 from proofs.enclosure import Number
 from proofs.formal import formal, refuted
 from proofs.improvement_certificate import psi
@@ -30,8 +30,8 @@ def second_order(half_width: Number = HALF_WIDTH) -> str:
     return identity(σ * half * (sp.Rational(half_width) * D * reach) ** 2, D**2 / 8 * σ * reach**2)
 
 
-def maximiser(diameter: Number = DIAMETER) -> str:
-    """Q(δ) = G·δ − (D²/8) δ·Sδ, G = Σg, S symmetric: if Sδ = (DIAMETER/D²) G then Q(δ) − Q(δ + v) = (D²/8) v·Sv, any v.
+def maximiser(unit: Number = STEP_UNIT) -> str:
+    """Q(δ) = G·δ − (D²/8) δ·Sδ, G = Σg, S symmetric: if Sδ = (STEP_UNIT/D²) G then Q(δ) − Q(δ + v) = (D²/8) v·Sv, any v.
 
     And v·Sv = Σ σ_x |P_x v|² ≥ 0. The symbols are inner products, so that the dimension is open.
     """

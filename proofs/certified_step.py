@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy as sp
 
-from curvature.constants import DIAMETER, HALF_WIDTH
+from curvature.constants import HALF_WIDTH, STEP_UNIT
 from proofs.enclosure import Number
 from proofs.formal import formal
 from proofs.improvement_certificate import psi
@@ -58,8 +58,8 @@ def what_others_lose() -> str:
     return identity(sp.expand(σ * ((1 + γ) * best - γ) - other), sp.expand(σ * (1 + γ) * psi(x)))
 
 
-def first_order(diameter: Number = DIAMETER) -> str:
-    """(2/D) ln(1 + γ) is to first order in γ the GRPO step (DIAMETER/D²)|g|/σ = 2γ/D."""
+def first_order(unit: Number = STEP_UNIT) -> str:
+    """(2/D) ln(1 + γ) is to first order in γ the GRPO step (STEP_UNIT/D²)|g|/σ = 2γ/D."""
     gradient = γ * σ * D / 2
     identity(sp.Rational(diameter) / D**2 * gradient / σ, 2 * γ / D, "GRPO's length")
     return identity(sp.limit(best / γ, γ, 0), 1)

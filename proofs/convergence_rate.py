@@ -14,7 +14,7 @@ from typing import Any
 import flint
 import sympy as sp
 
-from curvature.constants import A_PRIORI_STD, DIAMETER, HALF_WIDTH, RATE, STEP
+from curvature.constants import A_PRIORI_STD, HALF_WIDTH, RATE, STEP, STEP_UNIT
 from proofs.enclosure import Number, exact, positive, working_precision
 from proofs.formal import constants_agree, formal, refuted
 from proofs.improvement_certificate import psi
@@ -75,8 +75,8 @@ def ratio_is_an_integral() -> str:
     return identity(antiderivative.subs(s, 1) - antiderivative.subs(s, 0), psi(a) / a**2)
 
 
-def step_units(diameter: Number = DIAMETER, half_width: Number = HALF_WIDTH) -> str:
-    """With γ = 2|g|/(σD), the step δ = (DIAMETER c/D²) g/σ has g·δ = cγ²σ and HALF_WIDTH · D|δ| = cγ."""
+def step_units(unit: Number = STEP_UNIT, half_width: Number = HALF_WIDTH) -> str:
+    """With γ = 2|g|/(σD), the step δ = (STEP_UNIT c/D²) g/σ has g·δ = cγ²σ and HALF_WIDTH · D|δ| = cγ."""
     length = sp.Rational(diameter) * c / D**2 * g / σ
     alignment = 2 * g / (σ * D)
     identity(g * length, c * alignment**2 * σ, "g·δ")
@@ -158,7 +158,7 @@ def both_runs_count(sigma_max: Number = Fraction(237, 10_000), start: Fraction =
         for _ in range(72):
             p = 1 / (1 + (-z).exp())
             found.append((p * (1 - p)).sqrt())
-            z += DIAMETER * flint.arb(2).log() * step(found[-1])
+            z += STEP_UNIT * flint.arb(2).log() * step(found[-1])
         return found
 
     top = exact(sigma_max)

@@ -14,7 +14,7 @@ from typing import Any
 
 import flint
 
-from curvature.constants import A_PRIORI_STD, DIAMETER, STEP
+from curvature.constants import A_PRIORI_STD, STEP, STEP_UNIT
 from proofs.enclosure import Number, exact, positive, working_precision
 from proofs.theorem import Unproved
 
@@ -76,7 +76,7 @@ def value(prompt: Prompt, parameters: Sequence[Any]) -> Any:
 def step_size(prompts: Sequence[Prompt], *, rescaled: bool, step: Number = STEP) -> flint.arb:
     """T6's η: 4c/D² for GRPO, 4c/(D² σ_max) for REINFORCE; a ball that contains c = ln 2 and its value in the code."""
     c = exact(step).union(flint.arb(2).log()) if step == STEP else exact(step)
-    size = exact(DIAMETER) * c / exact(squared_diameter(prompts))
+    size = exact(STEP_UNIT) * c / exact(squared_diameter(prompts))
     return size if rescaled else size / exact(A_PRIORI_STD)
 
 

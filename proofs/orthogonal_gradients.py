@@ -11,7 +11,7 @@ from fractions import Fraction
 import flint
 import sympy as sp
 
-from curvature.constants import DIAMETER, RATE
+from curvature.constants import RATE, STEP_UNIT
 from proofs.digits import rounds_to
 from proofs.enclosure import Number, exact, positive, working_precision
 from proofs.few_arms import (
@@ -89,7 +89,7 @@ def conclusion_fails(*, shared: bool = True, rate: Number = RATE) -> str:
         proved = flint.arb(0)
         for _, variance, gradient in map(start, both):
             proved += (
-                DIAMETER * exact(rate) * exact(sum((g**2 for g in gradient), ZERO)) / exact(variance).sqrt()
+                STEP_UNIT * exact(rate) * exact(sum((g**2 for g in gradient), ZERO)) / exact(variance).sqrt()
             )  # D = 1
         return proved - sum(first_changes(both, rescaled=True), flint.arb(0))
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import sympy as sp
 
-from curvature.constants import DIAMETER, HALF_WIDTH
+from curvature.constants import HALF_WIDTH, STEP_UNIT
 from proofs.enclosure import Number
 from proofs.formal import formal
 from proofs.group_moments import G, binomial_mean, gap, grpo_variance, k, m, p, var_right, var_wrong
@@ -36,7 +36,7 @@ def at_most_half(most: Number = HALF_WIDTH) -> str:
     return decide(s <= sp.Rational(most), [G > 0, k >= 0, k <= G, s >= 0, sp.Eq(s**2 * G**2, k * (G - k))])
 
 
-def step_in_units(unit: Number = DIAMETER) -> str:
+def step_in_units(unit: Number = STEP_UNIT) -> str:
     """η = 4c/D²: half the width of the step, D η|ĝ|/2, is ca with a = 2|ĝ|/D; η g·Δμ m_G is c m_G γ², as Δμ = g/σ²."""
     length, gradient = sp.symbols("length gradient", positive=True)
     eta = sp.Rational(unit) * c / D**2
@@ -51,10 +51,10 @@ def second_moment(truncated: bool = True) -> str:
     V₁, V₀ are tr Σ₁, tr Σ₀; |Δμ| = γD/(2σ), σ² = pq.
     """
     q = 1 - p
-    noise = DIAMETER / D**2 * (var_right * (q - q**G) + var_wrong * (p - p**G))
+    noise = STEP_UNIT / D**2 * (var_right * (q - q**G) + var_wrong * (p - p**G))
     squared_gap = gamma**2 * D**2 / (4 * p * q)
     moment = (gap**2 * m**2 + grpo_variance(G, m, truncated)).subs(gap**2, squared_gap)
-    return identity(DIAMETER / D**2 * moment, gamma**2 * (G - 1) / G + noise / G)
+    return identity(STEP_UNIT / D**2 * moment, gamma**2 * (G - 1) / G + noise / G)
 
 
 def best_step(factor: Number = 1) -> str:

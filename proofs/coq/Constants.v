@@ -12,4 +12,4 @@ Definition HALF_WIDTH : R := 1 / 2.
 Definition STEP : R := ln 2.
 Definition RATE : R := 2 * ln 2 - 1.
 Definition A_PRIORI_STD : R := 1 / 2.
-Definition DIAMETER : R := 4.
+Definition STEP_UNIT : R := 4.

@@ -35,11 +35,11 @@ Proof. unfold STEP. assert (low := ln2_above_half). lra. Qed.
 Lemma RATE_positive : 0 < RATE.
 Proof. unfold RATE. assert (low := ln2_above_half). lra. Qed.
 
-Lemma DIAMETER_positive : 0 < DIAMETER.
-Proof. unfold DIAMETER. lra. Qed.
+Lemma STEP_UNIT_positive : 0 < STEP_UNIT.
+Proof. unfold STEP_UNIT. lra. Qed.
 
-Lemma DIAMETER_RATE_positive : 0 < DIAMETER * RATE.
-Proof. apply Rmult_lt_0_compat; [apply DIAMETER_positive|apply RATE_positive]. Qed.
+Lemma STEP_UNIT_RATE_positive : 0 < STEP_UNIT * RATE.
+Proof. apply Rmult_lt_0_compat; [apply STEP_UNIT_positive|apply RATE_positive]. Qed.
 
 (** The bracket 2 c + 1 - e^c = c - psi c of the proof, at c = STEP. *)
 Lemma step_gives_rate : RATE <= STEP - psi STEP.
@@ -130,16 +130,16 @@ Section OnePrompt.
 
   (** The GRPO step times rho <= 1 raises J by at least rho (4 c_0 / D^2) |g|^2 / sigma. *)
   Lemma own_step_gain delta rho : 0 < s -> 0 <= rho <= 1 ->
-    moves_like_own_step d x theta delta (DIAMETER * STEP / D ^ 2 * (rho / s)) ->
-    DIAMETER * RATE / D ^ 2 * (rho * (norm d g ^ 2 / s)) <= J d x (add theta delta) - J d x theta.
+    moves_like_own_step d x theta delta (STEP_UNIT * STEP / D ^ 2 * (rho / s)) ->
+    STEP_UNIT * RATE / D ^ 2 * (rho * (norm d g ^ 2 / s)) <= J d x (add theta delta) - J d x theta.
   Proof.
     intros s_positive rho_range moves.
-    set (k := DIAMETER * STEP / D ^ 2 * (rho / s)) in moves. set (gamma := 2 * norm d g / (s * D)).
+    set (k := STEP_UNIT * STEP / D ^ 2 * (rho / s)) in moves. set (gamma := 2 * norm d g / (s * D)).
     assert (c_positive := STEP_positive). assert (n_nonneg := norm_nonneg d g).
     assert (D2_positive : 0 < D ^ 2) by (apply pow_lt; exact D_positive).
     assert (sD_positive : 0 < s * D) by (apply Rmult_lt_0_compat; assumption).
     assert (k_nonneg : 0 <= k).
-    { unfold k, Rdiv, DIAMETER. repeat apply Rmult_le_pos; try lra; left; apply Rinv_0_lt_compat; assumption. }
+    { unfold k, Rdiv, STEP_UNIT. repeat apply Rmult_le_pos; try lra; left; apply Rinv_0_lt_compat; assumption. }
     assert (gamma_nonneg : 0 <= gamma).
     { unfold gamma, Rdiv. apply Rmult_le_pos; [lra|]. left. apply Rinv_0_lt_compat, sD_positive. }
     assert (gamma_at_most_1 : gamma <= 1).
@@ -149,7 +149,7 @@ Section OnePrompt.
     assert (bound := certificate d x theta delta _ (own_step_width delta k k_nonneg moves)).
     fold g s in bound. rewrite (own_step_along delta k moves) in bound.
     replace (HALF_WIDTH * (k * (D * norm d g))) with (rho * gamma * STEP) in bound
-      by (unfold HALF_WIDTH, k, gamma, DIAMETER; field; lra).
+      by (unfold HALF_WIDTH, k, gamma, STEP_UNIT; field; lra).
     assert (product_range : 0 <= rho * gamma <= 1).
     { split; [apply Rmult_le_pos; lra|]. rewrite <- (Rmult_1_r 1). apply Rmult_le_compat; lra. }
     assert (scaled := psi_scaled (rho * gamma) STEP product_range (Rlt_le _ _ c_positive)).
@@ -160,11 +160,11 @@ Section OnePrompt.
     assert (unit_nonneg : 0 <= unit).
     { unfold unit. apply Rmult_le_pos; [apply Rmult_le_pos; [lra|apply pow2_ge_0]|lra]. }
     replace (k * norm d g ^ 2) with (unit * STEP) in bound
-      by (unfold k, unit, gamma, DIAMETER; field; lra).
+      by (unfold k, unit, gamma, STEP_UNIT; field; lra).
     replace (s * ((rho * gamma) ^ 2 * psi STEP)) with (unit * (rho * psi STEP)) in remainder
       by (unfold unit; ring).
-    replace (DIAMETER * RATE / D ^ 2 * (rho * (norm d g ^ 2 / s))) with (unit * RATE)
-      by (unfold unit, gamma, DIAMETER; field; lra).
+    replace (STEP_UNIT * RATE / D ^ 2 * (rho * (norm d g ^ 2 / s))) with (unit * RATE)
+      by (unfold unit, gamma, STEP_UNIT; field; lra).
     assert (less : unit * RATE <= unit * (STEP - rho * psi STEP)).
     { apply Rmult_le_compat_l; [exact unit_nonneg|].
       assert (psi STEP * rho <= psi STEP * 1) by (apply Rmult_le_compat_l; [apply psi_nonneg|lra]).
@@ -192,8 +192,8 @@ Fixpoint run (direction : vector -> vector) (eta : R) (start : vector) (t : nat)
   | S before => let theta := run direction eta start before in add theta (scale eta (direction theta))
   end.
 
-(** T6's bound for deviation s (sigma_bar or sigma_max), gap Delta and T iterations; DIAMETER * RATE is 4 c_0. *)
-Definition gradient_norm_bound (s D Delta : R) (T : nat) : R := sqrt (s * D ^ 2 * Delta / (DIAMETER * RATE * INR T)).
+(** T6's bound for deviation s (sigma_bar or sigma_max), gap Delta and T iterations; STEP_UNIT * RATE is 4 c_0. *)
+Definition gradient_norm_bound (s D Delta : R) (T : nat) : R := sqrt (s * D ^ 2 * Delta / (STEP_UNIT * RATE * INR T)).
 
 Section Prompts.
   Variables (d N : nat) (x : nat -> prompt).
@@ -209,10 +209,10 @@ Section Prompts.
   (** The rule `none`: the sum of g_x. *)
   Definition none_direction (theta : vector) : vector := vector_sum N (fun i => gradient d (x i) theta).
 
-  Definition grpo_run (D : R) : vector -> nat -> vector := run group_direction (DIAMETER * STEP / D ^ 2).
+  Definition grpo_run (D : R) : vector -> nat -> vector := run group_direction (STEP_UNIT * STEP / D ^ 2).
 
   Definition reinforce_run (D sigma_max : R) : vector -> nat -> vector :=
-    run none_direction (DIAMETER * STEP / (D ^ 2 * sigma_max)).
+    run none_direction (STEP_UNIT * STEP / (D ^ 2 * sigma_max)).
 
   Definition orthogonal_spans : Prop :=
     forall i j, (i < N)%nat -> (j < N)%nat -> i <> j ->
@@ -286,19 +286,19 @@ Section Prompts.
     Hypothesis weight_zero : forall t i, (t < T)%nat -> (i < N)%nat -> weight t i = 0 ->
       norm d (gradient d (x i) (path t)) = 0.
     Hypothesis gains : forall t i, (t < T)%nat -> (i < N)%nat ->
-      DIAMETER * RATE / D ^ 2 * (norm d (gradient d (x i) (path t)) ^ 2 / weight t i)
+      STEP_UNIT * RATE / D ^ 2 * (norm d (gradient d (x i) (path t)) ^ 2 / weight t i)
       <= J d (x i) (path (S t)) - J d (x i) (path t).
 
     Lemma total_gain :
       sum T (fun t => sum N (fun i => norm d (gradient d (x i) (path t)) ^ 2 / weight t i))
-      <= INR N * gap top (path O) * D ^ 2 / (DIAMETER * RATE).
+      <= INR N * gap top (path O) * D ^ 2 / (STEP_UNIT * RATE).
     Proof.
       assert (N_positive : 0 < INR N) by (apply lt_0_INR; exact some_prompt).
-      assert (unit_positive := DIAMETER_RATE_positive).
-      set (c := DIAMETER * RATE / D ^ 2).
+      assert (unit_positive := STEP_UNIT_RATE_positive).
+      set (c := STEP_UNIT * RATE / D ^ 2).
       assert (c_positive : 0 < c) by (apply Rdiv_lt_0_compat; [exact unit_positive|apply pow_lt; exact D_positive]).
       apply Rmult_le_reg_l with c; [exact c_positive|].
-      replace (c * (INR N * gap top (path O) * D ^ 2 / (DIAMETER * RATE)))
+      replace (c * (INR N * gap top (path O) * D ^ 2 / (STEP_UNIT * RATE)))
         with (sum N (fun i => top i - J d (x i) (path O)))
         by (unfold c, gap; field; repeat split; try lra; intro zero; rewrite zero in unit_positive; lra).
       apply Rle_trans with (sum N (fun i => sum T (fun t => J d (x i) (path (S t)) - J d (x i) (path t)))).
@@ -314,7 +314,7 @@ Section Prompts.
     Proof.
       assert (N_positive : 0 < INR N) by (apply lt_0_INR; exact some_prompt).
       assert (T_positive : 0 < INR T) by (apply lt_0_INR; exact some_step).
-      assert (unit_positive := DIAMETER_RATE_positive).
+      assert (unit_positive := STEP_UNIT_RATE_positive).
       set (G := sum T (fun t => sum N (fun i => norm d (gradient d (x i) (path t))))).
       set (W := sum T (fun t => sum N (weight t))).
       set (A := sum T (fun t => sum N (fun i => norm d (gradient d (x i) (path t)) ^ 2 / weight t i))).
@@ -337,16 +337,16 @@ Section Prompts.
       { apply sum_nonneg. intros t _. apply sum_nonneg. intros i _. apply norm_nonneg. }
       assert (W_nonneg : 0 <= W).
       { apply sum_nonneg. intros t t_inside. apply sum_nonneg. intros i i_inside. apply weight_nonneg; assumption. }
-      assert (total : A * W <= INR N * gap top (path O) * D ^ 2 / (DIAMETER * RATE) * W).
+      assert (total : A * W <= INR N * gap top (path O) * D ^ 2 / (STEP_UNIT * RATE) * W).
       { apply Rmult_le_compat_r; [exact W_nonneg|apply total_gain]. }
       unfold average_gradient_norm, gradient_norm_bound. fold G W.
       assert (NT_positive : 0 < INR N * INR T) by (apply Rmult_lt_0_compat; assumption).
       rewrite <- (sqrt_pow2 (G / (INR N * INR T))).
       2: { apply Rmult_le_pos; [exact G_nonneg|left; apply Rinv_0_lt_compat, NT_positive]. }
       apply sqrt_le_1_alt.
-      replace (W / (INR N * INR T) * D ^ 2 * gap top (path O) / (DIAMETER * RATE * INR T))
-        with (INR N * gap top (path O) * D ^ 2 / (DIAMETER * RATE) * W / (INR N * INR T) ^ 2).
-      2: { field. assert (DIAMETER <> 0) by (apply Rgt_not_eq, DIAMETER_positive).
+      replace (W / (INR N * INR T) * D ^ 2 * gap top (path O) / (STEP_UNIT * RATE * INR T))
+        with (INR N * gap top (path O) * D ^ 2 / (STEP_UNIT * RATE) * W / (INR N * INR T) ^ 2).
+      2: { field. assert (STEP_UNIT <> 0) by (apply Rgt_not_eq, STEP_UNIT_positive).
            assert (RATE <> 0) by (apply Rgt_not_eq, RATE_positive). lra. }
       unfold Rdiv at 1. rewrite Rpow_mult_distr, pow_inv.
       apply Rmult_le_compat_r; [left; apply Rinv_0_lt_compat, pow_lt, NT_positive|]. lra.
@@ -366,16 +366,16 @@ Section Prompts.
 
     (** The gain of one prompt in one GRPO step. *)
     Lemma grpo_gain i t : (i < N)%nat ->
-      DIAMETER * RATE / D ^ 2
+      STEP_UNIT * RATE / D ^ 2
       * (norm d (gradient d (x i) (grpo_run D start t)) ^ 2 / sigma d (x i) (grpo_run D start t))
       <= J d (x i) (grpo_run D start (S t)) - J d (x i) (grpo_run D start t).
     Proof.
       intros i_inside. set (theta := grpo_run D start t).
-      change (grpo_run D start (S t)) with (add theta (scale (DIAMETER * STEP / D ^ 2) (group_direction theta))).
-      assert (moves := group_moves spans (DIAMETER * STEP / D ^ 2) theta i i_inside). unfold group_weight in moves.
+      change (grpo_run D start (S t)) with (add theta (scale (STEP_UNIT * STEP / D ^ 2) (group_direction theta))).
+      assert (moves := group_moves spans (STEP_UNIT * STEP / D ^ 2) theta i i_inside). unfold group_weight in moves.
       destruct (Req_EM_T (sigma d (x i) theta) 0) as [zero|nonzero].
       - rewrite (gradient_zero d (x i) D theta D_positive (diameters i i_inside) zero). rewrite Rmult_0_r in moves.
-        replace (DIAMETER * RATE / D ^ 2 * (0 ^ 2 / sigma d (x i) theta)) with 0 by (unfold Rdiv; ring).
+        replace (STEP_UNIT * RATE / D ^ 2 * (0 ^ 2 / sigma d (x i) theta)) with 0 by (unfold Rdiv; ring).
         apply (flat_prompt_keeps d (x i) D theta D_positive (diameters i i_inside) _ 0); (lra || assumption).
       - rewrite <- (Rmult_1_l (_ / sigma d (x i) theta)).
         apply own_step_gain; [assumption|apply diameters, i_inside| |lra|].
@@ -400,11 +400,11 @@ Section Prompts.
 
       (** The gain of one prompt in one REINFORCE step. *)
       Lemma reinforce_gain i t : (i < N)%nat -> sigma d (x i) (reinforce_run D sigma_max start t) <= sigma_max ->
-        DIAMETER * RATE / D ^ 2 * (norm d (gradient d (x i) (reinforce_run D sigma_max start t)) ^ 2 / sigma_max)
+        STEP_UNIT * RATE / D ^ 2 * (norm d (gradient d (x i) (reinforce_run D sigma_max start t)) ^ 2 / sigma_max)
         <= J d (x i) (reinforce_run D sigma_max start (S t)) - J d (x i) (reinforce_run D sigma_max start t).
       Proof.
         intros i_inside below. set (theta := reinforce_run D sigma_max start t) in *.
-        set (eta := DIAMETER * STEP / (D ^ 2 * sigma_max)).
+        set (eta := STEP_UNIT * STEP / (D ^ 2 * sigma_max)).
         change (reinforce_run D sigma_max start (S t)) with (add theta (scale eta (none_direction theta))).
         assert (moves := none_moves spans eta theta i i_inside).
         assert (nonneg := sigma_nonneg d (x i) theta).
@@ -415,13 +415,13 @@ Section Prompts.
           apply own_step_gain; [assumption|apply diameters, i_inside|exact positive| |].
           + split; [apply Rmult_le_pos; [lra|left; apply Rinv_0_lt_compat; lra]|].
             apply Rmult_le_reg_r with sigma_max; [lra|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l; lra.
-          + replace (DIAMETER * STEP / D ^ 2 * (s / sigma_max / sigma d (x i) theta)) with eta; [exact moves|].
+          + replace (STEP_UNIT * STEP / D ^ 2 * (s / sigma_max / sigma d (x i) theta)) with eta; [exact moves|].
             fold s. unfold eta. field. lra.
         - symmetry in zero. rewrite (gradient_zero d (x i) D theta D_positive (diameters i i_inside) zero).
-          replace (DIAMETER * RATE / D ^ 2 * (0 ^ 2 / sigma_max)) with 0 by (unfold Rdiv; ring).
+          replace (STEP_UNIT * RATE / D ^ 2 * (0 ^ 2 / sigma_max)) with 0 by (unfold Rdiv; ring).
           apply (flat_prompt_keeps d (x i) D theta D_positive (diameters i i_inside) _ eta); [assumption| |assumption].
           apply Rmult_le_pos.
-          + left. apply Rmult_lt_0_compat; [apply DIAMETER_positive|apply STEP_positive].
+          + left. apply Rmult_lt_0_compat; [apply STEP_UNIT_positive|apply STEP_positive].
           + left. apply Rinv_0_lt_compat, Rmult_lt_0_compat; [apply pow_lt; exact D_positive|assumption].
       Qed.
 
@@ -508,9 +508,9 @@ Section Prompts.
     Proof.
       intros values. assert (gap_nonneg := gap_nonneg values). assert (s_nonneg := average_deviation_nonneg path).
       assert (T_positive : 0 < INR T) by (apply lt_0_INR; exact some_step).
-      assert (unit_positive : 0 < DIAMETER * RATE * INR T).
-      { apply Rmult_lt_0_compat; [apply DIAMETER_RATE_positive|exact T_positive]. }
-      assert (inside : forall s, 0 <= s -> 0 <= s * D ^ 2 * gap top start / (DIAMETER * RATE * INR T)).
+      assert (unit_positive : 0 < STEP_UNIT * RATE * INR T).
+      { apply Rmult_lt_0_compat; [apply STEP_UNIT_RATE_positive|exact T_positive]. }
+      assert (inside : forall s, 0 <= s -> 0 <= s * D ^ 2 * gap top start / (STEP_UNIT * RATE * INR T)).
       { intros s nonneg. apply Rmult_le_pos; [|left; apply Rinv_0_lt_compat, unit_positive].
         apply Rmult_le_pos; [apply Rmult_le_pos; [exact nonneg|apply pow2_ge_0]|exact gap_nonneg]. }
       unfold gradient_norm_bound. rewrite !pow2_sqrt by (apply inside; lra). field.
@@ -537,8 +537,8 @@ Section Prompts.
       assert (NT_positive : 0 < / (INR N * INR T)) by (apply Rinv_0_lt_compat, Rmult_lt_0_compat; assumption).
       assert (gap_nonneg := gap_nonneg values). assert (s_nonneg := average_deviation_nonneg path).
       assert (D2_positive : 0 < D ^ 2) by (apply pow_lt; exact D_positive).
-      assert (unit_positive : 0 < / (DIAMETER * RATE * INR T)).
-      { apply Rinv_0_lt_compat, Rmult_lt_0_compat; [apply DIAMETER_RATE_positive|exact T_positive]. }
+      assert (unit_positive : 0 < / (STEP_UNIT * RATE * INR T)).
+      { apply Rinv_0_lt_compat, Rmult_lt_0_compat; [apply STEP_UNIT_RATE_positive|exact T_positive]. }
       assert (at_most : average_deviation T path <= sigma_max).
       { assert (slack := average_deviation_slack path below O O some_step some_prompt).
         assert (first := below O O some_step some_prompt).

@@ -204,9 +204,9 @@ Proof.
   - unfold after_grpo, grpo_run, run, group_direction, add, scale, vector_sum. rewrite !sum_two.
     rewrite (group_weight_positive d (pair first second) 0 origin s1 is1 positive1),
       (group_weight_positive d (pair first second) 1 origin s2 is2 positive2).
-    unfold pair, origin at 1, DIAMETER, STEP. field. lra.
+    unfold pair, origin at 1, STEP_UNIT, STEP. field. lra.
   - unfold after_reinforce, reinforce_run, run, none_direction, add, scale, vector_sum. rewrite !sum_two.
-    unfold pair, origin at 1, DIAMETER, STEP, A_PRIORI_STD. field.
+    unfold pair, origin at 1, STEP_UNIT, STEP, A_PRIORI_STD. field.
 Qed.
 
 (** ** X1 *)

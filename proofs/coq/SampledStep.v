@@ -58,7 +58,7 @@ Section SampledStep.
   (** Coordinate by coordinate: the estimate of T12. *)
   Definition estimate (ys : nat -> nat) : vector := fun k => grpo_estimate (reward x) G (fun y => score y k) ys.
 
-  Definition sampled_step (c : R) (ys : nat -> nat) : vector := scale (DIAMETER * c / D ^ 2) (estimate ys).
+  Definition sampled_step (c : R) (ys : nat -> nat) : vector := scale (STEP_UNIT * c / D ^ 2) (estimate ys).
 
   (** J after the step, on average over groups. *)
   Definition expected_J (c : R) : R :=
@@ -154,14 +154,14 @@ Section SampledStep.
 
   Lemma group_gain c ys :
     0 <= c -> (forall i, (i < G)%nat -> (ys i < arms x)%nat) ->
-    DIAMETER * c / D ^ 2 * dot d g (estimate ys) - sigma d x theta * psi c * (4 / D ^ 2 * norm d (estimate ys) ^ 2)
+    STEP_UNIT * c / D ^ 2 * dot d g (estimate ys) - sigma d x theta * psi c * (4 / D ^ 2 * norm d (estimate ys) ^ 2)
     <= J d x (add theta (sampled_step c ys)) - J d x theta.
   Proof.
     intros nonneg inside. pose proof (estimate_norm ys inside) as short.
     pose proof (norm_nonneg d (estimate ys)) as long.
     assert (D_square : 0 < D ^ 2) by (apply pow_lt, D_pos).
-    assert (factor : 0 <= DIAMETER * c / D ^ 2).
-    { unfold DIAMETER, Rdiv. apply Rmult_le_pos; [lra|left; apply Rinv_0_lt_compat, D_square]. }
+    assert (factor : 0 <= STEP_UNIT * c / D ^ 2).
+    { unfold STEP_UNIT, Rdiv. apply Rmult_le_pos; [lra|left; apply Rinv_0_lt_compat, D_square]. }
     pose proof (certified_gain d x theta (sampled_step c ys) _
       (step_width_of_diameter d x (sampled_step c ys) D diameter)) as gain.
     unfold sampled_step in gain at 1 2. rewrite dot_scale_r, norm_scale, Rabs_pos_eq in gain by exact factor.
@@ -169,8 +169,8 @@ Section SampledStep.
     assert (fraction : 0 <= a <= 1).
     { unfold a. split; apply Rmult_le_reg_r with D; try exact D_pos; unfold Rdiv;
         rewrite Rmult_assoc, Rinv_l by lra; lra. }
-    replace (HALF_WIDTH * (D * (DIAMETER * c / D ^ 2 * norm d (estimate ys)))) with (a * c) in gain
-      by (unfold HALF_WIDTH, DIAMETER, a; field; lra).
+    replace (HALF_WIDTH * (D * (STEP_UNIT * c / D ^ 2 * norm d (estimate ys)))) with (a * c) in gain
+      by (unfold HALF_WIDTH, STEP_UNIT, a; field; lra).
     pose proof (psi_scaled a c fraction nonneg) as scaled.
     apply Rmult_le_compat_l with (r := sigma d x theta) in scaled; [|lra].
     replace (4 / D ^ 2 * norm d (estimate ys) ^ 2) with (a ^ 2) by (unfold a; field; lra). lra.
@@ -237,7 +237,7 @@ Section SampledStep.
   Proof.
     intros nonneg.
     assert (average : group_mean (arms x) p G (fun ys =>
-        DIAMETER * c / D ^ 2 * dot d g (estimate ys)
+        STEP_UNIT * c / D ^ 2 * dot d g (estimate ys)
         - sigma d x theta * psi c * (4 / D ^ 2) * norm d (estimate ys) ^ 2)
       <= group_mean (arms x) p G (fun ys => J d x (add theta (sampled_step c ys)) - J d x theta)).
     { apply group_le; [exact distribution|]. intros ys inside. rewrite (Rmult_assoc (_ * psi c)).
@@ -245,9 +245,9 @@ Section SampledStep.
     rewrite !group_minus, !group_scale, group_constant, expected_slope in average by exact distribution.
     rewrite Rmult_assoc, expected_square in average. unfold sampled_guarantee, expected_J. fold p.
     replace (c * group_factor G (J d x theta) * alignment d x theta D ^ 2)
-      with (DIAMETER * c / D ^ 2 * (group_factor G (J d x theta) * (norm d g ^ 2 / sigma d x theta ^ 2)));
+      with (STEP_UNIT * c / D ^ 2 * (group_factor G (J d x theta) * (norm d g ^ 2 / sigma d x theta ^ 2)));
       [exact average|].
-    unfold DIAMETER, alignment. fold g. field. lra.
+    unfold STEP_UNIT, alignment. fold g. field. lra.
   Qed.
 
   (** ** The best c *)

@@ -122,16 +122,16 @@ Section Step.
 
   (** T4 (d): to first order the length is the GRPO step's, with step size 4/D^2. *)
   Theorem best_step_is_grpo :
-    Rabs (best_length - DIAMETER / D ^ 2 * (norm d g / sigma d x theta)) <= alignment ^ 2 / D.
+    Rabs (best_length - STEP_UNIT / D ^ 2 * (norm d g / sigma d x theta)) <= alignment ^ 2 / D.
   Proof.
     pose proof alignment_between as [low _].
     pose proof (ln_below_tangent alignment (Rlt_le _ _ low)) as above.
     pose proof (ln_above_parabola alignment (Rlt_le _ _ low)) as below.
-    replace (best_length - DIAMETER / D ^ 2 * (norm d g / sigma d x theta))
+    replace (best_length - STEP_UNIT / D ^ 2 * (norm d g / sigma d x theta))
       with (2 / D * (ln (1 + alignment) - alignment)).
     - rewrite Rabs_mult, Rabs_pos_eq by (left; apply Rdiv_lt_0_compat; lra).
       replace (alignment ^ 2 / D) with (2 / D * (alignment ^ 2 / 2)) by (field; lra).
       apply Rmult_le_compat_l; [left; apply Rdiv_lt_0_compat; lra|]. apply Rabs_le. lra.
-    - unfold best_length, DIAMETER. rewrite gradient_norm_alignment. field. lra.
+    - unfold best_length, STEP_UNIT. rewrite gradient_norm_alignment. field. lra.
   Qed.
 End Step.

@@ -55,9 +55,9 @@ def test_a_priori_deviation():
 def test_diameter_units_come_from_the_quadratic_form_of_t3():
     # maximise s|g| − σ s² D²/8 at |g| = σ = D = 1: s = 4
     s, _ = maximum(lambda s: s - s**2 / 8, 0.0, 20.0)
-    assert s == pytest.approx(constants.DIAMETER, abs=1e-6)  # √eps, as above
-    assert constants.DIAMETER * constants.CURVATURE == 1
-    assert isinstance(constants.DIAMETER, int)
+    assert s == pytest.approx(constants.STEP_UNIT, abs=1e-6)  # √eps, as above
+    assert constants.STEP_UNIT * constants.CURVATURE == 1
+    assert isinstance(constants.STEP_UNIT, int)
 
 
 def test_phase_levels_are_the_definition():

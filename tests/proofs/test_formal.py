@@ -37,7 +37,7 @@ def test_constants_are_those_of_the_code():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("CURVATURE", 0.25 + 2**-54), ("SLOPE", 0.49), ("STEP", 0.6931), ("RATE", 0.3863), ("DIAMETER", 5)],
+    [("CURVATURE", 0.25 + 2**-54), ("SLOPE", 0.49), ("STEP", 0.6931), ("RATE", 0.3863), ("STEP_UNIT", 5)],
 )
 def test_another_constant_in_the_code_is_noticed(name, value, monkeypatch):
     monkeypatch.setattr(constants, name, value)
@@ -164,7 +164,7 @@ def test_a_contradicting_theorem_has_to_be_proved(monkeypatch, tmp_path):
         ("Deviation", "SLOPE", "12 / 25"),
         ("Certificate", "HALF_WIDTH", "12 / 25"),
         ("Deviation", "A_PRIORI_STD", "12 / 25"),
-        ("Step", "DIAMETER", "5"),
+        ("Step", "STEP_UNIT", "5"),
         ("Convergence", "RATE", "2 * ln 2 - 99 / 100"),
         ("Convergence", "STEP", "ln 3"),
     ],
