@@ -29,12 +29,12 @@ from jax.flatten_util import ravel_pytree
 
 from benchmarks.language_rival import Rival
 from benchmarks.machine import Limits, Timing, make_rows, measure
-from experiments.gsm8k.learn import Groups, GroupSettings, Likelihood, Sampler, start
-from experiments.gsm8k.model import Architecture, Parameters, initial_parameters
-from experiments.gsm8k.objective import Batch, Model
-from experiments.gsm8k.optimiser import make_transform
 from experiments.gsm8k.plan import Sizes
-from experiments.gsm8k.probe import Effort, Prober
+from experiments.language.learning.learners import Groups, GroupSettings, Likelihood, Sampler, start
+from experiments.language.learning.objective import Batch, Model
+from experiments.language.learning.optimiser import make_transform
+from experiments.language.model.transformer import Architecture, Parameters, initial_parameters
+from experiments.language.probes.exact import Effort, Prober
 
 VOCABULARY, PAD, END, SEPARATOR = 2048, 0, 1, 2
 NEVER = VOCABULARY

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.gsm8k.model import Architecture, Parameters
-from experiments.gsm8k.objective import Batch
-from experiments.gsm8k.pretrained import save_model
+from experiments.language.learning.objective import Batch
+from experiments.language.model.pretrained import save_model
+from experiments.language.model.transformer import Architecture, Parameters
 
 LIBRARIES = ("torch", "transformers")
 

@@ -20,7 +20,9 @@ import numpy as np
 from tqdm import tqdm
 
 from experiments import store
-from experiments.gsm8k.checkpoint import (
+from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, plain
+from experiments.gsm8k.scaling import stack
+from experiments.language.learning.checkpoint import (
     PREFIX,
     Checkpoint,
     keep_only,
@@ -29,15 +31,22 @@ from experiments.gsm8k.checkpoint import (
     save_checkpoint,
     steps_saved,
 )
-from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, plain
-from experiments.gsm8k.learn import Groups, GroupSettings, Likelihood, Measure, Population, Row, State, start
-from experiments.gsm8k.model import initial_parameters, num_parameters
-from experiments.gsm8k.objective import Model, make_rule
-from experiments.gsm8k.optimiser import make_schedule, make_transform
-from experiments.gsm8k.probe import Effort, Prober
-from experiments.gsm8k.sampled_probe import SampledProber
-from experiments.gsm8k.scaling import stack
-from experiments.gsm8k.task import Questions, Task, make_task
+from experiments.language.learning.learners import (
+    Groups,
+    GroupSettings,
+    Likelihood,
+    Measure,
+    Population,
+    Row,
+    State,
+    start,
+)
+from experiments.language.learning.objective import Model, make_rule
+from experiments.language.learning.optimiser import make_schedule, make_transform
+from experiments.language.model.transformer import initial_parameters, num_parameters
+from experiments.language.probes.exact import Effort, Prober
+from experiments.language.probes.sampled import SampledProber
+from experiments.language.problems.task import Questions, Task, make_task
 
 
 @dataclass

@@ -12,10 +12,10 @@ import tyro
 from curvature._advantages import PRESETS as ESTIMATORS
 from curvature._advantages import Estimator
 from curvature.check import check_count
-from experiments.gsm8k.objective import make_rule
-from experiments.gsm8k.optimiser import OptimiserName, ScheduleName, make_transform
 from experiments.gsm8k.plan import PRESETS, Plan, Preset, Sizes, with_optimiser
-from experiments.gsm8k.task import Questions
+from experiments.language.learning.objective import make_rule
+from experiments.language.learning.optimiser import OptimiserName, ScheduleName, make_transform
+from experiments.language.problems.task import Questions
 
 Flat = tyro.conf.OmitArgPrefixes
 

@@ -18,17 +18,26 @@ import jax
 import numpy as np
 
 from curvature._advantages import Estimator
-from experiments.gsm8k.checkpoint import load_checkpoint, make_model, save_checkpoint, steps_saved
-from experiments.gsm8k.learn import Groups, GroupSettings, Likelihood, Measure, Population, Row, State, start
-from experiments.gsm8k.model import Parameters, initial_parameters
-from experiments.gsm8k.objective import make_rule
-from experiments.gsm8k.optimiser import make_transform
 from experiments.gsm8k.parallel import each
 from experiments.gsm8k.plan import Leg, Plan
-from experiments.gsm8k.probe import Prober
-from experiments.gsm8k.problems import Splits
 from experiments.gsm8k.scaling import Rows, stack
-from experiments.gsm8k.task import Questions, Task, make_task
+from experiments.language.learning.checkpoint import load_checkpoint, make_model, save_checkpoint, steps_saved
+from experiments.language.learning.learners import (
+    Groups,
+    GroupSettings,
+    Likelihood,
+    Measure,
+    Population,
+    Row,
+    State,
+    start,
+)
+from experiments.language.learning.objective import make_rule
+from experiments.language.learning.optimiser import make_transform
+from experiments.language.model.transformer import Parameters, initial_parameters
+from experiments.language.probes.exact import Prober
+from experiments.language.problems.rows import Splits
+from experiments.language.problems.task import Questions, Task, make_task
 
 FIRST_TUNING_SEED = 1000
 """After the first reported seed."""

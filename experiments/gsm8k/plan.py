@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from experiments.gsm8k.model import Architecture
-from experiments.gsm8k.probe import Effort
-from experiments.gsm8k.task import Questions
+from experiments.language.model.transformer import Architecture
+from experiments.language.probes.exact import Effort
+from experiments.language.problems.task import Questions
 
 Preset = Literal["quick", "cpu", "gpu"]
 

@@ -18,18 +18,18 @@ from tqdm import tqdm
 
 from experiments import plotting, store
 from experiments.gsm8k import figures
-from experiments.gsm8k.cap import CapCheck
 from experiments.gsm8k.config import Validate, plain
 from experiments.gsm8k.legs import Arm, LegRun, Tables, arm
-from experiments.gsm8k.model import num_parameters
 from experiments.gsm8k.parallel import each
 from experiments.gsm8k.plan import Plan
 from experiments.gsm8k.predictions import Prediction, predictions, sides
-from experiments.gsm8k.problems import Splits
 from experiments.gsm8k.results import Results, final_rates, join
-from experiments.gsm8k.sampled_probe import SampledProber
 from experiments.gsm8k.scaling import Rows, log_slope, stack
 from experiments.gsm8k.text import report
+from experiments.language.model.transformer import num_parameters
+from experiments.language.probes.cap import CapCheck
+from experiments.language.probes.sampled import SampledProber
+from experiments.language.problems.rows import Splits
 
 FALLBACK_ALPHA = 2.0
 """Where the exponent cannot be measured, the log-linear value for p near 1."""

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.gsm8k import model
-from experiments.gsm8k.model import Architecture, initial_parameters
-from experiments.gsm8k.pretrained import load_model, save_model
+from experiments.language.model import transformer as model
+from experiments.language.model.pretrained import load_model, save_model
+from experiments.language.model.transformer import Architecture, initial_parameters
 
 pytestmark = pytest.mark.parity
 

@@ -22,11 +22,11 @@ from safetensors.numpy import load_file, save_file
 
 from experiments import cli
 from experiments.convergence.config import Reproduce
-from experiments.gsm8k.checkpoint import make_model, save_checkpoint
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
-from experiments.gsm8k.model import initial_parameters
 from experiments.gsm8k.plan import Sizes
-from experiments.gsm8k.task import Questions, make_task
+from experiments.language.learning.checkpoint import make_model, save_checkpoint
+from experiments.language.model.transformer import initial_parameters
+from experiments.language.problems.task import Questions, make_task
 from tests import golden
 from tests.experiments.test_cli import COMMAND
 

@@ -9,7 +9,7 @@ import pytest
 from experiments.cli import parse
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate, plain
 from experiments.gsm8k.plan import PRESETS, STEP_RATIO, Sizes
-from experiments.gsm8k.task import Questions
+from experiments.language.problems.task import Questions
 
 SFT, TRAIN, PROBE, VALIDATE = ["sft"], ["train", "--checkpoint", "A"], ["probe", "--checkpoint", "A"], ["validate"]
 

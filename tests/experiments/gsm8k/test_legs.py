@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from experiments.gsm8k import legs
-from experiments.gsm8k.generator import generate
 from experiments.gsm8k.legs import FIRST_TUNING_SEED, MAX_EXTENSIONS, LegRun, arm
 from experiments.gsm8k.plan import PRESETS, with_optimiser
-from experiments.gsm8k.task import Questions
+from experiments.language.problems.generator import generate
+from experiments.language.problems.task import Questions
 
 QUICK = PRESETS["quick"]
 

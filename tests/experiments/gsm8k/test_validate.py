@@ -24,8 +24,8 @@ from experiments.gsm8k.config import Validate
 from experiments.gsm8k.legs import FIRST_TUNING_SEED, LegRun
 from experiments.gsm8k.plan import PRESETS, Leg, Plan, Sizes
 from experiments.gsm8k.predictions import CONFIRMED, OPEN, REFUTED
-from experiments.gsm8k.probe import Effort
 from experiments.gsm8k.validate import Parts, expected_parts, exponent, prepare
+from experiments.language.probes.exact import Effort
 from tests import golden
 from tests.experiments.gsm8k.test_commands import call, environment, row, write_rows
 

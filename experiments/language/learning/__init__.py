@@ -1,0 +1,1 @@
+"""How parameters change: objectives, optimisers, learners, checkpoints."""

@@ -1,0 +1,159 @@
+"""Checkpoints of a run: an ordinary model folder, plus what resuming needs; complete or absent, never half.
+
+    OUT/step_00000040/  config.json, model.safetensors   the model, in the layout that `transformers` reads
+                        vocabulary.json                  the tokenizer
+                        optimizer.safetensors            the optimizer's state
+                        state.json                       step, task, configuration
+
+Written under another name and renamed once everything is on disk. Random numbers come from (seed, step) alone, so a
+run that goes on from a checkpoint makes the rows that it would have made without the interruption.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from experiments.language.learning.objective import Model
+from experiments.language.model.pretrained import load_model, save_model
+from experiments.language.model.transformer import Architecture, Parameters
+from experiments.language.problems.tokens import Vocabulary, pretrained_vocabulary
+from experiments.store import write_bytes
+
+PREFIX = "step_"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with its vocabulary; `state` is empty for a folder that this project did not write."""
+
+    folder: Path
+    architecture: Architecture
+    parameters: Parameters
+    vocabulary: Vocabulary
+    state: dict[str, Any]
+
+    @property
+    def model(self) -> Model:
+        """What stays fixed in training."""
+        return make_model(self.architecture, self.vocabulary)
+
+    def optimizer_state(self, like: Any) -> Any:
+        """The optimizer's state, shaped as `like` (what `optimizer.init` gives).
+
+        Raises:
+            ValueError: none was saved, or another optimizer's.
+        """
+        path = self.folder / "optimizer.safetensors"
+        leaves, structure = jax.tree.flatten(like)
+        try:
+            saved = load_tensors(path.read_bytes())
+            found = [saved[f"{i:04d}"] for i in range(len(leaves))]
+        except Exception as error:  # safetensors raises its own kinds
+            raise ValueError(f"{path} cannot be read ({error}); allowed: the state of this run's optimizer") from error
+        if len(saved) != len(leaves) or [x.shape for x in found] != [np.shape(x) for x in leaves]:
+            raise ValueError(f"{path} holds other shapes; allowed: the state of this run's optimizer")
+        return jax.tree.unflatten(structure, [jnp.asarray(x, y.dtype) for x, y in zip(found, leaves, strict=True)])
+
+
+def make_model(architecture: Architecture, vocabulary: Vocabulary) -> Model:
+    """The fixed side of training and sampling."""
+    return Model(architecture, vocabulary.separator_id, vocabulary.end_id, vocabulary.pad_id)
+
+
+def save_checkpoint(
+    out: Path,
+    step: int,
+    model: Model,
+    parameters: Parameters,
+    vocabulary: Vocabulary,
+    optimizer_state: Any,
+    state: dict[str, Any],
+) -> Path:
+    """Write OUT/step_N; returns it. A folder of that name is replaced."""
+    folder = out / f"{PREFIX}{step:08d}"
+    partial = out / f".{folder.name}.{os.getpid()}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        save_model(partial, model.architecture, parameters)
+        vocabulary.save(partial / "vocabulary.json")
+        leaves = [np.asarray(x, order="C") for x in jax.tree.leaves(optimizer_state)]
+        write_bytes(partial / "optimizer.safetensors", save_tensors({f"{i:04d}": x for i, x in enumerate(leaves)}))
+        write_bytes(partial / "state.json", json.dumps({"step": step, **state}, indent=1).encode())
+        old = _set_aside(folder)
+        try:
+            partial.replace(folder)
+        except BaseException:
+            if old:
+                old.replace(folder)
+            raise
+        if old:
+            shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def _set_aside(folder: Path) -> Path | None:
+    """Rename a checkpoint that is to go, so that a crash while its files go leaves nothing that looks whole."""
+    if not folder.exists():
+        return None
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    return folder.replace(old)
+
+
+def steps_saved(out: Path) -> list[int]:
+    """Steps of the complete checkpoints in a folder, ascending."""
+    names = [path.parent.name for path in out.glob(f"{PREFIX}*/state.json")]
+    return sorted(int(name.removeprefix(PREFIX)) for name in names if name.removeprefix(PREFIX).isdigit())
+
+
+def keep_only(out: Path, steps: set[int]) -> None:
+    """Remove the other checkpoints."""
+    for step in steps_saved(out):
+        if step not in steps:
+            old = _set_aside(out / f"{PREFIX}{step:08d}")
+            if old:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def load_checkpoint(folder: Path, *, mode: str | None = None) -> Checkpoint:
+    """Read a checkpoint of ours, the latest of a run's folder, or a pretrained model's folder.
+
+    Arguments:
+        folder: OUT/step_N, OUT itself, or a folder with config.json, tokenizer.json and model*.safetensors.
+        mode: response mode for a pretrained model's tokenizer; our checkpoints bring theirs.
+
+    Raises:
+        ValueError: no such folder, or nothing of these in it, or a damaged file.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"checkpoint is {folder}, which is not a folder; allowed: a checkpoint's or a model's folder")
+    saved = steps_saved(folder)
+    if saved:
+        folder = folder / f"{PREFIX}{saved[-1]:08d}"
+    architecture, parameters = load_model(folder)
+    if not (folder / "state.json").exists():
+        if mode is None:
+            raise ValueError(f"{folder} is not a checkpoint of this project; allowed with a pretrained model: a --mode")
+        return Checkpoint(folder, architecture, parameters, pretrained_vocabulary(folder, mode=mode), {})
+    try:
+        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{folder / 'state.json'} is not JSON ({error}); allowed: what a run writes") from error
+    if not isinstance(state, dict):
+        raise ValueError(f"{folder / 'state.json'} holds a {type(state).__name__}; allowed: what a run writes")
+    return Checkpoint(folder, architecture, parameters, Vocabulary.load(folder / "vocabulary.json"), state)

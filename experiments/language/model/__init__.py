@@ -1,0 +1,1 @@
+"""The transformer: sizes, forward pass, sampling, pretrained folders."""

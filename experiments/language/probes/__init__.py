@@ -1,0 +1,1 @@
+"""What is measured at a state: exact, from samples, and the finite-group cap."""

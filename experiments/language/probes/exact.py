@@ -1,0 +1,265 @@
+r"""The exact probe: orthogonality, deviation and local curvature of a transformer, prompt by prompt (mode `answer`).
+
+One response is right, so every quantity is a derivative of one log-probability (curvature/estimate.py):
+
+    σ = √(p(1−p)),   g = p s,   κ(u) = uᵀ∇²J u = p[(u·s)² + uᵀ∇²log π u],   s = ∇log π(y*|x)
+
+without sampling, enumeration or noise beyond float32. Directions: every prompt's own gradient, and the two directions
+in which REINFORCE and GRPO move all prompts at once. Independent checks: tests/experiments/language/probes/test_exact.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
+from scipy.sparse.linalg import ArpackNoConvergence
+
+from curvature._phases import own_surplus
+from curvature.coherence import cross_ratio_of_gram, orthogonality_of_gram, relative_gain
+from curvature.estimate import along, success_hessian_vector_product, success_parts, success_std
+from curvature.local import extreme_eigenvalues_of
+from experiments.language.learning.learners import Sampler, summary
+from experiments.language.learning.objective import Batch, Model
+from experiments.language.model.transformer import Parameters
+
+FLAT = 1e-6
+"""Prompts with σ below this are left out of what divides by σ: p or 1 − p is below 1e-12."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a probe computes beyond gradients and curvature along the own gradient."""
+
+    chunk: int = 8
+    """Prompts whose gradients are computed together: memory against speed."""
+    num_spectra: int = 4
+    """Prompts, spread over p, whose extreme eigenvalues of ∇²J are found by Lanczos."""
+    num_wrong: int = 16
+    """Responses drawn a prompt for sd(M_u), T5's third part; 0 leaves the parts out."""
+    spectrum_tolerance: float = 1e-2
+    """Relative accuracy of those eigenvalues."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What was measured at one state: a row a prompt, and one row for the state."""
+
+    prompts: dict[str, np.ndarray]
+    state: dict[str, float]
+    cosines: np.ndarray
+    """[N, N] between the prompts' gradients."""
+
+
+class Prober:
+    """Compiled once for a model and a number of prompts; call it with parameters and prompts."""
+
+    def __init__(self, model: Model, effort: Effort = Effort(), *, longest: int = 6, seed: int = 0):
+        self.model, self.effort, self.seed = model, effort, seed
+        log_p = model.answer_log_probabilities
+        self._scores = jax.jit(self._all_scores)
+        self._own = jax.jit(self._along_own)
+        self._shared = jax.jit(lambda θ, batch, u: along(lambda q: log_p(q, batch), θ, u))
+        self._mean = jax.jit(lambda θ, batch, δ: along(lambda q: jnp.mean(jnp.exp(log_p(q, batch))), θ, δ))
+        self._value = jax.jit(lambda θ, batch: jnp.mean(jnp.exp(log_p(θ, batch))))
+        self._product = jax.jit(self._hessian_product)
+        self._others = jax.jit(self._along_others)
+        self._gram = jax.jit(lambda S: jnp.matmul(S, S.T, precision="highest"))  # no TF32
+        self._sampler = Sampler(model, longest)
+
+    def _one(self, θ: Parameters, b: Batch) -> Float[Array, ""]:
+        return self.model.answer_log_probabilities(θ, b[None])[0]
+
+    def _all_scores(self, θ: Parameters, batch: Batch) -> tuple[Array, Array]:
+        """Log p [N] and s [N, d], flat."""
+
+        def one(b: Batch) -> tuple[Array, Array]:
+            value, slope = jax.value_and_grad(self._one)(θ, b)
+            return value, ravel_pytree(slope)[0]
+
+        return jax.lax.map(one, batch, batch_size=self.effort.chunk)
+
+    def _along_own(self, θ: Parameters, batch: Batch, scores: Array) -> tuple[Array, Array]:
+        """Slope |s| and bend sᵀ∇²log π s/|s|² along each prompt's own gradient, [N] each."""
+        unravel = ravel_pytree(θ)[1]
+
+        def one(inputs: tuple[Batch, Array]) -> tuple[Array, Array]:
+            b, s = inputs
+            found = along(partial(self._one, b=b), θ, unravel(_unit(s)))
+            return found.slope, found.bend
+
+        return jax.lax.map(one, (batch, scores))
+
+    def _hessian_product(self, θ: Parameters, b: Batch, v: Array) -> Array:
+        """∇²J_x v, flat."""
+        product = success_hessian_vector_product(partial(self._one, b=b), θ, ravel_pytree(θ)[1](v))
+        return ravel_pytree(product)[0]
+
+    def _along_others(self, θ: Parameters, batch: Batch, scores: Array, responses: Array, lengths: Array) -> Array:
+        """M_u [N, W] of sampled responses along each prompt's own gradient."""
+        unravel = ravel_pytree(θ)[1]
+
+        def one(inputs: tuple[Batch, Array, Array, Array]) -> Array:
+            b, s, y, n = inputs
+
+            def log_π(q: Parameters) -> Array:
+                group = Batch(b.prompts[None], b.lengths[None], y[None], n[None])
+                return jnp.sum(self.model.token_log_probabilities(q, group)[0], axis=-1)
+
+            return along(log_π, θ, unravel(_unit(s))).statistic
+
+        return jax.lax.map(one, (batch, scores, responses, lengths))
+
+    def __call__(self, parameters: Parameters, batch: Batch, *, step_size: float) -> Probe:
+        """Measure.
+
+        Arguments:
+            parameters: float32 (or float64, for a check of rounding).
+            batch: the prompts, each with its right response.
+            step_size: η of GRPO's step on the mean over prompts, for the one-step surplus; REINFORCE steps 2η.
+        """
+        θ, N = parameters, len(batch)
+        log_p, scores = self._scores(θ, batch)
+        p, σ = np.exp(_double(log_p)), _double(success_std(log_p))
+        slope, bend = (_double(x) for x in self._own(θ, batch, scores))
+        slope = np.maximum(slope, 0)  # |s|: where it vanishes, rounding may leave it below
+        κ = p * (slope**2 + bend)
+        norm = p * slope
+        K = _double(self._gram(scores))  # ⟨s_x, s_x'⟩
+        length = np.sqrt(np.diagonal(K))
+        lengths = np.outer(length, length)
+        cosines = np.divide(K, lengths, out=np.zeros_like(K), where=lengths > 0)
+        gram = K * np.outer(p, p)
+        alive = σ > FLAT
+
+        directions = {
+            name: self._combine(θ, scores, p * weight)
+            for name, weight in (("none", np.ones(N)), ("group", _inverse(σ)))
+        }
+        prompts: dict[str, np.ndarray] = {
+            "prompt": np.arange(N),
+            "log_p": _double(log_p),
+            "pass_rate": p,
+            "std": σ,
+            "gradient_norm": norm,
+            "score_norm": slope,
+            "curvature_own": κ,
+        }
+        for name, u in directions.items():
+            found = self._shared(θ, batch, _unit(u))
+            prompts[f"slope_{name}"] = p * _double(found.slope)
+            prompts[f"curvature_{name}"] = p * _double(found.statistic)
+        prompts |= self._parts(θ, batch, scores, _double(log_p), slope**2 + bend)
+        prompts |= self._spectra(θ, batch, p)
+        off = ~np.eye(N, dtype=bool)
+        ratio = np.abs(κ[alive]) / σ[alive]
+        state = {
+            **summary(p, σ),
+            "num_alive": float(alive.sum()),
+            "cosine_mean": float(cosines[off].mean()),
+            "cosine_std": float(cosines[off].std()),
+            "cosine_90": float(np.quantile(np.abs(cosines[off]), 0.9)),
+            "cross_ratio": float(cross_ratio_of_gram(gram, σ)),
+            "orthogonality": float(orthogonality_of_gram(gram)),
+            "relative_gain": float(relative_gain(norm, σ)),
+            "curvature_per_std_max": float(ratio.max()) if alive.any() else float("nan"),
+            "curvature_per_std_median": float(np.median(ratio)) if alive.any() else float("nan"),
+            "curvature_argmax_p": float(p[alive][ratio.argmax()]) if alive.any() else float("nan"),
+            **self._surplus(θ, batch, directions, norm, σ, step_size),
+        }
+        return Probe(prompts, state, cosines)
+
+    def _combine(self, θ: Parameters, scores: Array, weight: np.ndarray) -> Parameters:
+        """Mean over prompts of weight · s."""
+        return ravel_pytree(θ)[1](jnp.asarray(weight / len(weight), scores.dtype) @ scores)
+
+    def _surplus(
+        self,
+        θ: Parameters,
+        batch: Batch,
+        directions: dict[str, Parameters],
+        norm: np.ndarray,
+        σ: np.ndarray,
+        η: float,
+    ) -> dict[str, float]:
+        """One step of GRPO (η) and of REINFORCE (2η) from this state: predicted to first and second order, realised."""
+        before = float(self._value(θ, batch))
+        row = {"step_size": η, "surplus_own": float(own_surplus(norm, σ, η / len(norm)))}
+        for name, scale in (("none", 2 * η), ("group", η)):
+            δ = optax.tree.scale(scale, directions[name])
+            found = self._mean(θ, batch, δ)
+            first, second = float(found.slope), float(found.bend)
+            row[f"gain_first_{name}"] = first
+            row[f"gain_second_{name}"] = first + second / 2
+            row[f"gain_real_{name}"] = float(self._value(optax.tree.add(θ, δ), batch)) - before
+            row[f"step_norm_{name}"] = float(optax.tree.norm(δ))
+        for order in ("first", "second", "real"):
+            row[f"surplus_{order}"] = row[f"gain_{order}_group"] - row[f"gain_{order}_none"]
+        return row
+
+    def _parts(
+        self, θ: Parameters, batch: Batch, scores: Array, log_p: np.ndarray, right: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """T5 along the own gradient: corr(r, M_u), sd(M_u), standard errors; NaN with fewer than 2 wrong draws."""
+        W, N = self.effort.num_wrong, len(batch)
+        names = ("correlation", "spread", "correlation_error", "spread_error")
+        found = {name: np.full(N, np.nan) for name in names}
+        if W < 2:
+            return found
+        samples = self._sampler(θ, batch, jax.random.key(self.seed), W)
+        M = _double(self._others(θ, batch, scores, samples.responses, samples.lengths))
+        y, target = np.asarray(samples.responses), np.asarray(batch.responses)
+        wrong = (y != target).any(axis=-1)
+        for i in np.flatnonzero(wrong.sum(axis=1) >= 2):
+            parts = success_parts(min(log_p[i], 0.0), right[i], M[i][wrong[i]])
+            values = (parts.parts.correlation, parts.parts.spread, parts.correlation_error, parts.spread_error)
+            for name, value in zip(names, values, strict=True):
+                found[name][i] = float(value)
+        return found
+
+    def _spectra(self, θ: Parameters, batch: Batch, p: np.ndarray) -> dict[str, np.ndarray]:
+        """Least and greatest eigenvalue of ∇²J_x for prompts spread over the range of p; NaN for the others."""
+        N, k = len(p), min(self.effort.num_spectra, len(p))
+        least, greatest = np.full(N, np.nan), np.full(N, np.nan)
+        order = np.argsort(p)
+        flat = ravel_pytree(θ)[0]
+        for i in order[np.linspace(0, N - 1, k).round().astype(int)] if k else ():
+            b = batch[int(i)]
+
+            def product(v: np.ndarray, b: Any = b) -> np.ndarray:
+                return np.asarray(self._product(θ, b, jnp.asarray(v, flat.dtype)))
+
+            try:
+                found = extreme_eigenvalues_of(
+                    product,
+                    flat.size,
+                    dtype=flat.dtype,
+                    tolerance=self.effort.spectrum_tolerance,
+                    max_iterations=10,
+                    seed=self.seed,
+                )
+            except ArpackNoConvergence:
+                continue
+            least[i], greatest[i] = float(found.least), float(found.greatest)
+        return {"eigenvalue_least": least, "eigenvalue_greatest": greatest}
+
+
+def _double(x: Any) -> np.ndarray:
+    return np.asarray(x, np.float64)
+
+
+def _inverse(σ: np.ndarray) -> np.ndarray:
+    return np.divide(1, σ, out=np.zeros_like(σ), where=σ > 0)
+
+
+def _unit(u: Any) -> Any:
+    """u/|u| of a tree; 0 where u = 0, as the score of a prompt that is certain to rounding."""
+    norm = optax.tree.norm(u)
+    return optax.tree.scale(1 / jnp.where(norm > 0, norm, 1), u)

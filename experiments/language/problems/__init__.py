@@ -1,0 +1,1 @@
+"""What the model is asked: rows, answers, tokens, tasks."""

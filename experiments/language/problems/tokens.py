@@ -1,0 +1,367 @@
+"""Text to token ids and back, such that one string is one sequence of tokens:
+
+    prompt(x) = ids,   separator_id,   response(y) = ids … end_id
+
+In modes "answer" and "equations" of a vocabulary trained here every response symbol is one token and no other token
+contains it, so a string has one encoding and π(string) is π(sequence). Vocabularies of checkpoints hold longer tokens
+for some strings; there π is that of the tokenizer's own encoding. Nothing is ever cut: what is too long is left out and
+counted. Independent checks: tests/experiments/language/problems/test_tokens.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int32
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from curvature.check import check_count
+from experiments.language.problems.answers import MODES, check_mode
+from experiments.language.problems.rows import SYMBOLS, Problem, read_equations
+
+PAD, END, SEPARATOR = "<pad>", "<end>", "<answer>"
+SMALLEST = 256 + 3
+"""Every byte and the three special tokens, so that any text can be encoded."""
+
+FORMAT = 1
+BEFORE, AFTER = "Question: ", "\nAnswer:"
+"""What stands around a question for a checkpoint."""
+
+
+class Vocabulary:
+    """A tokenizer with what a run needs to know of it. Made by `train_vocabulary`, `pretrained_vocabulary` or `load`.
+
+    Attributes:
+        tokenizer: of the package `tokenizers`.
+        mode: "answer", "equations" or "text".
+        trained: whether made here, with one token a symbol, or taken from a checkpoint.
+        size: one more than the largest id (a checkpoint's embedding may have more rows).
+        pad_id, end_id: padding; end of a response.
+        separator_id: the first token that the model is fed on the response's side, never part of a prompt's ids.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, *, mode: str, trained: bool, pad_id: int, end_id: int):
+        check_mode(mode)
+        self.tokenizer, self.mode, self.trained = tokenizer, mode, trained
+        self.pad_id, self.end_id = pad_id, end_id
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        tokenizer.encode_special_tokens = True  # "<end>" in a question is text, not the token
+        self.size = 1 + max(tokenizer.get_vocab(with_added_tokens=True).values())
+        for name, value in (("end_id", end_id), ("pad_id", pad_id)):
+            if not 0 <= value < self.size:
+                raise ValueError(f"{name} is {value}; allowed: ids of the vocabulary, 0 to {self.size - 1}")
+        separator = tokenizer.token_to_id(SEPARATOR) if trained else self._template("1")[-1]
+        if separator is None:
+            raise ValueError(f"tokenizer lacks {SEPARATOR!r}; allowed with trained: what train_vocabulary makes")
+        self.separator_id: int = separator
+
+    def prompt(self, question: str) -> list[int]:
+        """Token ids of a question, without the separator that follows them."""
+        if self.trained:
+            return self.tokenizer.encode(question, add_special_tokens=False).ids
+        ids = self._template(question)
+        if ids[-1] != self.separator_id:
+            raise ValueError(f"question is {question[:40]!r}; allowed: texts that do not merge with what follows them")
+        return ids[:-1]
+
+    def response(self, text: str) -> list[int]:
+        """Token ids of a response, the last one `end_id`.
+
+        Raises:
+            ValueError: other symbols than SYMBOLS in mode "answer" or "equations" of a vocabulary trained here.
+        """
+        if self.trained and self.mode != "text" and not set(text) <= set(SYMBOLS):
+            raise ValueError(f"text is {text[:60]!r}; allowed: the symbols {SYMBOLS}")
+        return [*self.tokenizer.encode(text, add_special_tokens=False).ids, self.end_id]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text before the first end token. Other special tokens stay visible, and a row of the embedding without a
+        token reads �: what holds one is not the answer.
+
+        Raises:
+            ValueError: a negative id.
+        """
+        runs: list[list[int]] = [[]]
+        for token in map(int, ids):
+            if token == self.end_id:
+                break
+            if token < 0:
+                raise ValueError(f"ids contains {token}; allowed: token ids, at least 0")
+            if token >= self.size or self.tokenizer.id_to_token(token) is None:
+                runs.append([])
+            else:
+                runs[-1].append(token)
+        return "�".join(self.tokenizer.decode(run, skip_special_tokens=False) for run in runs)
+
+    @property
+    def symbol_ids(self) -> dict[str, int]:
+        """The token of each response symbol, and of the end ("")."""
+        found = {symbol: self.tokenizer.encode(symbol, add_special_tokens=False).ids for symbol in SYMBOLS}
+        return {symbol: ids[-1] for symbol, ids in found.items()} | {"": self.end_id}
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of everything that decides an encoding, for run ids."""
+        return hashlib.sha256(self._content().encode()).hexdigest()
+
+    def save(self, path: str | Path) -> None:
+        """Write one JSON file, whole or not at all."""
+        path = Path(path)
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(self._content(), encoding="utf-8")
+        partial.replace(path)
+
+    @staticmethod
+    def load(path: str | Path) -> Vocabulary:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: no such file, not a vocabulary, or one of another version.
+        """
+        content = _json(Path(path))
+        if content.get("format") != FORMAT:
+            raise ValueError(
+                f"{path} has format {content.get('format')!r}; allowed: {FORMAT}, as Vocabulary.save writes"
+            )
+        try:
+            names = ("mode", "trained", "pad_id", "end_id")
+            return Vocabulary(_tokenizer(content["tokenizer"], path), **{name: content[name] for name in names})
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"{path} lacks {error}, or holds it as another type; allowed: what Vocabulary.save writes"
+            ) from error
+
+    def _content(self) -> str:
+        content = {"format": FORMAT, "mode": self.mode, "trained": self.trained}
+        content |= {"pad_id": self.pad_id, "end_id": self.end_id, "tokenizer": self.tokenizer.to_str()}
+        return json.dumps(content, sort_keys=True)
+
+    def _template(self, question: str) -> list[int]:
+        """A checkpoint's prompt with its opening tokens, without closing ones. A space ends it where digits follow;
+        a text brings its own space, which belongs to its first word's token.
+        """
+        after = AFTER if self.mode == "text" else AFTER + " "
+        encoding = self.tokenizer.encode(BEFORE + question + after)
+        ids, special = list(encoding.ids), list(encoding.special_tokens_mask)
+        while special and special[-1]:
+            ids.pop()
+            special.pop()
+        return ids
+
+
+def train_vocabulary(texts: Iterable[str], *, size: int = 2048, mode: str) -> Vocabulary:
+    """A byte-level BPE vocabulary of these texts, in which digits and the other response symbols never merge.
+
+    Arguments:
+        texts: questions (in mode "text" the solutions as well).
+        size: tokens at most, at least SMALLEST; fewer where the texts have fewer pairs that repeat.
+        mode: see `Vocabulary`.
+
+    Raises:
+        ValueError: no text, no such mode, or a size below SMALLEST.
+
+    Reference: Sennrich, Haddow and Birch 2016, arXiv 1508.07909.
+    """
+    check_mode(mode)
+    check_count("size", size, SMALLEST)
+    texts = list(texts)
+    if not any(texts):
+        raise ValueError(f"texts is {len(texts)} empty strings; allowed: at least one text")
+    tokenizer = Tokenizer(models.BPE())
+    each = Regex("[" + "".join("\\" + symbol for symbol in SYMBOLS if not symbol.isdigit()) + "0-9]")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(each, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        special_tokens=[PAD, END, SEPARATOR],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        min_frequency=2,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    vocabulary = tokenizer.get_vocab()
+    return Vocabulary(tokenizer, mode=mode, trained=True, pad_id=vocabulary[PAD], end_id=vocabulary[END])
+
+
+def pretrained_vocabulary(folder: str | Path, *, mode: str) -> Vocabulary:
+    """The vocabulary of a checkpoint: `tokenizer.json`, with the end and padding tokens that its other files name.
+
+    The end is looked for in generation_config.json, config.json and tokenizer_config.json, in that order (of several
+    ids the first); without a padding token the end pads as well, which is safe because lengths are kept apart.
+
+    Raises:
+        ValueError: no such mode, folder or tokenizer.json, a file that is not JSON, or no end token.
+    """
+    check_mode(mode)
+    folder = Path(folder)
+    if not (folder / "tokenizer.json").is_file():
+        raise ValueError(f"{folder} has no tokenizer.json; allowed: a checkpoint's folder with one")
+    tokenizer = _tokenizer((folder / "tokenizer.json").read_bytes(), folder / "tokenizer.json")
+    names = ("generation_config.json", "config.json", "tokenizer_config.json")
+    configs = [_json(folder / name) for name in names if (folder / name).exists()]
+    end_id = _special(configs, "eos", tokenizer)
+    if end_id is None:
+        raise ValueError(
+            f"{folder} names no end token; allowed: eos_token_id or eos_token in one of {', '.join(names)}"
+        )
+    pad_id = _special(configs, "pad", tokenizer)
+    return Vocabulary(tokenizer, mode=mode, trained=False, end_id=end_id, pad_id=end_id if pad_id is None else pad_id)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Problems as arrays, one row each, padded on the right with `pad_id`."""
+
+    prompts: Int32[np.ndarray, "N S"]
+    lengths: Int32[np.ndarray, " N"]
+    """Tokens of each prompt, without the separator, at least 1."""
+    responses: Int32[np.ndarray, "N R"]
+    """Each ends with `end_id`."""
+    response_lengths: Int32[np.ndarray, " N"]
+    """Tokens of each response, with the end."""
+    index: Int32[np.ndarray, " N"]
+    """Which of the problems given each row is."""
+
+
+def target(problem: Problem, mode: str) -> tuple[str | None, str]:
+    """The right response in a mode and "", or None and why there is none."""
+    check_mode(mode)
+    if mode == "equations":
+        if problem.equations is None:
+            return None, read_equations(problem.solution, problem.answer)[1]
+        return problem.equations, ""
+    return (problem.answer if mode == "answer" else problem.solution), ""
+
+
+def encode(
+    problems: Sequence[Problem],
+    vocabulary: Vocabulary,
+    mode: str,
+    *,
+    prompt_length: int,
+    response_length: int,
+    dropped: dict[str, int],
+) -> Encoded:
+    """Problems as token ids; those that do not fit are left out and counted in `dropped`, under their reason.
+
+    Arguments:
+        problems: any number.
+        vocabulary: made for the same mode.
+        mode: "answer", "equations" or "text".
+        prompt_length: S ≥ 1, tokens without the separator.
+        response_length: R ≥ 1, tokens with the end.
+        dropped: counts are added to it.
+
+    Raises:
+        ValueError: another mode than the vocabulary's, lengths below 1, or no problem that fits.
+    """
+    check_mode(mode)
+    if mode != vocabulary.mode:
+        raise ValueError(f"mode is {mode!r}; allowed: the vocabulary's, {vocabulary.mode!r}")
+    check_count("prompt_length", prompt_length, 1)
+    check_count("response_length", response_length, 1)
+    rows: list[tuple[int, list[int], list[int]]] = []
+    reasons: dict[str, int] = {}
+    for number, problem in enumerate(problems):
+        text, reason = target(problem, mode)
+        if text is not None and vocabulary.trained and mode != "text" and not set(text) <= set(SYMBOLS):
+            reason = "other symbols in the answer"
+        if text is not None and not reason:
+            prompt, response = vocabulary.prompt(problem.question), vocabulary.response(text)
+            if len(prompt) > prompt_length:
+                reason = f"prompt longer than {prompt_length} tokens"
+            elif len(response) > response_length:
+                reason = f"response longer than {response_length} tokens"
+            else:
+                rows.append((number, prompt, response))
+        if reason:
+            reasons[reason] = reasons.get(reason, 0) + 1
+    for reason, count in reasons.items():
+        dropped[reason] = dropped.get(reason, 0) + count
+    if not rows:
+        raise ValueError(f"problems has none of {len(problems)} that fits ({describe(reasons)}); allowed: at least one")
+    index, prompts, responses = zip(*rows, strict=True)
+    return Encoded(
+        _padded(prompts, prompt_length, vocabulary.pad_id),
+        np.array([len(ids) for ids in prompts], np.int32),
+        _padded(responses, response_length, vocabulary.pad_id),
+        np.array([len(ids) for ids in responses], np.int32),
+        np.array(index, np.int32),
+    )
+
+
+def describe(dropped: Mapping[str, int]) -> str:
+    """What was left out, in one line.
+
+    >>> describe({"no annotations": 95, "prompt longer than 64 tokens": 1200})
+    '1,295 left out: 1,200 prompt longer than 64 tokens, 95 no annotations'
+    """
+    if not sum(dropped.values()):
+        return "none left out"
+    ordered = sorted(dropped.items(), key=lambda item: (-item[1], item[0]))
+    return f"{sum(dropped.values()):,} left out: " + ", ".join(
+        f"{count:,} {reason}" for reason, count in ordered if count
+    )
+
+
+def _padded(rows: Sequence[list[int]], width: int, pad_id: int) -> Int32[np.ndarray, "N W"]:
+    array = np.full((len(rows), width), pad_id, np.int32)
+    for row, ids in zip(array, rows, strict=True):
+        row[: len(ids)] = ids
+    return array
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}); allowed: a JSON file") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON ({' '.join(str(error).split())}); allowed: a JSON file") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds {type(content).__name__}; allowed: a JSON object")
+    return content
+
+
+def _tokenizer(content: str | bytes, place: str | Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_str(content.decode("utf-8") if isinstance(content, bytes) else content)
+    except Exception as error:  # the package raises plain Exception
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{place} is not a tokenizer ({reason}); allowed: a file of the package tokenizers") from error
+
+
+def _special(configs: Sequence[Mapping[str, Any]], name: str, tokenizer: Tokenizer) -> int | None:
+    """The id of the "eos" or "pad" token, or None."""
+    for config in configs:
+        value, token = config.get(f"{name}_token_id"), config.get(f"{name}_token")
+        if isinstance(value, list) and value:
+            value = value[0]
+        if isinstance(value, int) and value >= 0:  # -1 stands for none
+            return value
+        if isinstance(token, Mapping):
+            token = token.get("content")
+        if isinstance(token, str) and tokenizer.token_to_id(token) is not None:
+            return tokenizer.token_to_id(token)
+    return None
+
+
+__all__ = [
+    "MODES",
+    "Encoded",
+    "Vocabulary",
+    "describe",
+    "encode",
+    "pretrained_vocabulary",
+    "target",
+    "train_vocabulary",
+]

@@ -1,0 +1,212 @@
+"""Answers: tables of spellings against values written by hand, canonical against float and Fraction, the modes."""
+
+import threading
+from collections import namedtuple
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.language.problems.answers import (
+    MODES,
+    boxed,
+    canonical,
+    digits,
+    final_answer,
+    is_correct,
+    parse_number,
+)
+
+P = namedtuple("P", "answer kind")
+
+# The first block: kinds found in all 8,792 rows of GSM8K (after "####" and as results of annotations), own numbers.
+SPELLINGS = [
+    (" 42", Fraction(42)),
+    (" 2,050", Fraction(2050)),
+    (" 304,100,000", Fraction(304_100_000)),
+    (" -6", Fraction(-6)),
+    ("870.00", Fraction(870)),
+    (".6", Fraction(3, 5)),
+    ("0.35", Fraction(7, 20)),
+    ("5/8", Fraction(5, 8)),
+    # what models write
+    ("42.", Fraction(42)),
+    ("$1,234.50", Fraction(2469, 2)),
+    ("-$5", Fraction(-5)),
+    ("$-5", Fraction(-5)),
+    (r"\$18", Fraction(18)),
+    ("€7", Fraction(7)),
+    ("5¢", Fraction(5)),
+    ("−3", Fraction(-3)),
+    ("+3", Fraction(3)),
+    ("50%", Fraction(50)),
+    (r"50\%", Fraction(50)),
+    ("12 %.", Fraction(12)),
+    ("5 hours", Fraction(5)),
+    ("5\u00a0hours.", Fraction(5)),
+    ("20mph", Fraction(20)),
+    ("9 sq. ft.", Fraction(9)),
+    ("-3 / 4 cups", Fraction(-3, 4)),
+    ("-0", Fraction(0)),
+    ("007", Fraction(7)),
+]
+REFUSED = """|.|-|$|%|five|5 6|5 or 6|5-6|3:45|1.2.3|5..|1,23|12,34|1234,567|1,000,00|,5|5,|--5|-$-5|3/0|3/-4|1 1/2|½|٣
+1e5|0x10|1_000|inf|nan|5x|3 million|2 dozen|5 and a half|5 halves|5 Thousandths|5 hours and 3 minutes|x=5|(5)|5 %%|²"""
+REFUSED = REFUSED.replace("\n", "|").split("|")
+
+
+@pytest.mark.parametrize(("text", "value"), SPELLINGS)
+def test_parse_number_reads_what_people_write(text, value):
+    assert parse_number(text) == value
+
+
+@pytest.mark.parametrize("text", [*REFUSED, "9" * 201])
+def test_parse_number_refuses_what_is_not_one_number(text):
+    assert parse_number(text) is None
+    assert canonical(text) is None
+
+
+def test_very_long_digits_are_no_error():
+    assert parse_number("9" * 200) == Fraction(10**200 - 1)
+    assert parse_number("9" * 10_000) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "spelling"),
+    [
+        *[("72.0", "72"), ("-3.50", "-3.5"), (".5", "0.5"), ("-.05", "-0.05"), ("1,080", "1080"), ("2/6", "1/3")],
+        *[("-2/6", "-1/3"), ("6/2", "3"), ("1/16", "0.0625"), ("3/40", "0.075"), ("-0.0", "0"), ("100", "100")],
+    ],
+)
+def test_canonical(text, spelling):
+    assert canonical(text) == spelling
+
+
+@given(st.fractions(min_value=-(10**6), max_value=10**6, max_denominator=5000))
+def test_digits_is_exact_shortest_and_a_fixed_point(number):
+    text = digits(number)
+    assert Fraction(text) == number
+    assert canonical(text) == text
+    assert not ("." in text and text.endswith("0"))
+    ends = number.denominator == 1 or (10**40 % number.denominator == 0)
+    assert ("/" in text) == (not ends)
+
+
+@given(st.integers(-(10**9), 10**9), st.integers(0, 3))
+def test_parse_number_agrees_with_pythons_formatting(whole, places):
+    number = Fraction(whole, 10**places)
+    assert parse_number(f"{float(number):,.{places}f}") == number  # below 2^53 / 1000: floats print these exactly
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        (r"\boxed{72}", "72"),
+        (r"$\boxed{\frac{a}{b}}$, then \boxed{\sqrt{\frac{1}{2}}}.", r"\sqrt{\frac{1}{2}}"),
+        (r"\boxed{\{1,2\}}", r"\{1,2\}"),
+        (r"\boxed{\left\{\begin{matrix}1\\2\end{matrix}\right\}}", r"\left\{\begin{matrix}1\\2\end{matrix}\right\}"),
+        (r"\fbox{4}", "4"),
+        (r"the answer is $\boxed 7$.", "7"),
+        (r"\boxed{unclosed", None),
+        (r"\boxedness{4}", None),
+        ("none", None),
+    ],
+)
+def test_boxed(text, inside):
+    assert boxed(text) == inside
+
+
+@pytest.mark.parametrize(
+    ("response", "mode", "final"),
+    [
+        ("72", "answer", "72"),
+        (" 72", "answer", " 72"),
+        ("1+1=2####2", "equations", "2"),
+        ("####1####2", "equations", "2"),
+        ("1+1=2", "equations", None),
+        ("1+1=2####", "equations", None),
+        (r"\boxed{4}", "equations", None),
+        ("so\n#### 1,080 clips\nThe end", "text", "1,080 clips"),
+        (r"#### 3 no, \boxed{4}", "text", "4"),
+        (r"\boxed{4} no, #### 3", "text", "3"),
+        ("nothing", "text", None),
+    ],
+)
+def test_final_answer(response, mode, final):
+    assert final_answer(response, mode) == final
+
+
+def test_answer_mode_has_exactly_one_right_string():
+    problem = P("0.5", "gsm8k")
+    assert is_correct("0.5", problem, "answer")
+    for other in ("0.50", ".5", "1/2", " 0.5", "0.5 ", "+0.5", "0.5.", "$0.5", "", "####0.5"):
+        assert not is_correct(other, problem, "answer")
+        assert is_correct("0.5=0.5####" + other, problem, "equations") == (other != "")
+
+
+def test_the_other_modes_compare_values():
+    problem = P("1080", "gsm8k")
+    assert is_correct("9*120=1080####1080", problem, "equations")
+    assert is_correct("9*120=1081####1080.0", problem, "equations")  # only the final answer counts
+    assert not is_correct("9*120=1080####1081", problem, "equations")
+    assert not is_correct("9*120=1080", problem, "equations")
+    assert is_correct("She has 9*120 = $<<9*120=1080>>1,080.\n#### $1,080", problem, "text")
+    assert is_correct(r"It is \boxed{1{,}080}".replace("{,}", ","), problem, "text")
+    assert not is_correct("#### 1,080 or 1,081", problem, "text")
+
+
+@pytest.mark.parametrize(
+    ("answer", "final", "right"),
+    [
+        (r"\frac{1}{2}", "0.5", True),
+        (r"\frac{1}{2}", r"\dfrac12", True),
+        ("x^2+1", "1+x^2", True),
+        ("x^2+1", "x^2-1", False),
+        (r"10\%", "0.1", True),
+        ("(1,2)", "(1, 2)", True),
+        ("(1,2)", "(2,1)", False),
+        (r"\text{Evelyn}", r"\text{Evelyn}", True),
+        (r"\text{Evelyn}", r"\text{Robert}", False),
+        ("72", "72.0", True),
+        ("72", "73", False),
+        (r"2\sqrt{3}", r"\sqrt{12}", True),
+        (r"2\sqrt{3}", "}}}{{{", False),
+        (r"2\sqrt{3}", "9" * 300, False),
+    ],
+)
+def test_math_formulas_are_compared_by_meaning(answer, final, right):
+    assert is_correct(rf"so $\boxed{{{final}}}$", P(answer, "math"), "text") == right
+
+
+def test_gsm8k_does_not_use_the_formula_comparison():
+    assert not is_correct(r"#### \frac{1}{2}", P("0.5", "gsm8k"), "text")
+
+
+def test_math_outside_the_main_thread_is_refused_and_numbers_are_not():
+    found = []
+
+    def work():
+        found.append(is_correct(r"\boxed{5}", P("5", "math"), "text"))
+        try:
+            is_correct(r"\boxed{x}", P("y", "math"), "text")
+        except ValueError as error:
+            found.append(str(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found[0] is True
+    assert "outside the main thread; allowed: is_correct in the main thread" in found[1]
+
+
+def test_a_formula_without_end_is_wrong_within_seconds(monkeypatch):
+    monkeypatch.setattr("experiments.language.problems.answers.SECONDS", 1)
+    assert not is_correct(r"\boxed{9^{9^{9}}}", P(r"\sqrt{3}", "math"), "text")
+
+
+@pytest.mark.parametrize("call", [lambda m: final_answer("1", m), lambda m: is_correct("1", P("1", "gsm8k"), m)])
+def test_an_unknown_mode_is_named(call):
+    assert MODES == ("answer", "equations", "text")
+    with pytest.raises(ValueError, match="mode is 'proof'; allowed: answer, equations, text"):
+        call("proof")

@@ -1,0 +1,341 @@
+"""Tokens: lossless, one token a symbol, one sequence a string (by enumeration of the vocabulary), nothing ever cut."""
+
+import json
+import shutil
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+from experiments.language.problems.generator import generate
+from experiments.language.problems.rows import SYMBOLS, Problem, read_folder
+from experiments.language.problems.tokens import (
+    END,
+    MODES,
+    PAD,
+    SEPARATOR,
+    SMALLEST,
+    Vocabulary,
+    describe,
+    encode,
+    pretrained_vocabulary,
+    target,
+    train_vocabulary,
+)
+
+REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "gsm8k"
+SPLITS = generate(400, 50)
+QUESTIONS = [problem.question for problem in SPLITS.train]
+VOCABULARY = train_vocabulary(QUESTIONS, size=600, mode="equations")
+ANSWERS = train_vocabulary(QUESTIONS, size=600, mode="answer")
+TEXTS = train_vocabulary([*QUESTIONS, *(p.solution for p in SPLITS.train)], size=600, mode="text")
+
+
+# --- trained vocabularies -----------------------------------------------------------------------------------------
+
+
+def test_every_symbol_is_one_token_and_is_in_no_other_token():
+    assert VOCABULARY.size == 600
+    ids = VOCABULARY.symbol_ids
+    assert len(set(ids.values())) == len(SYMBOLS) + 1 == 22
+    special = {VOCABULARY.pad_id, VOCABULARY.end_id, VOCABULARY.separator_id}
+    assert special == {0, 1, 2}
+    texts = {i: VOCABULARY.tokenizer.decode([i], skip_special_tokens=False) for i in range(600) if i not in special}
+    for symbol in SYMBOLS:
+        assert [i for i, text in texts.items() if symbol in text] == [ids[symbol]]
+
+
+def test_a_string_has_one_sequence_of_tokens_by_enumeration():
+    """All sequences of two tokens whose text is "12" or "3)": one each; decode never hides a token."""
+    for text in ("12", "3)"):
+        right = VOCABULARY.response(text)
+        assert len(right) == len(text) + 1
+        pairs = product(range(VOCABULARY.size), repeat=2)
+        texts = [VOCABULARY.tokenizer.id_to_token(i) for i in range(VOCABULARY.size)]
+        near = [pair for pair in pairs if text[0] in texts[pair[0]] or text[1] in texts[pair[1]]]
+        found = [pair for pair in near if VOCABULARY.decode(pair) == text]
+        assert found == [tuple(right[:-1])]
+        for hidden in (VOCABULARY.pad_id, VOCABULARY.separator_id, VOCABULARY.size + 5):
+            assert VOCABULARY.decode([right[0], hidden, right[1]]) != text
+
+
+@given(st.text(alphabet=SYMBOLS, max_size=30))
+def test_responses_go_there_and_back_one_symbol_a_token(text):
+    ids = VOCABULARY.response(text)
+    assert len(ids) == len(text) + 1
+    assert ids[-1] == VOCABULARY.end_id
+    assert VOCABULARY.decode(ids) == text
+    assert VOCABULARY.response(VOCABULARY.decode(ids)) == ids
+    assert VOCABULARY.decode([*ids, ids[0], VOCABULARY.pad_id]) == text  # all after the end is ignored
+
+
+@given(st.text(max_size=40))
+def test_any_text_goes_there_and_back(text):
+    ids = VOCABULARY.prompt(text)
+    assert VOCABULARY.decode(ids) == text
+    assert not {VOCABULARY.pad_id, VOCABULARY.end_id, VOCABULARY.separator_id} & set(ids)
+    assert TEXTS.decode(TEXTS.response(text)) == text
+
+
+def test_special_tokens_written_in_a_question_are_text():
+    text = f"{PAD}{END} and {SEPARATOR}?"
+    ids = VOCABULARY.prompt(text)
+    assert min(ids) > 2
+    assert VOCABULARY.decode(ids) == text
+
+
+def test_training_is_deterministic_and_depends_on_its_arguments():
+    assert train_vocabulary(QUESTIONS, size=600, mode="equations").digest == VOCABULARY.digest
+    digests = {VOCABULARY.digest, ANSWERS.digest, train_vocabulary(QUESTIONS, size=500, mode="equations").digest}
+    assert len(digests | {train_vocabulary(QUESTIONS[1:], size=600, mode="equations").digest}) == 4
+    assert train_vocabulary(["a"], mode="answer").size == SMALLEST
+
+
+def test_longer_tokens_are_learnt():
+    text = "How many dollars"
+    assert len(VOCABULARY.prompt(text)) < len(text) / 2
+    assert len(train_vocabulary(QUESTIONS, size=SMALLEST, mode="answer").prompt(text)) == len(text)
+
+
+def test_save_and_load(tmp_path):
+    path = tmp_path / "vocabulary.json"
+    VOCABULARY.save(path)
+    again = Vocabulary.load(path)
+    assert again.digest == VOCABULARY.digest
+    names = ("mode", "trained", "size", "pad_id", "end_id", "separator_id")
+    assert [getattr(again, name) for name in names] == [getattr(VOCABULARY, name) for name in names]
+    text = QUESTIONS[0] + " <end> é"
+    assert again.prompt(text) == VOCABULARY.prompt(text)
+    assert [file.name for file in tmp_path.iterdir()] == ["vocabulary.json"]
+
+
+# --- checkpoints --------------------------------------------------------------------------------------------------
+
+
+def checkpoint(folder: Path, *, bos: bool = False, **files) -> Path:
+    """A byte-level tokenizer as Qwen's: single digits, spaces before words; with a first token as Llama's if asked."""
+    tokenizer = Tokenizer(models.BPE())
+    digits = pre_tokenizers.Split(Regex(r"\p{N}| ?[^\s\p{N}]+|\s"), "isolated")
+    plain = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, plain])
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=["<|eos|>", "<|pad|>", "<|bos|>"],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(["Question: Answer:\n", *QUESTIONS], trainer)
+    if bos:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="<|bos|> $A <|eos|>", special_tokens=[("<|bos|>", 2), ("<|eos|>", 0)]
+        )
+    tokenizer.enable_truncation(5)  # as some files have it: must be undone
+    folder.mkdir(exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.mark.parametrize("bos", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+def test_pretrained_prompt_and_response(tmp_path, mode, bos):
+    folder = checkpoint(tmp_path, bos=bos, config={"eos_token_id": 0, "pad_token_id": 1})
+    vocabulary = pretrained_vocabulary(folder, mode=mode)
+    assert (vocabulary.end_id, vocabulary.pad_id) == (0, 1)
+    raw = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    raw.no_truncation()
+    after = "\nAnswer:" if mode == "text" else "\nAnswer: "
+    expected = raw.encode(f"Question: {QUESTIONS[0]}{after}", add_special_tokens=False).ids
+    assert [*vocabulary.prompt(QUESTIONS[0]), vocabulary.separator_id] == [2] * bos + expected
+    for text in ("72", "48/2=24;48+24=72####72") if mode != "text" else (" It is 5.\n#### 5",):
+        ids = vocabulary.response(text)
+        assert ids[-1] == 0
+        assert vocabulary.decode(ids) == text
+    # an answer continues the prompt as the tokenizer itself would go on
+    both = raw.encode(f"Question: q{after}72", add_special_tokens=False).ids
+    if mode != "text":
+        assert [*vocabulary.prompt("q"), vocabulary.separator_id, *vocabulary.response("72")] == [2] * bos + both + [0]
+
+
+@pytest.mark.parametrize(
+    ("files", "end", "pad"),
+    [
+        ({"generation_config": {"eos_token_id": [2, 0]}, "config": {"eos_token_id": 0}}, 2, 2),
+        ({"config": {"eos_token_id": 0, "pad_token_id": -1}}, 0, 0),
+        ({"tokenizer_config": {"eos_token": "<|eos|>", "pad_token": {"content": "<|pad|>"}}}, 0, 1),
+        ({"config": {"eos_token_id": None}, "tokenizer_config": {"eos_token": {"content": "<|bos|>"}}}, 2, 2),
+    ],
+)
+def test_pretrained_special_tokens(tmp_path, files, end, pad):
+    vocabulary = pretrained_vocabulary(checkpoint(tmp_path, **files), mode="answer")
+    assert (vocabulary.end_id, vocabulary.pad_id) == (end, pad)
+
+
+def test_pretrained_save_and_load_and_special_tokens_as_text(tmp_path):
+    vocabulary = pretrained_vocabulary(checkpoint(tmp_path, bos=True, config={"eos_token_id": 0}), mode="answer")
+    vocabulary.save(tmp_path / "saved.json")
+    again = Vocabulary.load(tmp_path / "saved.json")
+    assert again.digest == vocabulary.digest
+    assert again.separator_id == vocabulary.separator_id
+    ids = vocabulary.prompt("say <|eos|>")
+    assert again.prompt("say <|eos|>") == ids
+    assert ids.count(2) == 1
+    assert 0 not in ids
+
+
+def test_bad_checkpoints_are_named(tmp_path):
+    with pytest.raises(ValueError, match=r"nowhere has no tokenizer.json; allowed: a checkpoint's folder with one"):
+        pretrained_vocabulary(tmp_path / "nowhere", mode="answer")
+    folder = checkpoint(tmp_path / "a")
+    with pytest.raises(
+        ValueError, match=r"names no end token; allowed: eos_token_id or eos_token in one of generation"
+    ):
+        pretrained_vocabulary(folder, mode="answer")
+    (folder / "config.json").write_text('{"eos_token_id": 40000}')
+    with pytest.raises(ValueError, match=r"end_id is 40000; allowed: ids of the vocabulary, 0 to \d+"):
+        pretrained_vocabulary(folder, mode="answer")
+    (folder / "config.json").write_text('{"eos_token_id"')
+    with pytest.raises(ValueError, match=r"config.json is not JSON \(.*\); allowed: a JSON file"):
+        pretrained_vocabulary(folder, mode="answer")
+    (folder / "config.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"config.json holds list; allowed: a JSON object"):
+        pretrained_vocabulary(folder, mode="answer")
+    for content in (b"{}", b"\xff\xfe", b"{"):
+        (folder / "tokenizer.json").write_bytes(content)
+        with pytest.raises(ValueError, match=r"tokenizer.json is not a tokenizer \(.*\); allowed"):
+            pretrained_vocabulary(folder, mode="answer")
+    shutil.rmtree(folder)
+
+
+# --- encode -------------------------------------------------------------------------------------------------------
+
+MIXED = (
+    *SPLITS.train[:60],
+    Problem("No steps?", "5", None, "It is five.\n#### 5"),
+    Problem("Another end?", "5", None, "<<1+1=2>>\n#### 5"),
+    Problem("Half?", r"\frac{1}{2}", None, r"\boxed{\frac{1}{2}}", "math"),
+)
+VOCABULARIES = {"answer": ANSWERS, "equations": VOCABULARY, "text": TEXTS}
+
+
+@pytest.mark.parametrize(("mode", "S", "R"), [("answer", 60, 5), ("equations", 60, 30), ("text", 70, 120)])
+def test_encode_keeps_what_fits_whole_and_counts_the_rest(mode, S, R):
+    vocabulary = VOCABULARIES[mode]
+    dropped = {"before": 7}
+    found = encode(MIXED, vocabulary, mode, prompt_length=S, response_length=R, dropped=dropped)
+    N = len(found.index)
+    assert (found.prompts.shape, found.responses.shape) == ((N, S), (N, R))
+    arrays = (found.prompts, found.lengths, found.responses, found.response_lengths, found.index)
+    assert all(array.dtype == np.int32 for array in arrays)
+    assert 0 < N < len(MIXED)
+    assert dropped.pop("before") == 7
+    assert sum(dropped.values()) == len(MIXED) - N
+    for row, number in enumerate(found.index):
+        problem = MIXED[number]
+        prompt, length = found.prompts[row], found.lengths[row]
+        assert vocabulary.decode(prompt[:length]) == problem.question
+        assert (prompt[length:] == vocabulary.pad_id).all()
+        response, length = found.responses[row], found.response_lengths[row]
+        assert response[length - 1] == vocabulary.end_id
+        assert (response[length:] == vocabulary.pad_id).all()
+        want = {"answer": problem.answer, "equations": problem.equations, "text": problem.solution}[mode]
+        assert vocabulary.decode(response) == want
+    left = sorted(set(range(len(MIXED))) - set(found.index.tolist()))
+    for number in left:  # each was left out for a reason that can be seen from outside
+        text = target(MIXED[number], mode)[0]
+        too_long = len(vocabulary.prompt(MIXED[number].question)) > S
+        odd = text is None or (mode != "text" and not set(text) <= set(SYMBOLS))
+        assert odd or too_long or len(vocabulary.response(text or "")) > R
+
+
+def test_encode_names_its_reasons():
+    dropped = {}
+    chosen = [MIXED[0], *MIXED[60:]]
+    encode(chosen, VOCABULARY, "equations", prompt_length=100, response_length=100, dropped=dropped)
+    assert dropped == {"no annotations": 2, "last equation is not the answer": 1}
+    encode(chosen, ANSWERS, "answer", prompt_length=100, response_length=10, dropped=dropped)
+    assert dropped["other symbols in the answer"] == 1
+    long = Problem("word " * 90, "123456", None, "#### 123456")
+    encode([*chosen, long], ANSWERS, "answer", prompt_length=80, response_length=10, dropped=dropped)
+    assert dropped["prompt longer than 80 tokens"] == 1
+    encode([*chosen, long], ANSWERS, "answer", prompt_length=100 * 5, response_length=6, dropped=dropped)
+    assert dropped["response longer than 6 tokens"] == 1
+
+
+def test_encode_at_the_very_length():
+    problem = Problem("How many?", "1234", None, "#### 1234")
+    S = len(ANSWERS.prompt(problem.question))
+    found = encode([problem], ANSWERS, "answer", prompt_length=S, response_length=5, dropped={})
+    assert (found.lengths.tolist(), found.response_lengths.tolist()) == ([S], [5])
+    for lengths in ((S - 1, 5), (S, 4)):
+        dropped = {}
+        with pytest.raises(ValueError, match=r"problems has none of 1 that fits \(1 left out: 1 .* tokens\); allowed"):
+            encode([problem], ANSWERS, "answer", prompt_length=lengths[0], response_length=lengths[1], dropped=dropped)
+        assert sum(dropped.values()) == 1
+
+
+def test_describe():
+    assert describe({}) == describe({"x": 0}) == "none left out"
+    assert describe({"b": 3, "a": 3, "c": 1200, "d": 0}) == "1,206 left out: 1,200 c, 3 a, 3 b"
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (
+            lambda: train_vocabulary(QUESTIONS, size=258, mode="answer"),
+            "size is 258; allowed: an integer of at least 259",
+        ),
+        (lambda: train_vocabulary(["", ""], mode="answer"), "texts is 2 empty strings; allowed: at least one text"),
+        (lambda: train_vocabulary(QUESTIONS, mode="x"), "mode is 'x'; allowed: answer, equations, text"),
+        (lambda: ANSWERS.response("1,000"), "text is '1,000'; allowed: the symbols 0123456789"),
+        (lambda: ANSWERS.decode([-1]), "ids contains -1; allowed: token ids, at least 0"),
+        (lambda: target(MIXED[0], "x"), "mode is 'x'; allowed: answer, equations, text"),
+        (lambda: small(mode="text"), "mode is 'text'; allowed: the vocabulary's, 'answer'"),
+        (lambda: small(prompt_length=0), "prompt_length is 0; allowed: an integer of at least 1"),
+        (lambda: small(response_length=0), "response_length is 0; allowed: an integer of at least 1"),
+    ],
+)
+def test_bad_input_is_named(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()
+
+
+def small(*, mode: str = "answer", **lengths):
+    return encode(MIXED, ANSWERS, mode, **({"prompt_length": 9, "response_length": 9, "dropped": {}} | lengths))
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("{", "is not JSON"),
+        ("{}", "has format None; allowed: 1, as Vocabulary.save writes"),
+        ('{"format": 1}', "lacks 'tokenizer', or holds it as another type; allowed: what Vocabulary.save writes"),
+        ('{"format": 1, "tokenizer": "{}"}', "is not a tokenizer"),
+    ],
+)
+def test_bad_vocabulary_files_are_named(tmp_path, content, text):
+    with pytest.raises(ValueError, match=r"absent.json cannot be read \(No such file or directory\); allowed"):
+        Vocabulary.load(tmp_path / "absent.json")
+    (tmp_path / "v.json").write_text(content)
+    with pytest.raises(ValueError, match=text):
+        Vocabulary.load(tmp_path / "v.json")
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="GSM8K is not beside the repository")
+def test_all_of_gsm8k_goes_there_and_back():
+    splits = read_folder(REAL)
+    vocabulary = train_vocabulary([p.question for p in splits.train], mode="equations")
+    assert vocabulary.size == 2048
+    for problem in (*splits.train, *splits.test):
+        assert vocabulary.decode(vocabulary.prompt(problem.question)) == problem.question
+        for text in (problem.answer, problem.equations or ""):
+            ids = vocabulary.response(text)
+            assert len(ids) == len(text) + 1
+            assert vocabulary.decode(ids) == text
