@@ -112,7 +112,7 @@ class Kronecker(FeatureMap):
         """(r, m), the shape of the parameters Θ."""
 
     @abstractmethod
-    def spread(self, parameters: Float[Array, "r m"]) -> Float[Array, "N m"]:
+    def project(self, parameters: Float[Array, "r m"]) -> Float[Array, "N m"]:
         """Θᵀe_x: what each prompt's arms see of the parameters. `gather` is its adjoint."""
 
     @abstractmethod
@@ -138,7 +138,7 @@ class Kronecker(FeatureMap):
 
     def logits(self, parameters: Float[Array, "r m"]) -> Float[Array, "N K"]:
         """θ·φ(x, y), without the offset."""
-        return jnp.einsum("nm,nkm->nk", self.spread(parameters), self.arms)
+        return jnp.einsum("nm,nkm->nk", self.project(parameters), self.arms)
 
     def move(self, direction: PyTree) -> Move:
         """Linear."""
@@ -192,12 +192,12 @@ class Features(Kronecker):
         """(r, m), the shape of the parameters Θ."""
         return (self.num_prompts if self.embedding is None else self.embedding.shape[1], self.arms.shape[2])
 
-    def spread(self, parameters: Float[Array, "r m"]) -> Float[Array, "N m"]:
+    def project(self, parameters: Float[Array, "r m"]) -> Float[Array, "N m"]:
         """O(N r m)."""
         return parameters if self.embedding is None else self.embedding @ parameters
 
     def gather(self, per_prompt: Float[Array, "N m"]) -> Float[Array, "r m"]:
-        """Σ_x e_x ⊗ a_x: the adjoint of `spread`."""
+        """Σ_x e_x ⊗ a_x: the adjoint of `project`."""
         return per_prompt if self.embedding is None else self.embedding.T @ per_prompt
 
     def squared_lengths(self) -> Float[Array, " N"] | float:
@@ -237,7 +237,7 @@ class Equicorrelated(Kronecker):
         """(N + 1, m): a row for each prompt and one for all."""
         return (self.num_prompts + 1, self.arms.shape[2])
 
-    def spread(self, parameters: Float[Array, "r m"]) -> Float[Array, "N m"]:
+    def project(self, parameters: Float[Array, "r m"]) -> Float[Array, "N m"]:
         """O(N m)."""
         return jnp.sqrt(1 - self.coherence) * parameters[:-1] + jnp.sqrt(self.coherence) * parameters[-1]
 

@@ -31,7 +31,7 @@ def second_order(half_width: Number = HALF_WIDTH) -> str:
 
 
 def maximiser(unit: Number = STEP_UNIT) -> str:
-    """Q(δ) = G·δ − (D²/8) δ·Sδ, G = Σg, S symmetric: if Sδ = (STEP_UNIT/D²) G then Q(δ) − Q(δ + v) = (D²/8) v·Sv, any v.
+    """Q(δ) = G·δ − (D²/8) δ·Sδ, G = Σg, S symmetric: Sδ = (STEP_UNIT/D²) G makes Q(δ) − Q(δ + v) = (D²/8) v·Sv, any v.
 
     And v·Sv = Σ σ_x |P_x v|² ≥ 0. The symbols are inner products, so that the dimension is open.
     """

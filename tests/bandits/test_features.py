@@ -91,7 +91,7 @@ def test_factored_operations_equal_the_dense_array(embedded):
     np.testing.assert_allclose(features.gather(a), sum(np.outer(e[x], a[x]) for x in range(N)), rtol=0, atol=1e-12)
     np.testing.assert_allclose(np.broadcast_to(features.squared_lengths(), N), (e**2).sum(1), rtol=0, atol=1e-14)
     # spread and gather are adjoint
-    np.testing.assert_allclose(jnp.sum(features.spread(Θ) * a), jnp.sum(Θ * features.gather(a)), rtol=1e-12)
+    np.testing.assert_allclose(jnp.sum(features.project(Θ) * a), jnp.sum(Θ * features.gather(a)), rtol=1e-12)
     own = [curvature.diameter(φ[x]) for x in range(N)]
     np.testing.assert_allclose(features.diameters(), own, rtol=1e-13)
     np.testing.assert_allclose(features.diameters(), np.arange(1.0, 6.0), rtol=1e-13)
@@ -108,7 +108,7 @@ def test_equicorrelated_features_are_those_of_the_matrix(coherence):
     np.testing.assert_allclose(φ @ φ.T, ψ @ ψ.T, rtol=0, atol=1e-13)
     a, Θ = jax.random.normal(jax.random.key(1), (5, 3)), jax.random.normal(KEY, fast.shape)
     np.testing.assert_allclose(fast.gather(a), e.T @ a, rtol=0, atol=1e-14)
-    np.testing.assert_allclose(fast.spread(Θ), e @ Θ, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(fast.project(Θ), e @ Θ, rtol=0, atol=1e-14)
     np.testing.assert_allclose(fast.move(Θ).at(jnp.asarray(2.0)), 2 * φ.reshape(5, 4, -1) @ Θ.reshape(-1), atol=1e-12)
     np.testing.assert_allclose(fast.squared_norms(a), np.sum(np.square(a), axis=1), rtol=1e-15)
     np.testing.assert_allclose(fast.diameters(), 2.0, rtol=1e-13)

@@ -22,7 +22,7 @@ from experiments.language.learning.objective import Batch, Model, Rule, group_lo
 from experiments.language.learning.optimiser import descend
 from experiments.language.model.sample import Samples, sample
 from experiments.language.model.transformer import Parameters, encode
-from experiments.language.problems.task import Task, everywhere, spread
+from experiments.language.problems.task import Task, everywhere, shard
 
 Row = dict[str, float]
 
@@ -62,7 +62,7 @@ class Likelihood:
 
     def step(self, state: State, batch: Batch, step_size: float, *, batch_size: int, seed: int) -> tuple[State, Row]:
         """One batch of at most `batch_size` of the prompts."""
-        chosen = spread(batch[epoch_rows(len(batch), batch_size, seed, state.step)])
+        chosen = shard(batch[epoch_rows(len(batch), batch_size, seed, state.step)])
         parameters, optimiser, length, slope, (loss, _) = self._step(
             state.parameters, state.optimiser, np.float32(step_size), chosen
         )
@@ -87,7 +87,7 @@ class Population:
     def step(self, state: State, batch: Batch, step_size: float, rule: Rule) -> tuple[State, Row]:
         """One step on the mean over prompts; the row tells the pass rates before it."""
         parameters, optimiser, length, slope, (_, log_p) = self._step(
-            state.parameters, state.optimiser, np.float32(step_size), spread(batch), rule
+            state.parameters, state.optimiser, np.float32(step_size), shard(batch), rule
         )
         log_p = np.minimum(np.asarray(log_p, np.float64), 0)  # a certain prompt's may be above 0 by rounding
         row = {**summary(np.exp(log_p), np.sqrt(np.exp(log_p) * -np.expm1(log_p)))}
@@ -174,7 +174,7 @@ class Groups:
         """One batch of groups; prompts come in shuffled epochs."""
         s, n = self.settings, state.step
         rows = epoch_rows(len(task.train), s.prompts_per_step, seed, n)
-        prompts = spread(task.train[rows])
+        prompts = shard(task.train[rows])
         key = jax.random.fold_in(jax.random.key(seed), n)
         samples = self.sampler(state.parameters, prompts, key, s.group_size)
         rewards = task.rewards([task.problems[row] for row in rows], samples)

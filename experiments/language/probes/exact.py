@@ -5,7 +5,8 @@ One response is right, so every quantity is a derivative of one log-probability 
     σ = √(p(1−p)),   g = p s,   κ(u) = uᵀ∇²J u = p[(u·s)² + uᵀ∇²log π u],   s = ∇log π(y*|x)
 
 without sampling, enumeration or noise beyond float32. Directions: every prompt's own gradient, and the two directions
-in which REINFORCE and GRPO move all prompts at once. Independent checks: tests/experiments/language/probes/test_exact.py.
+in which REINFORCE and GRPO move all prompts at once. Independent checks: in
+tests/experiments/language/probes/test_exact.py.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ r"""Word problems in GSM8K's format for users without data: `stories.py` filled 
 
 Numbers are drawn until every step comes out as the story allows (whole, or with two places; above 1, unless the story
 is about signs), in exact fractions. Train and test come from the same stories with different questions, so a gap
-between them measures memory, not a new kind of problem. Independent checks: tests/experiments/language/problems/test_generator.py.
+between them measures memory, not a new kind of problem. Independent checks: in
+tests/experiments/language/problems/test_generator.py.
 """
 
 from __future__ import annotations

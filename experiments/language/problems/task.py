@@ -159,7 +159,7 @@ def _batch(encoded: Encoded, rows: Int[np.ndarray, " P"]) -> Batch:
     )
 
 
-def spread(tree: T) -> T:
+def shard(tree: T) -> T:
     """Split the leading axis of every array over the devices where it divides; elsewhere leave the tree as it is.
 
     Parameters stay whole on every device; the compiler adds up the gradients.

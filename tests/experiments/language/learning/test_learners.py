@@ -331,11 +331,11 @@ def print_steps():
 
 
 def test_two_devices_make_the_step_of_one(population, groups):
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     flags = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"  # it compiles faster
     changes = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(root), "JAX_ENABLE_X64": "true"}
     done = subprocess.run(
-        [sys.executable, "-c", "from tests.experiments.language.learning.test_learners import print_steps; print_steps()"],
+        [sys.executable, "-c", f"from {__name__} import print_steps; print_steps()"],
         cwd=root, env=os.environ | changes, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ import pytest
 
 from experiments.language.problems.rows import SYMBOLS, Problem, Splits, download, from_row, read_equations, read_folder
 
-REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "gsm8k"
+REAL = Path(__file__).resolve().parents[5] / "shared" / "data" / "gsm8k"
 ROW = {"question": "Two and three?", "answer": "It is 2+3=<<2+3=5>>5.\n#### 5"}
 OTHER = {"question": "Two and four?", "answer": "It is <<2+4=6>>6.\n#### 6"}
 MATH = {"problem": "Half?", "level": "Level 5", "type": "Algebra", "solution": r"$\boxed{\frac{1}{2}}$"}

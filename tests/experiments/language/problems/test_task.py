@@ -10,7 +10,7 @@ import pytest
 from experiments.language.model.sample import Samples
 from experiments.language.problems.generator import generate
 from experiments.language.problems.rows import Splits
-from experiments.language.problems.task import RESPONSE_LENGTH, Questions, everywhere, make_task, spread
+from experiments.language.problems.task import RESPONSE_LENGTH, Questions, everywhere, make_task
 
 SPLITS = generate(60, 20)
 Q = Questions(num_prompts=12, num_test=8, prompt_length=200, vocabulary_size=300)
@@ -128,7 +128,7 @@ def test_equations_are_rewarded_by_their_answer():
 
 
 def test_one_device_leaves_trees_as_they_are(task):
-    assert spread(task.train) is task.train
+    assert shard(task.train) is task.train
     assert everywhere(task.train) is task.train
 
 

@@ -27,7 +27,7 @@ from experiments.language.problems.tokens import (
     train_vocabulary,
 )
 
-REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "gsm8k"
+REAL = Path(__file__).resolve().parents[5] / "shared" / "data" / "gsm8k"
 SPLITS = generate(400, 50)
 QUESTIONS = [problem.question for problem in SPLITS.train]
 VOCABULARY = train_vocabulary(QUESTIONS, size=600, mode="equations")
