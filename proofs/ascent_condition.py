@@ -36,7 +36,7 @@ def maximiser(unit: Number = STEP_UNIT) -> str:
     And v·Sv = Σ σ_x |P_x v|² ≥ 0. The symbols are inner products, so that the dimension is open.
     """
     G_δ, G_v, v_S_v = sp.symbols("G.delta G.v v.Sv", real=True)
-    scale = sp.Rational(diameter) / D**2
+    scale = sp.Rational(unit) / D**2
     δ_S_δ, v_S_δ = scale * G_δ, scale * G_v
     at_δ = G_δ - D**2 / 8 * δ_S_δ
     moved = G_δ + G_v - D**2 / 8 * (δ_S_δ + 2 * v_S_δ + v_S_v)
@@ -142,7 +142,7 @@ theorem = Theorem(
     ),
     false_variants=(
         refuted("a smaller multiple of μ(N − 1)s, at N = 2", "Coherence", "ascent_condition_tight"),
-        FalseVariant("the direction with 5/D²", Method.SYMBOLIC, lambda: maximiser(diameter=5)),
+        FalseVariant("the direction with 5/D²", Method.SYMBOLIC, lambda: maximiser(unit=5)),
         FalseVariant("independent prompts without 1/σ", Method.SYMBOLIC, lambda: independent_prompts(power=0)),
         FalseVariant("χ's numerator with 2s for s", Method.SYMBOLIC, lambda: symmetrised(weight=2)),
         FalseVariant("s ≥ 11/10", Method.POLYNOMIAL, lambda: spread_at_least_one(Fraction(11, 10))),

@@ -61,7 +61,7 @@ def what_others_lose() -> str:
 def first_order(unit: Number = STEP_UNIT) -> str:
     """(2/D) ln(1 + γ) is to first order in γ the GRPO step (STEP_UNIT/D²)|g|/σ = 2γ/D."""
     gradient = γ * σ * D / 2
-    identity(sp.Rational(diameter) / D**2 * gradient / σ, 2 * γ / D, "GRPO's length")
+    identity(sp.Rational(unit) / D**2 * gradient / σ, 2 * γ / D, "GRPO's length")
     return identity(sp.limit(best / γ, γ, 0), 1)
 
 
@@ -100,7 +100,7 @@ theorem = Theorem(
     false_variants=(
         FalseVariant("the same length under ψ(12w/25)", Method.SYMBOLIC, lambda: stationary(Fraction(12, 25))),
         FalseVariant("gain σ[(1 + γ) ln(1 + γ) − γ/2]", Method.SYMBOLIC, lambda: best_gain(γ / 2)),
-        FalseVariant("GRPO's length is (5/D²)|g|/σ", Method.SYMBOLIC, lambda: first_order(diameter=5)),
+        FalseVariant("GRPO's length is (5/D²)|g|/σ", Method.SYMBOLIC, lambda: first_order(unit=5)),
         FalseVariant("within γ²/(2D) of it", Method.SYMBOLIC, lambda: distance_to_first_order(Fraction(1, 2))),
     ),
 )

@@ -77,7 +77,7 @@ def ratio_is_an_integral() -> str:
 
 def step_units(unit: Number = STEP_UNIT, half_width: Number = HALF_WIDTH) -> str:
     """With γ = 2|g|/(σD), the step δ = (STEP_UNIT c/D²) g/σ has g·δ = cγ²σ and HALF_WIDTH · D|δ| = cγ."""
-    length = sp.Rational(diameter) * c / D**2 * g / σ
+    length = sp.Rational(unit) * c / D**2 * g / σ
     alignment = 2 * g / (σ * D)
     identity(g * length, c * alignment**2 * σ, "g·δ")
     identity(4 * g**2 / (σ * D**2), σ * alignment**2, "σγ²")
@@ -212,7 +212,7 @@ theorem = Theorem(
         FalseVariant("c₀ larger by 10⁻⁹", Method.ENCLOSURE, lambda: float_constants(rate=RATE + 1e-9)),
         FalseVariant("the step ½ gains as much", Method.ENCLOSURE, lambda: float_constants(step=0.5)),
         FalseVariant("ψ(ac) ≤ a³ψ(c)", Method.SYMBOLIC, lambda: ratio_increases(power=3)),
-        FalseVariant("the step 5c/D²", Method.SYMBOLIC, lambda: step_units(diameter=5)),
+        FalseVariant("the step 5c/D²", Method.SYMBOLIC, lambda: step_units(unit=5)),
         FalseVariant("c₀ = 3c + 1 − eᶜ", Method.SYMBOLIC, lambda: grpo_gain(factor=3)),
         FalseVariant("REINFORCE with σ_max below σ", Method.POLYNOMIAL, lambda: reinforce_loses_nothing(2)),
         FalseVariant("σ_max = 2/5 will do", Method.POLYNOMIAL, lambda: a_priori(Fraction(2, 5))),
