@@ -43,8 +43,8 @@ class Rule:
         Raises:
             ValueError: the rule has no such weight, or p lies outside [0, 1].
 
-        >>> parse("group").weight(0.2)  # 1/√(.2 · .8)
-        2.5
+        >>> parse("group").weight(0.5)  # 1/√(.5 · .5)
+        2.0
         """
         if self.kind != "weight":
             raise ValueError(f"rule is {self.name}; allowed: rules that weigh a prompt by its own σ")
@@ -83,9 +83,9 @@ def parse(name: object, *, alpha: float | None = None, allowed: Collection[str] 
 
     >>> parse("power(2.0)")
     Rule(name='power(2)', kind='weight', alpha=2.0)
-    >>> parse("grpo")
+    >>> parse("grpo", allowed=("none", "group"))
     Traceback (most recent call last):
-    ValueError: rule is 'grpo'; allowed: none, group, batch, pooled, decoupled, or power(A) with a number A of at least 0
+    ValueError: rule is 'grpo'; allowed: none, group
     """
     text = name.replace(" ", "") if isinstance(name, str) else ""
     match = re.fullmatch(r"power(?:\(([^()]*)\))?", text)
