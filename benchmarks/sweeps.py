@@ -49,8 +49,9 @@ from benchmarks.machine import Limits, Timing, make_rows, measure
 from experiments.sweep import cluster, execute
 from experiments.sweep.engine import MEMORY, collect, num_cores, run_sweep
 from experiments.sweep.execute import LEVELS, REPORTING, TUNING, compute_chunk, seed_key
+from experiments.sweep.grid import Grid, Setting
 from experiments.sweep.problems import Numbers, Shape, build
-from experiments.sweep.spec import Grid, Setting, Spec, chunks, num_runs, settings
+from experiments.sweep.spec import Spec, chunks, num_runs, settings
 
 RULES = ("none", "group", "power(2)", "batch")
 SWEEP = Spec(grid=Grid(coherence=(0.0, 0.3, 0.6, 0.9), pass_rate=(0.05, 0.25), rule=RULES))

@@ -7,24 +7,16 @@ import importlib.metadata
 import io
 import re
 import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
-from experiments.convergence import run as convergence
+from experiments.command import Command, StoppedError
 from experiments.convergence.config import Reproduce
-from experiments.gsm8k import commands, validate
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
-from experiments.phase_diagram import run as phase_diagram
-from experiments.phases import run as phases
 from experiments.phases.config import Phases
 from experiments.prove.config import Prove
-from experiments.sweep import config as sweep
-from experiments.sweep import execute
 from experiments.sweep.config import Figure, Sweep
-from experiments.sweep.folder import SweepError
 
 NAME = "grpo-curvature"
 DESCRIPTION = """Exact local curvature and convergence of GRPO against REINFORCE (after arXiv 2601.23135).
@@ -66,7 +58,6 @@ Gsm8kCommand = Annotated[
     | Annotated[ProbeCheckpoint, tyro.conf.subcommand("probe")],
     tyro.conf.arg(name=""),
 ]
-Command = Reproduce | Sweep | Figure | Phases | Prove | Validate | Sft | Train | ProbeCheckpoint
 
 
 def gsm8k(command: Gsm8kCommand) -> Command:
@@ -75,6 +66,15 @@ def gsm8k(command: Gsm8kCommand) -> Command:
 
 
 gsm8k.__doc__ = GSM8K
+COMMANDS = {
+    "reproduce": Reproduce,
+    "sweep": Sweep,
+    "figure": Figure,
+    "phases": Phases,
+    "prove": Prove,
+    "gsm8k": gsm8k,
+}
+"""What can be asked for; each is flags that prepare their own work (experiments/command.py)."""
 
 
 def parse(arguments: list[str]) -> Command:
@@ -87,84 +87,11 @@ def parse(arguments: list[str]) -> Command:
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):
-            return tyro.extras.subcommand_cli_from_dict(
-                {
-                    "reproduce": Reproduce,
-                    "sweep": Sweep,
-                    "figure": Figure,
-                    "phases": Phases,
-                    "prove": Prove,
-                    "gsm8k": gsm8k,
-                },
-                prog=NAME,
-                description=DESCRIPTION,
-                args=arguments,
-            )
+            return tyro.extras.subcommand_cli_from_dict(COMMANDS, prog=NAME, description=DESCRIPTION, args=arguments)
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
         raise SystemExit(fail(one_line(captured.getvalue()))) from None
-
-
-def prepare(command: Command) -> Callable[[], int]:
-    """Read and check all input; what is returned computes and gives the exit status.
-
-    Raises:
-        ValueError: bad input.
-    """
-    if isinstance(command, Reproduce):
-        inputs = convergence.prepare(command)
-        return lambda: _bounds(convergence.reproduce(command, inputs))
-    if isinstance(command, Phases):
-        folders = phases.prepare(command)
-        return lambda: _bounds(phases.phases(command, folders))
-    if isinstance(command, Prove):
-        from experiments.prove import run as proving  # the provers take a second to load
-
-        return proving.prepare(command)
-    if isinstance(command, Sweep):
-        run_sweep = sweep.prepare(command, execute.compute_chunk, execute.check_memory)
-
-        def compute_sweep() -> int:
-            done = run_sweep()
-            print(f"{done['num_runs']:,} runs in {done['num_chunks']} chunks: {done['out'] / 'parts'}")
-            return _draw(command.out)
-
-        return compute_sweep
-    if isinstance(command, Figure):
-        return lambda: _draw(command.sweep, partial=command.unfinished)
-    if isinstance(command, Validate):
-        data = validate.prepare(command)
-
-        def compute_validation() -> int:
-            for row in validate.validate(command, data)["predictions"]:
-                print(f"{row['verdict']:>12}  {row['name']}: {row['evidence']}")
-            return 0
-
-        return compute_validation
-    if isinstance(command, Sft):
-        run = commands.prepare_sft(command)
-    elif isinstance(command, Train):
-        run = commands.prepare_train(command)
-    else:
-        run = commands.prepare_probe(command)
-
-    def compute_run() -> int:
-        run()
-        return 0
-
-    return compute_run
-
-
-def _bounds(summary: Mapping[str, Any]) -> int:
-    print(f"{summary['num_checks']:,} checks of proved bounds, {summary['num_violations']} violations")
-    return 1 if summary["num_violations"] else 0
-
-
-def _draw(folder: Path, *, partial: bool = False) -> int:
-    phase_diagram.draw(folder, partial=partial)
-    print(f"report: {folder / 'report.html'}; to explore: {folder / 'phase_diagram.html'}")
-    return 0
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -173,17 +100,15 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments in (["--version"], ["-V"]):
         print(f"{NAME} {importlib.metadata.version(NAME)}")
         return
+    kept = ""
     try:
         command = parse(arguments)
-        compute = prepare(command)
-    except ValueError as error:
-        sys.exit(fail(str(error)))
-    kept = "" if isinstance(command, Prove) else "; finished parts are kept, the same command goes on from there"
-    try:
+        compute = command.prepare()
+        kept = "; finished parts are kept, the same command goes on from there" if command.resumes else ""
         status = compute()
     except OSError as error:
         sys.exit(fail(f"{error}{kept}"))
-    except (ValueError, FloatingPointError, SweepError) as error:
+    except (ValueError, FloatingPointError, StoppedError) as error:
         sys.exit(fail(str(error)))
     except KeyboardInterrupt:
         print(f"\n{NAME}: interrupted{kept}", file=sys.stderr)

@@ -9,6 +9,8 @@ widen it. Independent check: tests/experiments/phase_diagram/test_statistics.py 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -29,22 +31,58 @@ def _order(level: float, count: int) -> int:
     return k
 
 
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds and the ends of its Student-t interval."""
+
+    mean: float
+    low: float
+    high: float
+    number: int
+    """Values that it is made of."""
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+    @property
+    def ends(self) -> tuple[float, float, float]:
+        """(mean, low, high)."""
+        return self.mean, self.low, self.high
+
+    def within(self, low: float, high: float) -> bool:
+        """The whole interval lies strictly between: one that touches an end (0 [0, 0]) does not exclude it."""
+        return bool(low < self.low and self.high < high)
+
+    def excludes(self, value: float) -> bool:
+        """The value lies outside; never where there is no interval."""
+        return bool(value < self.low or value > self.high)
+
+
+def interval(values: Sequence[float] | np.ndarray, level: float = 0.95) -> Interval:
+    """Mean and Student-t interval over seeds.
+
+    A NaN or infinite value is a seed that has none: it is left out, and `number` counts those that stay. Whoever must
+    not lose a seed in silence compares `number` with what was run. The mean of nothing is NaN, and so are the ends with
+    fewer than two values.
+
+    >>> print(interval([1.0, 2.0, 3.0]))  # 2 ± 4.303/√3
+    2 [-0.484, 4.48]
+    >>> print(interval([1.0, float("nan")]))
+    1 [nan, nan]
+    """
+    x = np.asarray(values, np.float64)
+    x = x[np.isfinite(x)]
+    if x.size < 2:
+        return Interval(float(x.mean()) if x.size else float("nan"), float("nan"), float("nan"), int(x.size))
+    mean, low, high = band(x, level)
+    return Interval(float(mean), float(low), float(high), int(x.size))
+
+
 def band(samples: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means over the first axis, and the ends of their Student-t intervals; at least two samples."""
+    """Means over the first axis, and the ends of their Student-t intervals; at least two samples, NaN where one is."""
     mean = samples.mean(axis=0)
     half = _quantile(level, len(samples) - 1) * samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
     return mean, mean - half, mean + half
-
-
-def interval(sample: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
-    """Mean and Student-t interval over seeds.
-
-    >>> mean, low, high = interval(np.array([1.0, 2.0, 3.0]))  # 2 ± 4.303 / √3
-    >>> print(f"{mean:.2f} [{low:.2f}, {high:.2f}]")
-    2.00 [-0.48, 4.48]
-    """
-    mean, low, high = band(sample, level)
-    return float(mean), float(low), float(high)
 
 
 def median_interval(low: np.ndarray, high: np.ndarray, level: float = 0.95) -> tuple[float | None, float, float]:

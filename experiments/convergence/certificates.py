@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from curvature import Moments, certificate, curvature_bound, gradient_bound, local_curvature, moments, tilt, width
+from experiments.rows import Rows, join
 
 SHAPES = ((8, 2, 3), (8, 5, 6), (4, 16, 12), (2, 64, 8))
 """(N, K, d)."""
@@ -52,7 +53,7 @@ def _many(keys: Key[Array, " B"], N: int, K: int, d: int) -> dict[str, Array]:
     return jax.vmap(lambda key: _one(key, N, K, d))(keys)
 
 
-def rows(seed: int) -> dict[str, np.ndarray]:
+def rows(seed: int) -> Rows:
     """One row a prompt of a random problem: certificates beside what they bound."""
     parts = []
     for i, (N, K, d) in enumerate(SHAPES):
@@ -61,23 +62,23 @@ def rows(seed: int) -> dict[str, np.ndarray]:
         n = PER_SHAPE * N
         labels = {"num_prompts": np.full(n, N), "num_arms": np.full(n, K), "num_parameters": np.full(n, d)}
         parts.append({**labels, "problem": np.repeat(np.arange(PER_SHAPE), N), **columns})
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return join(parts)
 
 
-def violations(rows: dict[str, np.ndarray], factor: float = 1.0) -> np.ndarray:
+def violations(rows: Rows, factor: float = 1.0) -> np.ndarray:
     """T3, both sides, with the remainder multiplied by `factor` (1: the theorem)."""
     middle, half = (rows["upper"] + rows["lower"]) / 2, factor * (rows["upper"] - rows["lower"]) / 2
     return np.abs(rows["gain"] - middle) > half + ROUNDING * (1 + half)
 
 
-def curvature_violations(rows: dict[str, np.ndarray]) -> np.ndarray:
+def curvature_violations(rows: Rows) -> np.ndarray:
     """T1 and T2's gradient bound."""
     T1 = np.abs(rows["curvature"]) > rows["curvature_bound"] * (1 + ROUNDING) + ROUNDING
     T2 = np.abs(rows["slope"]) > rows["slope_bound"] * (1 + ROUNDING) + ROUNDING
     return T1 | T2
 
 
-def averages(rows: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def averages(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     """(certificate, gain) of each whole problem: means over its prompts."""
     identity = rows["num_arms"] * 10**6 + rows["problem"]
     _, index, counts = np.unique(identity, return_inverse=True, return_counts=True)

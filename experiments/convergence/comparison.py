@@ -31,6 +31,7 @@ from bandits import (
 from bandits._run import Trajectory
 from bandits._step import KLLimited
 from bandits.update import Rule
+from experiments.rows import Rows, join
 from experiments.statistics import interval
 
 COHERENCES = (0.0, 0.3, 0.6, 0.9)
@@ -75,24 +76,24 @@ def _runs(problems: Problem, keys: Array, steps: Float[Array, "C B"], rule: Rule
     return jax.vmap(over_seeds)(problems, keys, steps)
 
 
-def rows(seed: int, num_seeds: int) -> dict[str, np.ndarray]:
+def rows(seed: int, num_seeds: int) -> Rows:
     """One row a rule, coherence, stage ("tune" or "report"), step and seed: mean J over the run, final J, largest KL,
     and the share of updates that the KL limit shortened (where it is 1, a larger step changes nothing).
     """
     tune_key, report_key = jax.random.split(jax.random.key(seed))
     tuning = stack(TUNING_SEEDS, key=tune_key)
     reporting = stack(num_seeds, key=report_key)
-    parts: list[dict[str, np.ndarray]] = []
+    parts: list[Rows] = []
     for rule in RULES:
         grid = jnp.broadcast_to(jnp.asarray(STEPS), (len(COHERENCES), len(STEPS)))
         area = _add(parts, rule, "tune", *tuning, grid)
         best = jnp.asarray(STEPS[np.argmax(area.mean(axis=1), axis=1)])[:, None]
         _add(parts, rule, "report", *reporting, best)
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return join(parts)
 
 
 def _add(
-    parts: list[dict[str, np.ndarray]],
+    parts: list[Rows],
     rule: str,
     stage: str,
     problems: Problem,
@@ -119,7 +120,7 @@ def _add(
     return area
 
 
-def table(rows: dict[str, np.ndarray], metric: str = "mean_value") -> list[dict[str, Any]]:
+def table(rows: Rows, metric: str = "mean_value") -> list[dict[str, Any]]:
     """One entry a coherence and rule: mean with interval, and the paired difference to `none` with a verdict."""
     entries: list[dict[str, Any]] = []
     report = rows["stage"] == "report"
@@ -131,8 +132,8 @@ def table(rows: dict[str, np.ndarray], metric: str = "mean_value") -> list[dict[
             return rows[metric][mine][np.argsort(rows["seed_index"][mine])]
 
         for rule in RULES:
-            mean, low, high = interval(values(rule))
-            difference = interval(values(rule) - values("none")) if rule != "none" else (0.0, 0.0, 0.0)
+            mean, low, high = interval(values(rule)).ends
+            difference = interval(values(rule) - values("none")).ends if rule != "none" else (0.0, 0.0, 0.0)
             verdict = (
                 "baseline"
                 if rule == "none"

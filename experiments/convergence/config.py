@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from bandits.pass_rates import ASSUMED_SAMPLES, PassRates, read_pass_rates, synthetic_pass_rates
-from curvature.check import check_count
+from bandits.pass_rates import ASSUMED_SAMPLES
+from experiments.command import Compute, bounds_status
+from experiments.flags import check_integer, check_out, check_seed
+from experiments.study import Study
+
+if TYPE_CHECKING:
+    from bandits.pass_rates import PassRates
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,8 @@ class Reproduce:
     figures (PNG, SVG) and report.html. Exit status: 0 all bounds hold, 1 a proved bound is violated, 2 bad input.
     Finished parts are kept: the same command goes on where it was stopped.
     """
+
+    resumes: ClassVar[bool] = True
 
     out: Path = Path("reproduction")
     """Folder for rows, figures and the report; made if absent."""
@@ -37,22 +44,20 @@ class Reproduce:
     """Compute everything again, finished parts too."""
 
     def __post_init__(self) -> None:
-        if self.out == Path():
-            raise ValueError("--out is empty or the current folder; allowed: a folder of its own")
-        check_count("--seed", self.seed, 0)
-        if self.seed > 2**31 - 1:
-            raise ValueError(f"--seed is {self.seed}; allowed: 0 to {2**31 - 1}")
-        for name, value, low, high in (
-            ("--assumed-samples", self.assumed_samples, 1, 10**9),
-            ("--num-steps", self.num_steps, 10, 100_000),
-            ("--num-seeds", self.num_seeds, 2, 1024),
-        ):
-            check_count(name, value, low)
-            if value > high:
-                raise ValueError(f"{name} is {value}; allowed: {low} to {high}")
+        check_out(self.out)
+        check_seed(self.seed)
+        check_integer("--assumed-samples", self.assumed_samples, 1, 10**9)
+        check_integer("--num-steps", self.num_steps, 10, 100_000)
+        check_integer("--num-seeds", self.num_seeds, 2, 1024)
 
     def read(self) -> PassRates:
-        """The pass rates that part (f) uses."""
+        """The pass rates that the runs of part "pass_rates" start from.
+
+        Raises:
+            ValueError: bad pass rates.
+        """
+        from bandits.pass_rates import read_pass_rates, synthetic_pass_rates
+
         if self.pass_rates is None:
             return synthetic_pass_rates()
         return read_pass_rates(self.pass_rates, assumed_samples=self.assumed_samples)
@@ -61,3 +66,20 @@ class Reproduce:
         """What decides the results: everything but where they are put."""
         config = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items() if k not in ("out", "fresh")}
         return {"command": "reproduce", **config}
+
+    def prepare(self) -> Compute:
+        """Read and check all input.
+
+        Raises:
+            ValueError: bad pass rates, or a folder that this run may not write to.
+        """
+        rates = self.read()
+        content = self.pass_rates.read_bytes() if self.pass_rates else b""
+        study = Study(self.out, self.identity(), seed=self.seed, inputs=content, fresh=self.fresh)
+
+        def compute() -> int:
+            from experiments.convergence.run import reproduce
+
+            return bounds_status(reproduce(rates, self, study))
+
+        return compute

@@ -12,6 +12,7 @@ import numpy as np
 from bandits import Problem, constant, from_array, make_rule, offsets_for_pass_rate, problem, run
 from curvature import theorem_step
 from curvature.constants import A_PRIORI_STD
+from experiments.rows import Rows
 
 NUM_STEPS = 2000
 
@@ -38,7 +39,7 @@ def conflict() -> Problem:
 EXAMPLES = {"X1": orthogonal_gradients, "C6": conflict}
 
 
-def rows() -> dict[str, np.ndarray]:
+def rows() -> Rows:
     """ΣJ over both prompts along runs of both rules, exact gradients, steps on the sum over prompts."""
     columns: dict[str, list] = {
         name: [] for name in ("example", "rule", "time", "total_value", "gain", "cross_ratio", "orthogonality")
@@ -58,7 +59,7 @@ def rows() -> dict[str, np.ndarray]:
     return {name: np.asarray(values) for name, values in columns.items()}
 
 
-def outcomes(rows: dict[str, np.ndarray]) -> dict[str, dict[str, dict[str, float]]]:
+def outcomes(rows: Rows) -> dict[str, dict[str, dict[str, float]]]:
     """{example: {rule: what ΣJ did}}: in the first step, in how many steps it fell, and in the whole run."""
     answer: dict[str, dict[str, dict[str, float]]] = {}
     for example in EXAMPLES:

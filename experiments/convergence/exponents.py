@@ -18,6 +18,7 @@ from bandits._step import Constant
 from bandits.oracle import Oracle
 from bandits.update import Power
 from curvature import adaptivity, adaptivity_window, hitting_time, tail_exponent
+from experiments.rows import Rows, join
 
 ALPHAS = (0.0, 0.5, 1.0, 1.5)
 GROUP_SIZES = (2, 4, 8, 16, 64, 256)
@@ -62,9 +63,9 @@ def tail(t: np.ndarray, failure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.log(t[wanted]), np.log(failure[wanted])
 
 
-def curve_rows() -> dict[str, np.ndarray]:
+def curve_rows() -> Rows:
     """1 − p over time: exact rules at every α (and α = 2 on its own, shorter clock), `group` under groups of G."""
-    parts: list[dict[str, np.ndarray]] = []
+    parts: list[Rows] = []
 
     def add(kind: str, alpha: float, group_size: int, step_size: float, t: Array, std: Array) -> None:
         t_, f = np.asarray(t), failure_rate(np.asarray(std))
@@ -84,10 +85,10 @@ def curve_rows() -> dict[str, np.ndarray]:
     for G in GROUP_SIZES:
         t, std, _ = _curves(start, Expected(G), jnp.asarray([1.0]), jnp.asarray(1.0), NUM_STEPS, EVERY)
         add("groups", 1.0, G, 1.0, t[0], std[0])
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return join(parts)
 
 
-def hitting_rows() -> dict[str, np.ndarray]:
+def hitting_rows() -> Rows:
     """Time (steps × step size) from small pass rates to ½, simulated beside the flow's closed form."""
     rows: dict[str, list] = {"alpha": [], "pass_rate": [], "measured": [], "flow": []}
     step_size, num_steps = 0.2, 25_000
@@ -106,7 +107,7 @@ def hitting_rows() -> dict[str, np.ndarray]:
     return {name: np.asarray(values) for name, values in rows.items()}
 
 
-def window_rows() -> dict[str, np.ndarray]:
+def window_rows() -> Rows:
     """b_G(p) for groups of 2 to 256 and 1,000 pass rates from 1e-6 to 1 − 1e-6, with its window."""
     half = np.geomspace(1e-6, 0.5, 501)[:-1]
     p = np.concatenate([half, 1 - half[::-1]])
@@ -119,13 +120,13 @@ def window_rows() -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
 
 
-def window_violations(rows: dict[str, np.ndarray]) -> np.ndarray:
+def window_violations(rows: Rows) -> np.ndarray:
     """Where b_G leaves [2, G/√(G−1)]. It is a mean over up to 255 log-gamma weights, each good to about 1e-13."""
     b = rows["adaptivity"]
     return (b < rows["low"] * (1 - 1e-11)) | (b > rows["high"] * (1 + 1e-11))
 
 
-def fits(rows: dict[str, np.ndarray]) -> dict[str, Any]:
+def fits(rows: Rows) -> dict[str, Any]:
     """Fitted and predicted exponents of the exact rules by α, the exponential's rate, the groups' late behaviour."""
     exponents, groups = {}, {}
     for alpha in ALPHAS:

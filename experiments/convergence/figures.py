@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 
 from experiments.convergence import certificates, comparison, exponents
 from experiments.plotting import COLOUR, DASH, MARKER, NAME
-
-Rows = dict[str, np.ndarray]
+from experiments.rows import Rows
 
 
 def theorem(rows: Rows) -> Figure:

@@ -8,8 +8,8 @@ import numpy as np
 
 from bandits.pass_rates import PassRates
 from experiments.convergence import certificates, comparison, counterexamples, exponents, theorem
+from experiments.rows import Rows
 
-Rows = dict[str, np.ndarray]
 TOLERANCE = 0.02
 """T7's fitted exponents must be this close to the predicted ones."""
 

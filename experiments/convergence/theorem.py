@@ -19,6 +19,7 @@ from bandits._run import Trajectory
 from bandits.features import Features
 from curvature import gradient_norm_bound, rate_ratio_bound, theorem_step
 from curvature.constants import A_PRIORI_STD
+from experiments.rows import Rows, join
 
 NUM_PROMPTS = 64
 NUM_SEEDS = 3
@@ -80,7 +81,7 @@ def _trajectories(problems: Problem, rule: str, num_steps: int, key: Key[Array, 
     return jax.vmap(one)(problems)
 
 
-def checks(problems: Problem, rule: str, num_steps: int) -> dict[str, np.ndarray]:
+def checks(problems: Problem, rule: str, num_steps: int) -> Rows:
     """For stacked problems [B, …]: bound and measurement at T = 1..num_steps, arrays [B, T], and what led to them."""
     path = _trajectories(problems, rule, num_steps, jax.random.key(0))
     T = np.asarray(path.time) + 1
@@ -99,7 +100,7 @@ def checks(problems: Problem, rule: str, num_steps: int) -> dict[str, np.ndarray
     }
 
 
-def grid_rows(seed: int, num_steps: int) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+def grid_rows(seed: int, num_steps: int) -> Iterator[tuple[str, Rows]]:
     """Rows of the whole grid, one batch of equal shapes at a time: (what was done, columns)."""
     keys = jax.random.split(jax.random.key(seed), len(settings()))
     for K in ARMS:
@@ -116,9 +117,7 @@ def grid_rows(seed: int, num_steps: int) -> Iterator[tuple[str, dict[str, np.nda
             yield f"K={K} {rule}: {B} problems", {"rule": np.full(B * T, rule), **labels, **columns}
 
 
-def file_rows(
-    pass_rates: Float[np.ndarray, " N"], seed: int, num_steps: int, num_arms: int = 4
-) -> dict[str, np.ndarray]:
+def file_rows(pass_rates: Float[np.ndarray, " N"], seed: int, num_steps: int, num_arms: int = 4) -> Rows:
     """Rows of one problem with exactly these pass rates, both rules."""
     p = from_pass_rates(pass_rates, num_arms=num_arms, key=jax.random.key(seed))
     stacked = jax.tree.map(lambda x: x[None], p)
@@ -126,20 +125,20 @@ def file_rows(
     for rule in ("group", "none"):
         arrays = checks(stacked, rule, num_steps)
         parts.append({"rule": np.full(num_steps, rule), **{k: v.ravel() for k, v in arrays.items()}})
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return join(parts)
 
 
-def violations(rows: dict[str, np.ndarray]) -> np.ndarray:
+def violations(rows: Rows) -> np.ndarray:
     """Where the bound is exceeded. Both sides are float64 sums of at most 1e5 terms: 1e-9 is far above rounding."""
     return rows["measured"] > rows["bound"] * (1 + 1e-9)
 
 
-def certificate_violations(rows: dict[str, np.ndarray]) -> np.ndarray:
+def certificate_violations(rows: Rows) -> np.ndarray:
     """Where T3's lower bound exceeds the realised gain; J is of order 1 and its difference is good to about 1e-15."""
     return rows["certificate"] > rows["gain"] + 1e-12
 
 
-def rate_ratios(rows: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def rate_ratios(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     """At the last T of every setting: (measured, bound) ratio of the squared rates, group over none."""
     last = rows["num_steps_T"] == rows["num_steps_T"].max()
     group, none = last & (rows["rule"] == "group"), last & (rows["rule"] == "none")

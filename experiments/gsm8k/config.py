@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import tyro
 
 from curvature._advantages import PRESETS as ESTIMATORS
 from curvature._advantages import Estimator
 from curvature.check import check_count
+from experiments.command import Compute
 from experiments.gsm8k.plan import PRESETS, Plan, Preset, Sizes, with_optimiser
 from experiments.language.learning.objective import make_rule
 from experiments.language.learning.optimiser import OptimiserName, ScheduleName, make_transform
@@ -62,6 +63,8 @@ class Sft:
     few prompts this is memorisation of them, and is called so: the pass rate of test prompts stands beside it.
     """
 
+    resumes: ClassVar[bool] = True
+
     questions: Flat[Questions] = field(default_factory=Questions)
     sizes: Flat[Sizes] = field(default_factory=Sizes)
     """Of the transformer; not used with --checkpoint."""
@@ -102,6 +105,17 @@ class Sft:
         """What decides the results."""
         return _identity("gsm8k sft", self)
 
+    def prepare(self) -> Compute:
+        """Read and check all input.
+
+        Raises:
+            ValueError: bad data, checkpoint or folder.
+        """
+        from experiments.gsm8k import commands
+
+        run = commands.prepare_sft(self)
+        return lambda: run() or 0
+
 
 @dataclass(frozen=True)
 class Train:
@@ -109,6 +123,8 @@ class Train:
 
     The gradient is that of the sum of token log-probabilities (no division by length), on the mean over prompts.
     """
+
+    resumes: ClassVar[bool] = True
 
     checkpoint: Path
     """A checkpoint of `gsm8k sft` or `gsm8k train`, or a pretrained model's folder (then give the questions too)."""
@@ -184,6 +200,17 @@ class Train:
         """What decides the results."""
         return _identity("gsm8k train", self)
 
+    def prepare(self) -> Compute:
+        """Read and check all input.
+
+        Raises:
+            ValueError: bad data, checkpoint or folder.
+        """
+        from experiments.gsm8k import commands
+
+        run = commands.prepare_train(self)
+        return lambda: run() or 0
+
 
 @dataclass(frozen=True)
 class ProbeCheckpoint:
@@ -192,6 +219,8 @@ class ProbeCheckpoint:
     Mode `answer`: exact, by automatic differentiation of one log-probability a prompt. Other modes: two independent
     halves of samples, every estimate beside its standard error and its noise; what is inside the noise is printed so.
     """
+
+    resumes: ClassVar[bool] = True
 
     checkpoint: Path
     """A checkpoint of ours, or a pretrained model's folder."""
@@ -226,6 +255,17 @@ class ProbeCheckpoint:
         """What decides the results."""
         return _identity("gsm8k probe", self)
 
+    def prepare(self) -> Compute:
+        """Read and check all input.
+
+        Raises:
+            ValueError: bad data, checkpoint or folder.
+        """
+        from experiments.gsm8k import commands
+
+        run = commands.prepare_probe(self)
+        return lambda: run() or 0
+
 
 @dataclass(frozen=True)
 class Validate:
@@ -235,6 +275,8 @@ class Validate:
     3 seeds, up to 15 minutes on two cores), gpu (5 seeds, larger), quick (a minute or two, to see that the chain
     works; it decides nothing). Finished parts are kept: the same command goes on where it was stopped.
     """
+
+    resumes: ClassVar[bool] = True
 
     data: Path | None = None
     """Folder with train.jsonl and test.jsonl in GSM8K's format. Default: an embedded generator of word problems."""
@@ -275,3 +317,20 @@ class Validate:
     def identity(self) -> dict[str, Any]:
         """What decides the results: the content of the data, not its place."""
         return {"command": "gsm8k validate", "preset": self.preset, "plan": plain(asdict(self.plan()))}
+
+    def prepare(self) -> Compute:
+        """Read and check all input.
+
+        Raises:
+            ValueError: bad data, or a folder that this run may not write to.
+        """
+        from experiments.gsm8k import validate
+
+        inputs = validate.prepare(self)
+
+        def compute() -> int:
+            for row in validate.validate(self, inputs)["predictions"]:
+                print(f"{row['verdict']:>12}  {row['name']}: {row['evidence']}")
+            return 0
+
+        return compute

@@ -7,7 +7,6 @@ be linked to. Independent check: tests/experiments/phase_diagram/test_browser.py
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,11 @@ from experiments.phase_diagram.figures import MAP_AXES
 from experiments.phase_diagram.look import AXIS, HELP, looks, show
 from experiments.phase_diagram.summary import CELL_AXES, LEVELS
 from experiments.report import escape
+from experiments.strict_json import plain
 
 TEMPLATE = Path(__file__).resolve().parent / "page.html"
 DIGITS = 6
 """Significant digits of embedded numbers."""
-
-
-def plain(value: Any, digits: int | None = None) -> Any:
-    """A value as JSON can hold it: tuples as lists, NaN and infinities as null; floats to some significant digits.
-
-    >>> plain({"a": (1.0, float("inf")), "b": 0.123456789}, 3)
-    {'a': [1.0, None], 'b': 0.123}
-    """
-    if isinstance(value, dict):
-        return {str(key): plain(each, digits) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each, digits) for each in value]
-    if isinstance(value, float):
-        return None if not math.isfinite(value) else value if digits is None else float(f"{value:.{digits}g}")
-    return value
 
 
 def embedded(value: Any) -> str:

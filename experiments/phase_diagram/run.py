@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from experiments import plotting, store
+from experiments import folder, plotting, store
 from experiments.phase_diagram import figures, interactive
 from experiments.phase_diagram.summary import LEVELS, summarise
 from experiments.phase_diagram.text import report
+from experiments.provenance import SCHEMA_VERSION
+from experiments.strict_json import plain, write_json
 from experiments.sweep import engine
-from experiments.sweep.folder import read_manifest
+from experiments.sweep.parts import read_manifest, spec_of
 
 COUNTS = ("not_finite", "below_start", "missed_90")
 
@@ -64,11 +65,11 @@ def _without_curves(summary: dict[str, Any]) -> dict[str, Any]:
     return {**summary, "cells": [trim(cell) for cell in summary["cells"]]}
 
 
-def draw(folder: Path, *, partial: bool = False) -> dict[str, Any]:
+def draw(out: Path, *, partial: bool = False) -> dict[str, Any]:
     """Draw a sweep from its rows alone.
 
     Arguments:
-        folder: the `--out` of a sweep; what is drawn is put there.
+        out: the `--out` of a sweep; what is drawn is put there.
         partial: draw what there is of a sweep that is not finished; cells that lack a rule are not counted.
 
     Returns:
@@ -78,28 +79,36 @@ def draw(folder: Path, *, partial: bool = False) -> dict[str, Any]:
         ValueError: no sweep, a damaged one, or one that is not finished and `partial` is not set.
         OSError: writing failed.
     """
-    manifest = read_manifest(folder)
-    rows = engine.collect(folder, unfinished=partial)
-    spec = manifest["spec"]
+    manifest = read_manifest(out)
+    rows = engine.collect(out, unfinished=partial)
+    spec = spec_of(manifest)
     summary = summarise(rows, spec["grid"]["rule"], spec["num_steps"])
     summary = {
-        "schema_version": store.SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSION,
         "run": {
-            **{name: manifest[name] for name in ("run_id", "commit", "versions", "device", "spec", "num_chunks")},
+            **{name: manifest[name] for name in ("run_id", "commit", "versions", "device")},
+            "spec": spec,
+            "num_chunks": manifest["num_chunks"],
             "num_chunks_read": len(np.unique(rows["chunk"])),
             "num_rows": len(rows["rule"]),
         },
         **summary,
     }
-    pictures = store.writable_folder(folder / "figures")
-    drawings = figures.drawings(summary)
-    for name, drawing in tqdm(drawings.items(), desc="figures", unit="figure", leave=False, disable=None):
-        plotting.save(drawing, pictures, name)
-    content = interactive.plain(_without_curves(summary))
-    store.write_bytes(folder / "cells.csv", table(summary))
-    store.write_bytes(folder / "phase_diagram.html", interactive.page(summary, spec["name"]))
-    store.write_bytes(folder / "report.html", report(summary, pictures, list(drawings)))
-    # last: who finds it finds all
-    text = json.dumps(content, allow_nan=False, ensure_ascii=False, indent=1)
-    store.write_bytes(folder / "summary.json", (text + "\n").encode())
-    return content
+    pictures = out / "figures"
+    with folder.locked(pictures):
+        drawings = figures.drawings(summary)
+        for name, drawing in tqdm(drawings.items(), desc="figures", unit="figure", leave=False, disable=None):
+            plotting.save(drawing, pictures, name)
+        content = _without_curves(summary)
+        store.write_bytes(out / "cells.csv", table(summary))
+        store.write_bytes(out / "phase_diagram.html", interactive.page(summary, spec["name"]))
+        store.write_bytes(out / "report.html", report(summary, pictures, list(drawings)))
+        write_json(out / "summary.json", content)  # last: who finds it finds all
+    return plain(content)
+
+
+def report_to(out: Path, *, partial: bool = False) -> int:
+    """Draw a sweep and say where its pages are; the exit status."""
+    draw(out, partial=partial)
+    print(f"report: {out / 'report.html'}; to explore: {out / 'phase_diagram.html'}")
+    return 0

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from experiments.rows import Rows, where
 from experiments.statistics import band, interval, median_interval
-from experiments.sweep.spec import AXES, DESIGNS, POLICIES
+from experiments.sweep.grid import AXES, DESIGNS, POLICIES
 
-Rows = Mapping[str, np.ndarray]
 Cell = dict[str, Any]
 
 CELL_AXES = tuple(name for name in AXES if name != "rule")
@@ -99,7 +99,7 @@ def best_rules(areas: Mapping[str, np.ndarray]) -> list[str]:
     return [
         rule
         for rule in order
-        if rule == order[0] or verdict(interval(areas[order[0]] - areas[rule], level)) != "better"
+        if rule == order[0] or verdict(interval(areas[order[0]] - areas[rule], level).ends) != "better"
     ]
 
 
@@ -141,9 +141,9 @@ def _rule(rows: Rows, best: np.ndarray) -> dict[str, Any]:
     curve = np.concatenate([rows["curve"], rows["final"][:, None]], axis=1)
     limited = float(np.mean(rows["limited_share"]))
     return {
-        "area": interval(rows["area"]) if whole else None,
-        "final": interval(rows["final"]) if whole else None,
-        "regret": interval(best - rows["area"]) if whole else None,
+        "area": interval(rows["area"]).ends if whole else None,
+        "final": interval(rows["final"]).ends if whole else None,
+        "regret": interval(best - rows["area"]).ends if whole else None,
         "hitting": {
             str(level): {"median": float(np.median(t)), "never": int(np.isinf(t).sum())} for level, t in times.items()
         },
@@ -166,7 +166,7 @@ def _against_none(mine: Rows, none: Rows, num_steps: int) -> dict[str, Any]:
         pair[str(level)] = ratio_of_times(times, base, num_steps)
     if not (mine["finite"].all() and none["finite"].all()):
         return {"difference": None, "verdict": "not finite", "ratio": pair}
-    difference = interval(mine["area"] - none["area"])
+    difference = interval(mine["area"] - none["area"]).ends
     return {"difference": difference, "verdict": verdict(difference), "ratio": pair}
 
 
@@ -177,9 +177,7 @@ def _degenerate(parts: Mapping[str, Rows], entries: Mapping[str, Any]) -> str | 
     return f"every rule is 90% of the way after {slowest:g} steps" if slowest <= FEW_STEPS else None
 
 
-def _cell(
-    axes: dict[str, Any], parts: dict[str, Rows], best: dict[str, np.ndarray], rules: Sequence[str], T: int
-) -> Cell:
+def _cell(axes: dict[str, Any], parts: dict[str, Rows], best: Rows, rules: Sequence[str], T: int) -> Cell:
     entries = {rule: _rule(parts[rule], best[rule]) for rule in rules if rule in parts}
     for rule in entries:
         paired = "none" in parts and rule != "none"
@@ -225,7 +223,7 @@ def cells(rows: Rows, rules: Sequence[str], num_steps: int) -> tuple[list[Cell],
     report = rows["stage"] == "report"
     if not report.any():
         raise ValueError("rows are tuning runs alone; allowed: a sweep with reported runs")
-    mine = {name: values[report] for name, values in rows.items()}
+    mine = where(rows, report)
     seeds = mine["seed_index"].tolist()
     problems = [(*key, seed) for key, seed in zip(_keys(rows, PROBLEM_AXES, report), seeds, strict=True)]
     best, passed = best_known(mine, problems)
@@ -236,16 +234,13 @@ def cells(rows: Rows, rules: Sequence[str], num_steps: int) -> tuple[list[Cell],
     found: list[Cell] = []
     for key in sorted(groups, key=lambda key: [order(value) for order, value in zip(orders, key, strict=True)]):
         sorted_rows = {
-            rule: np.array(where)[np.argsort(mine["seed_index"][where], kind="stable")]
-            for rule, where in groups[key].items()
+            rule: np.array(at)[np.argsort(mine["seed_index"][at], kind="stable")] for rule, at in groups[key].items()
         }
         drawn = {rule: mine["seed_index"][index].tolist() for rule, index in sorted_rows.items()}
         first = next(iter(drawn.values()))
         if len(first) < 2 or any(each != first for each in drawn.values()) or len(set(first)) != len(first):
             raise ValueError(f"seeds of a cell are {drawn}; allowed: the same for each rule, at least 2, each once")
-        parts: dict[str, Rows] = {
-            rule: {name: values[index] for name, values in mine.items()} for rule, index in sorted_rows.items()
-        }
+        parts: dict[str, Rows] = {rule: where(mine, index) for rule, index in sorted_rows.items()}
         known = {rule: best[index] for rule, index in sorted_rows.items()}
         found.append(_cell(dict(zip(CELL_AXES, key, strict=True)), parts, known, rules, num_steps))
     return found, passed

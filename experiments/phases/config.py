@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from curvature.check import check_count
+from experiments.command import Compute, bounds_status
+from experiments.flags import check_integer, check_out, check_seed
+from experiments.study import Study
 
 QUICK_STEPS, QUICK_SEEDS = 600, 4
 
@@ -20,6 +22,8 @@ class Phases:
     rows (Parquet), summary.json, figures (PNG, SVG) and report.html. Exit status: 0 T3 holds, 1 it is violated, 2 bad
     input. Finished parts are kept: the same command goes on where it was stopped.
     """
+
+    resumes: ClassVar[bool] = True
 
     out: Path = Path("phases")
     """Folder for rows, figures and the report; made if absent."""
@@ -35,18 +39,10 @@ class Phases:
     """Compute everything again, finished parts too."""
 
     def __post_init__(self) -> None:
-        if self.out == Path():
-            raise ValueError("--out is empty or the current folder; allowed: a folder of its own")
-        check_count("--seed", self.seed, 0)
-        if self.seed > 2**31 - 1:
-            raise ValueError(f"--seed is {self.seed}; allowed: 0 to {2**31 - 1}")
-        for name, value, low, high in (
-            ("--num-steps", self.num_steps, 10, 100_000),
-            ("--num-seeds", self.num_seeds, 4, 1024),
-        ):
-            check_count(name, value, low)
-            if value > high:
-                raise ValueError(f"{name} is {value}; allowed: {low} to {high}")
+        check_out(self.out)
+        check_seed(self.seed)
+        check_integer("--num-steps", self.num_steps, 10, 100_000)
+        check_integer("--num-seeds", self.num_seeds, 4, 1024)
         if self.num_seeds % 2:
             raise ValueError(f"--num-seeds is {self.num_seeds}; allowed: even numbers")
 
@@ -64,3 +60,18 @@ class Phases:
         """What decides the results: everything but where they are put."""
         config = {k: v for k, v in asdict(self).items() if k not in ("out", "fresh", "quick")}
         return {"command": "phases", **config, "num_steps": self.steps, "num_seeds": self.seeds}
+
+    def prepare(self) -> Compute:
+        """Read and check all input.
+
+        Raises:
+            ValueError: a folder that this run may not write to.
+        """
+        study = Study(self.out, self.identity(), seed=self.seed, fresh=self.fresh)
+
+        def compute() -> int:
+            from experiments.phases.run import phases
+
+            return bounds_status(phases(self, study))
+
+        return compute

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from curvature.constants import PHASE_LEVELS
 from experiments.phases.recipe import CONTROLS, MAIN, VARIANTS
-from experiments.phases.rows import Rows
-from experiments.phases.summary import holds, of
+from experiments.phases.summary import holds
 from experiments.plotting import COLOUR, DASH, MARKER, NAME
+from experiments.rows import Rows, of
 
 UNIT = 1e-4
 """Surpluses are shown in units of 1e-4 of J per step."""

@@ -14,13 +14,12 @@ from curvature import phases
 from curvature.constants import A_PRIORI_STD
 from experiments.phases.measure import FALSE_FACTOR, NUM_BINS, PROFILE, QUANTILES, ROUNDING
 from experiments.phases.recipe import CONFIGURATIONS, Paths
+from experiments.rows import Rows
 
 EARLY, STRIDE = 400, 10
 
-Rows = dict[str, np.ndarray]
 
-
-def series(paths: Paths) -> dict[str, np.ndarray]:
+def series(paths: Paths) -> Rows:
     """Every recorded quantity by its column's name, [S, T]."""
     i, s = paths.indices, paths.indices.surplus
     rates = {f"pass_rate_{100 * q:.0f}": i.rates[..., k] for k, q in enumerate(QUANTILES)}
@@ -58,7 +57,7 @@ def step_rows(name: str, paths: Paths) -> Rows:
     return labels | {column: values[:, kept].ravel() for column, values in columns.items()}
 
 
-def violations(paths: Paths) -> dict[str, np.ndarray]:
+def violations(paths: Paths) -> Rows:
     """[S, T] booleans: where T3, or a claim that is wrong on purpose, does not hold."""
     s = paths.indices.surplus
     error = abs(s.realised - s.first_order)

@@ -16,9 +16,9 @@ import numpy as np
 from scipy import stats
 
 from curvature.constants import A_PRIORI_STD
-from experiments.convergence.comparison import interval
 from experiments.phases.recipe import CONFIGURATIONS, CONTROLS, MAIN, VARIANTS
-from experiments.phases.rows import Rows
+from experiments.rows import Rows, of
+from experiments.statistics import interval
 
 PHASES = (1, 2, 3)
 CRITERIA = ("three", "gain", "order", "loss")
@@ -31,14 +31,6 @@ EARLIER = {
     3: {"cross_ratio": 0.07, "own": 1.74e-4, "certified": -0.19e-4, "realised": -0.19e-4, "first": 248},
 }
 """Means of an earlier run over six other seeds; phase III's depend on T, so only runs of the same T compare with it."""
-
-
-def of(rows: Rows, **equal: object) -> Rows:
-    """The rows whose columns have these values."""
-    keep = np.ones(len(rows["configuration"]), bool)
-    for column, value in equal.items():
-        keep &= rows[column] == value
-    return {column: values[keep] for column, values in rows.items()}
 
 
 def holds(run: Rows) -> dict[str, bool]:
@@ -75,7 +67,7 @@ def verdicts(rows: Rows, problems: Rows) -> dict[str, dict[str, Any]]:
 
 def _interval(sample: np.ndarray) -> list[float] | None:
     """[mean, low, high], a 95% Student interval over seeds; None for fewer than two."""
-    return list(interval(sample)) if len(sample) > 1 else None
+    return list(interval(sample).ends) if len(sample) > 1 else None
 
 
 def phase_table(rows: Rows, name: str) -> list[dict[str, Any]]:

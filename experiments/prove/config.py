@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, ClassVar
+
+from experiments.command import Compute
+from experiments.flags import check_out
+from experiments.study import Study
 
 STATEMENTS = (*(f"T{number}" for number in range(15)), "X1", "C6")
 METHODS = ("formal", "symbolic", "enclosure", "polynomial")
@@ -20,6 +25,8 @@ class Prove:
     proved, 1 something failed or a prover is not installed, 2 bad input. Coq is a system package: `make prove`
     installs it, and `--methods symbolic enclosure polynomial` does without.
     """
+
+    resumes: ClassVar[bool] = False
 
     only: tuple[str, ...] | None = None
     """Statements to check, such as T1 T6 X1; all if not given."""
@@ -38,5 +45,26 @@ class Prove:
             for value in values:
                 if value not in allowed:
                     raise ValueError(f"{flag} is {value}; allowed: {', '.join(allowed)}")
-        if self.out == Path():
-            raise ValueError("--out is empty or the current folder; allowed: a folder of its own")
+        if self.out is not None:
+            check_out(self.out)
+
+    def identity(self) -> dict[str, Any]:
+        """What is asked for."""
+        return {"command": "prove", **{k: v for k, v in asdict(self).items() if k in ("only", "methods")}}
+
+    def prepare(self) -> Compute:
+        """Read and check all input.
+
+        Raises:
+            ValueError: statements none of which a chosen method checks, or a folder that may not be written to.
+        """
+        study = None
+        if self.out is not None:  # nothing of an earlier start is used: what was proved is proved anew
+            study = Study(self.out, self.identity(), seed=0, fresh=True)
+
+        def compute() -> int:
+            from experiments.prove.run import prove
+
+            return prove(self, study)
+
+        return compute

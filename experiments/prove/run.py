@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from experiments import store
 from experiments.prove import text
 from experiments.prove.config import Prove
+from experiments.study import Study
 from proofs import formal
 from proofs.theorem import Method, NotRun, Outcome, Theorem, Verdict
 from proofs.theorems import THEOREMS
 
 
-def prepare(config: Prove) -> Callable[[], int]:
-    """Choose the theorems and make the folder; what is returned checks them and gives the exit status.
+def chosen(config: Prove) -> tuple[list[Theorem], list[Method]]:
+    """The theorems that were asked for and that a chosen method checks, and those methods.
 
     Raises:
-        ValueError: a folder that cannot be written to; statements none of which a chosen method checks.
+        ValueError: no theorem is left.
     """
-    methods = tuple(Method(name) for name in config.methods)
+    methods = [Method(name) for name in config.methods]
     theorems = [
         theorem
         for theorem in THEOREMS
@@ -35,25 +35,31 @@ def prepare(config: Prove) -> Callable[[], int]:
         raise ValueError(
             f"--methods is {' '.join(config.methods)}, by which nothing of {' '.join(config.only or ())} is checked"
         )
-    if config.out is not None:
-        store.writable_folder(config.out)
-
-    def run() -> int:
-        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the folder in which Coq compiles is removed
-        try:
-            return prove(config, theorems, methods)
-        finally:
-            signal.signal(signal.SIGTERM, before)
-
-    return run
+    return theorems, methods
 
 
-def prove(config: Prove, theorems: Sequence[Theorem], methods: Sequence[Method]) -> int:
-    """Check, print, write; 0 if everything that was asked for was proved, else 1.
+def prove(config: Prove, study: Study | None) -> int:
+    """Check, print, and report into `study` where there is one; 0 if all that was asked for was proved, else 1.
 
     Raises:
+        ValueError: no chosen method checks what was asked for; a folder that may not be written to.
         OSError: the report cannot be written.
     """
+    theorems, methods = chosen(config)
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the folder in which Coq compiles is removed
+    try:
+        with study or contextlib.nullcontext():
+            verdicts, seconds = check(theorems, methods, quiet=config.table)
+            if study is not None:
+                content = text.as_json(verdicts, seconds, _statements(verdicts))
+                study.publish(content, lambda full: text.report(verdicts, full), name="proofs.json")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return int(any(verdict.outcome not in text.GOOD for verdict in verdicts))
+
+
+def check(theorems: Sequence[Theorem], methods: Sequence[Method], *, quiet: bool) -> tuple[list[Verdict], float]:
+    """Check and print; the verdicts and the seconds that they took. `quiet`: the table alone."""
     started = time.perf_counter()
     if Method.FORMAL in methods:
         print("compiling the proofs in Coq …", end=" ", flush=True, file=sys.stderr)
@@ -66,19 +72,12 @@ def prove(config: Prove, theorems: Sequence[Theorem], methods: Sequence[Method])
         for theorem in bar:
             bar.set_description(f"{theorem.number} {theorem.name}")
             verdicts.append(theorem.check(methods))
-            if not config.table:
+            if not quiet:
                 bar.write(text.block(verdicts[-1]) + "\n")
     print(text.table(verdicts))
     seconds = time.perf_counter() - started
     print("\n" + text.conclusion(verdicts, seconds))
-    if config.out is not None:
-        content = text.as_json(verdicts, seconds, _statements(verdicts))
-        store.write_bytes(
-            config.out / "proofs.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
-        )
-        store.write_bytes(config.out / "report.html", text.report(verdicts, content))
-        print(f"report: {config.out / 'report.html'}")
-    return int(any(verdict.outcome not in text.GOOD for verdict in verdicts))
+    return verdicts, seconds
 
 
 def _statements(verdicts: Sequence[Verdict]) -> dict[str, dict[str, object]]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from experiments.report import escape, page
 from experiments.report import table as html_table
-from experiments.store import SCHEMA_VERSION, commit
 from proofs.theorem import Finding, Outcome, Verdict
 
 LABEL = 12
@@ -129,8 +128,8 @@ def as_json(verdicts: Sequence[Verdict], seconds: float, coq: Mapping[str, Any])
     """The content of proofs.json; `coq` is what Coq says of its theorems."""
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return {
-        "schema_version": SCHEMA_VERSION,
-        "run": {"commit": commit(), "versions": versions, "wall_time_s": round(seconds, 1)},
+        "provers": versions,
+        "seconds": round(seconds, 1),
         "theorems": [
             {
                 "number": verdict.theorem.number,
@@ -152,7 +151,7 @@ def as_json(verdicts: Sequence[Verdict], seconds: float, coq: Mapping[str, Any])
 def report(verdicts: Sequence[Verdict], content: Mapping[str, Any]) -> bytes:
     """The HTML report: the table, then each theorem with its parts, then what Coq was told and what it rests on."""
     good = all(verdict.outcome in GOOD for verdict in verdicts)
-    words = escape(conclusion(verdicts, content["run"]["wall_time_s"])).replace("\n", "<br>")
+    words = escape(conclusion(verdicts, content["seconds"])).replace("\n", "<br>")
     body = [
         f'<p class="verdict{"" if good else " bad"}">{words}</p>',
         f'<h2>All statements</h2>{WRAP}<div class="words">{html_table(HEADER, rows(verdicts))}</div>',
@@ -174,5 +173,5 @@ def report(verdicts: Sequence[Verdict], content: Mapping[str, Any]) -> bytes:
         for name, found in content["coq"].items()
     )
     body.append(f"<h2>What Coq proved</h2>{coq or '<p>Coq was not used.</p>'}")
-    body.append(f"<p>Commit {escape(content['run']['commit'])}; versions {escape(content['run']['versions'])}.</p>")
+    body.append(f"<p>Commit {escape(content['run']['commit'])}; versions {escape(content['provers'])}.</p>")
     return page("Machine-checked proofs", body)

@@ -13,16 +13,17 @@ import functools
 import logging
 import time
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import dask.config
 from distributed import CancelledError, Client, Future, LocalCluster, wait
 
-from experiments.sweep import folder
-from experiments.sweep.spec import Chunk, Program, Spec, chunk_work
-
-if TYPE_CHECKING:
-    from experiments.sweep.engine import Columns, Compute, Outcome
+from experiments import provenance
+from experiments.rows import Rows
+from experiments.sweep.grid import Program
+from experiments.sweep.outcome import Compute, Outcome, timed
+from experiments.sweep.parts import SweepError
+from experiments.sweep.spec import Chunk, Spec, chunk_work
 
 Connected: TypeAlias = Any
 """A `distributed.Client`; its types say that whatever it returns may be a coroutine, which here it never is."""
@@ -98,18 +99,16 @@ def check_workers(connected: Connected) -> None:
     Raises:
         ValueError: a worker with other code, libraries or device.
     """
-    here = folder.fingerprint()
-    for address, found in connected.run(folder.process_fingerprint).items():
-        wrong = folder.difference(found, here)
+    here = provenance.fingerprint()
+    for address, found in connected.run(provenance.process_fingerprint).items():
+        wrong = provenance.difference(found, here)
         if wrong is not None:
             raise ValueError(f"--scheduler has the worker {address} with {wrong}; allowed: workers like this machine")
 
 
-def _task(compute: Compute, spec: Spec, chunk: Chunk, memory: int, here: dict[str, Any]) -> tuple[Columns, float]:
+def _task(compute: Compute, spec: Spec, chunk: Chunk, memory: int, here: dict[str, Any]) -> tuple[Rows, float]:
     """On a worker. It may have joined after `check_workers`."""
-    from experiments.sweep.engine import timed
-
-    wrong = folder.difference(folder.process_fingerprint(), here)
+    wrong = provenance.difference(provenance.process_fingerprint(), here)
     if wrong is not None:
         raise ValueError(f"a worker joined with {wrong}; allowed: workers like the coordinator")
     return timed(compute, spec, chunk, memory)
@@ -140,7 +139,7 @@ def _first(connected: Connected, futures: list[Future]) -> set[Future]:
     except TimeoutError:
         return set()
     except CancelledError as error:
-        raise folder.SweepError(f"the scheduler was lost ({error}); finished chunks are kept") from error
+        raise SweepError(f"the scheduler was lost ({error}); finished chunks are kept") from error
     return found.done
 
 
@@ -150,11 +149,9 @@ def outcomes(
     """Chunks in the order in which they are finished.
 
     Raises:
-        ValueError: workers of other code, libraries or device.
         SweepError: no workers for a minute, or the scheduler is lost.
     """
-    check_workers(connected)
-    here = folder.fingerprint()
+    here = provenance.fingerprint()
     left: dict[Program, list[Chunk]] = {}
     for chunk in todo:
         left.setdefault(chunk.settings[0].program, []).append(chunk)
@@ -184,7 +181,7 @@ def outcomes(
         if fill():
             seen = time.monotonic()
         elif time.monotonic() - seen > PATIENCE:
-            raise folder.SweepError(f"no workers for {PATIENCE:.0f} s; finished chunks are kept")
+            raise SweepError(f"no workers for {PATIENCE:.0f} s; finished chunks are kept")
         done = _first(connected, list(flying))
         finished = [(flying.pop(future)[0], future) for future in done]
         fill()  # before the results are written

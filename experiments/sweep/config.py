@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, ClassVar
 
-import jax
 import tyro
 
-from experiments import store
-from experiments.sweep import engine
-from experiments.sweep.spec import AXES, SCALARS, Spec, check_memory, chunks, num_runs, parse_memory, read_spec
+from experiments import folder
+from experiments.command import Compute
+from experiments.flags import check_out
+from experiments.sweep.grid import AXES
+from experiments.sweep.memory import check_memory, parse_memory
+from experiments.sweep.parts import config_of, read_manifest
+from experiments.sweep.spec import SCALARS, Spec, read_spec
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Sweep:
     Finished chunks are kept: the same command goes on where it was stopped, and computes nothing twice. Rows are the
     same with any number of workers. Exit status: 0 done, 2 bad input, 130 interrupted.
     """
+
+    resumes: ClassVar[bool] = True
 
     spec: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SPEC")] = "quick"
     """TOML file, or preset: quick, published, conflict, policies."""
@@ -94,12 +99,13 @@ class Sweep:
     """Axis: none, group, batch, power(A), decoupled."""
 
     def __post_init__(self) -> None:
-        if self.out == Path():
-            raise ValueError("--out is empty or the current folder; allowed: a folder of its own")
+        check_out(self.out)
         if self.workers is not None and not 1 <= self.workers <= 1024:
             raise ValueError(f"--workers is {self.workers}; allowed: integers from 1 to 1024")
         if self.scheduler is not None and self.workers is not None:
             raise ValueError(f"--workers is {self.workers}; allowed with --scheduler: none, its workers are used")
+        if self.scheduler is not None and not re.fullmatch(r"(tcp|tls|ucx|wss?)://[^/\s]+:\d+", self.scheduler):
+            raise ValueError(f"--scheduler is {self.scheduler}; allowed: tcp://HOST:PORT of a running dask scheduler")
         parse_memory(self.memory)
 
     def read(self) -> Spec:
@@ -113,39 +119,48 @@ class Sweep:
             given["group_size"] = [int(size) if size.isdecimal() else size for size in self.group_size]
         return read_spec(self.spec, {name: given[name] for name in (*SCALARS, *AXES) if name in given})
 
+    def prepare(self) -> Compute:
+        """Read and check all input.
+
+        Raises:
+            ValueError: a bad specification, one that needs more memory, or a folder that it may not write to.
+        """
+        spec, memory = self.read(), parse_memory(self.memory)
+        check_memory(spec, memory)
+        folder.look(self.out, config_of(spec))
+
+        def compute() -> int:
+            from experiments.phase_diagram.run import report_to
+            from experiments.sweep.run import run
+
+            print(run(self, spec, memory))
+            return report_to(self.out)
+
+        return compute
+
 
 @dataclass(frozen=True)
 class Figure:
     """Draw a finished sweep again, from its rows alone."""
+
+    resumes: ClassVar[bool] = False
 
     sweep: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
     """The folder that `sweep --out` was given."""
     unfinished: bool = False
     """Draw what there is of a sweep that is not done."""
 
+    def prepare(self) -> Compute:
+        """Find the sweep.
 
-def prepare(
-    command: Sweep, compute: engine.Compute, check: Callable[[Spec, int], None] | None = None
-) -> Callable[[], dict[str, Any]]:
-    """Read and check all input; what is returned runs the sweep and gives its size.
+        Raises:
+            ValueError: the folder holds none.
+        """
+        read_manifest(self.sweep)
 
-    Arguments:
-        compute: gives the rows of a chunk.
-        check: refuses a specification that `compute` cannot serve with this memory (bytes).
+        def compute() -> int:
+            from experiments.phase_diagram.run import report_to
 
-    Raises:
-        ValueError: bad input.
-    """
-    spec, memory = command.read(), parse_memory(command.memory)
-    check_memory(spec, memory)
-    if check is not None:
-        check(spec, memory)
-    store.writable_folder(command.out)
-    one_a_core = min(engine.num_cores(), len(chunks(spec))) if jax.default_backend() == "cpu" else 1
-    workers = one_a_core if command.workers is None else command.workers
+            return report_to(self.sweep, partial=self.unfinished)
 
-    def run() -> dict[str, Any]:
-        engine.run_sweep(spec, command.out, compute, workers=workers, scheduler=command.scheduler, memory=memory)
-        return {"num_chunks": len(chunks(spec)), "num_runs": num_runs(spec), "out": command.out}
-
-    return run
+        return compute

@@ -12,24 +12,20 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from experiments import store
-from experiments.sweep import folder
-from experiments.sweep.spec import Chunk, Spec, check_memory, chunk_runs, chunk_work, chunks
-
-Columns: TypeAlias = Mapping[str, np.ndarray]
-Compute: TypeAlias = Callable[[Spec, Chunk, int], Columns]
-"""compute(spec, chunk, memory_bytes) → columns [rows] or [rows, n]. Pure: the same rows wherever it runs."""
-Outcome: TypeAlias = Callable[[], tuple[Columns, float]]
-"""Gives a chunk's columns and its seconds, or raises what went wrong."""
+from experiments import folder
+from experiments.rows import Rows, join
+from experiments.sweep import parts
+from experiments.sweep.memory import check_memory
+from experiments.sweep.outcome import Compute, Outcome, timed
+from experiments.sweep.spec import Chunk, Spec, chunk_runs, chunk_work, chunks
 
 MEMORY = 2 * 2**30
 """Bytes that one process's slice of runs may take, unless told otherwise."""
@@ -38,13 +34,6 @@ MEMORY = 2 * 2**30
 def num_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def timed(compute: Compute, spec: Spec, chunk: Chunk, memory: int) -> tuple[Columns, float]:
-    """The columns of a chunk, and its seconds."""
-    begun = time.perf_counter()
-    columns = compute(spec, chunk, memory)
-    return columns, time.perf_counter() - begun
 
 
 def _serial(compute: Compute, spec: Spec, todo: list[Chunk], memory: int) -> Generator[tuple[Chunk, Outcome]]:
@@ -80,34 +69,44 @@ def run_sweep(
         OSError: a part could not be written. Finished parts are kept.
     """
     check_memory(spec, memory)
-    store.writable_folder(out)
-    with folder.locked(out):
+    folder.look(out, parts.config_of(spec))
+    with contextlib.ExitStack() as stack:
+        client = None
+        if scheduler is not None:  # before the folder: an address without a scheduler leaves nothing behind
+            client = stack.enter_context(_client(workers, scheduler))
+        stack.enter_context(folder.locked(out))
         everything = chunks(spec)
-        source = folder.begin(spec, out, len(everything))
-        store.writable_folder(out / "parts")
-        todo = [chunk for chunk in everything if not folder.is_finished(out, chunk.index, source)]
+        source = parts.begin(spec, out, len(everything))
+        todo = [chunk for chunk in everything if not parts.is_finished(out, chunk.index, source)]
         if not todo:
             return
-        with contextlib.ExitStack() as stack:
-            if scheduler is None and workers == 1:
-                outcomes = _serial(compute, spec, todo, memory)
-            else:
-                from experiments.sweep import cluster  # dask takes a second to import
+        if client is None and workers == 1:
+            outcomes = _serial(compute, spec, todo, memory)
+        else:
+            from experiments.sweep import cluster
 
-                client = stack.enter_context(cluster.client(workers, scheduler))
-                outcomes = cluster.outcomes(client, compute, spec, todo, memory)
-            bar = stack.enter_context(_Bar(spec, everything, todo, progress))
-            for chunk, outcome in stack.enter_context(contextlib.closing(outcomes)):
-                try:
-                    columns, seconds = outcome()
-                except Exception as error:
-                    raise folder.SweepError(_failure(chunk, len(everything), error)) from error
-                num_rows = folder.write_part(out, chunk.index, columns, source)
-                runs = chunk_runs(spec, chunk)
-                folder.append_log(
-                    out, {"chunk": chunk.index, "seconds": round(seconds, 3), "runs": runs, "rows": num_rows}
-                )
-                bar.finished(chunk)
+            client = client or stack.enter_context(_client(workers, None))
+            outcomes = cluster.outcomes(client, compute, spec, todo, memory)
+        bar = stack.enter_context(_Bar(spec, everything, todo, progress))
+        for chunk, outcome in stack.enter_context(contextlib.closing(outcomes)):
+            try:
+                columns, seconds = outcome()
+            except Exception as error:
+                raise parts.SweepError(_failure(chunk, len(everything), error)) from error
+            num_rows = parts.write_part(out, chunk.index, columns, source)
+            runs = chunk_runs(spec, chunk)
+            parts.append_log(out, {"chunk": chunk.index, "seconds": round(seconds, 3), "runs": runs, "rows": num_rows})
+            bar.finished(chunk)
+
+
+@contextlib.contextmanager
+def _client(workers: int, scheduler: str | None) -> Generator[Any]:
+    """A client whose workers compute what this process would."""
+    from experiments.sweep import cluster  # dask takes a second to import
+
+    with cluster.client(workers, scheduler) as connected:
+        cluster.check_workers(connected)
+        yield connected
 
 
 def _failure(chunk: Chunk, total: int, error: Exception) -> str:
@@ -150,7 +149,7 @@ class _Bar(contextlib.AbstractContextManager["_Bar"]):
         self.bar.close()
 
 
-def collect(out: Path, *, unfinished: bool = False) -> dict[str, np.ndarray]:
+def collect(out: Path, *, unfinished: bool = False) -> Rows:
     """All rows of a sweep's folder, by chunk and row, without the provenance that the manifest has.
 
     Arguments:
@@ -160,15 +159,14 @@ def collect(out: Path, *, unfinished: bool = False) -> dict[str, np.ndarray]:
     Raises:
         ValueError: no sweep, a damaged part, or missing parts (it says how many).
     """
-    manifest: dict[str, Any] = folder.read_manifest(out)
+    manifest = parts.read_manifest(out)
     source, total = folder.stored_provenance(manifest), int(manifest["num_chunks"])
-    done = [i for i in range(total) if folder.is_finished(out, i, source)]
+    done = [i for i in range(total) if parts.is_finished(out, i, source)]
     if not done or (len(done) < total and not unfinished):
         raise ValueError(
             f"{out} holds {len(done)} of {total} chunks; allowed: all of them (the same sweep command goes on)"
         )
     try:
-        parts = [folder.read_part(folder.part_path(out, i)) for i in done]
+        return join(parts.read_part(parts.part_path(out, i)) for i in done)
     except (OSError, pa.ArrowException) as error:
         raise ValueError(f"{out} holds a part that cannot be read: {error}; allowed: the parts of sweep") from error
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

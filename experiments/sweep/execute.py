@@ -29,13 +29,14 @@ from bandits._step import Certified, Constant, KLLimited, StepSize
 from bandits.achievable import best_known_value
 from bandits.oracle import Exact, Oracle, Sampled
 from bandits.update import Batch, Decoupled, Power, Rule
+from experiments.rows import Rows, join
+from experiments.sweep.grid import AXES, Setting
 from experiments.sweep.problems import HIDDEN, Numbers, Shape, always_realisable, build
-from experiments.sweep.spec import AXES, Chunk, Setting, Spec, chunks
+from experiments.sweep.spec import Chunk, Spec, chunks
 
 LEVELS = (0.5, 0.75, 0.9)
 """Hitting times are of these shares of the way from J at the start to the best known J."""
 TUNING, REPORTING = 0, 1
-Rows = dict[str, np.ndarray]
 
 
 class Job(eqx.Module):
@@ -260,7 +261,7 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
     best = best_known(spec, settings)
     rows, result = run(REPORTING, range(spec.seeds), chosen[:, None], best)
     parts.append(_rows(rows, result, best.ravel(), spec, True, np.repeat(edge, spec.seeds)))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return join(parts)
 
 
 def _rows(

@@ -24,7 +24,7 @@ from bandits.bilinear import Layers, LogBilinear
 from bandits.features import Equicorrelated, FeatureMap, Features, simplex_arms
 from bandits.policy import Policy, Softmax
 from bandits.rewards import draw_labels, one_hot_rewards
-from experiments.sweep.spec import Setting
+from experiments.sweep.grid import Setting
 
 HIDDEN = 8
 """Hidden units of a log-bilinear policy where the grid's dimension is 0."""

@@ -14,116 +14,33 @@ import hashlib
 import itertools
 import json
 import math
-import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-POLICIES = ("log-linear", "autoregressive", "log-bilinear")
-DESIGNS = ("kl-limited", "certified", "constant")
-RULES = "none, group, batch, decoupled, or power(A) with a number A of at least 0"
+from experiments.sweep.grid import AXES, COUNT, Grid, Program, Setting
+from experiments.sweep.values import Check, integer, number, refuse, values_of
+
 PRESETS = ("quick", "published", "conflict", "policies")
 PRESET_FOLDER = Path(__file__).resolve().parent / "presets"
 MAX_RUNS = 10**7
 """Runs of the largest sweep that is not taken for a slip of the pen."""
-UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "kB": 10**3, "MB": 10**6, "GB": 10**9}
-
-Program = tuple[Any, ...]
-"""What decides the shape of a compiled program."""
-
-
-def _refuse(key: str, value: Any, allowed: str, verb: str = "is") -> ValueError:
-    shown = repr(value) if isinstance(value, str) else str(value)
-    return ValueError(f"{key} {verb} {shown if len(shown) <= 80 else shown[:77] + '...'}; allowed: {allowed}")
-
-
-def _integer(low: int, high: int) -> Callable[[str, Any, str], int]:
-    def check(key: str, value: Any, verb: str = "is") -> int:
-        if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
-            raise _refuse(key, value, f"integers from {low} to {high}", verb)
-        return int(value)
-
-    return check
-
-
-def _number(low: float, high: float, open_ends: str = "") -> Callable[[str, Any, str], float]:
-    left, right = "(" if "l" in open_ends else "[", ")" if "h" in open_ends else "]"
-    allowed = f"finite numbers in {left}{low:g}, {high:g}{right}"
-
-    def check(key: str, value: Any, verb: str = "is") -> float:
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise _refuse(key, value, allowed, verb)
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        above = number > low if "l" in open_ends else number >= low
-        below = number < high if "h" in open_ends else number <= high
-        if not (math.isfinite(number) and above and below):
-            raise _refuse(key, value, allowed, verb)
-        return number + 0.0  # no negative zero: it would name another sweep
-
-    return check
-
-
-def _word(*allowed: str) -> Callable[[str, Any, str], str]:
-    def check(key: str, value: Any, verb: str = "is") -> str:
-        if value not in allowed:
-            raise _refuse(key, value, ", ".join(allowed), verb)
-        return value
-
-    return check
-
-
-def _group_size(key: str, value: Any, verb: str = "is") -> int | str:
-    if value == "exact":
-        return value
-    if isinstance(value, bool) or not isinstance(value, Integral) or not 2 <= int(value) <= 2**20:
-        raise _refuse(key, value, f"'exact' or integers from 2 to {2**20}", verb)
-    return int(value)
-
-
-def _rule(key: str, value: Any, verb: str = "is") -> str:
-    if value in ("none", "group", "batch", "decoupled"):
-        return value
-    match = re.fullmatch(r"power\(([^()]*)\)", value.replace(" ", "")) if isinstance(value, str) else None
-    try:
-        alpha = float(match[1]) if match else math.nan
-    except ValueError:
-        alpha = math.nan
-    if not 0 <= alpha < math.inf:
-        raise _refuse(key, value, RULES, verb)
-    return f"power({repr(alpha + 0.0).removesuffix('.0')})"
-
-
-def _values(key: str, value: Any, check: Callable[[str, Any, str], Any]) -> tuple[Any, ...]:
-    """A non-empty list without repeats, each entry checked; a bare value is a list of one."""
-    listed = isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes))
-    entries = list(value) if listed else [value]
-    if not entries:
-        raise _refuse(key, [], "a list of at least one value")
-    checked = tuple(check(key, entry, "contains" if listed else "is") for entry in entries)
-    for i, entry in enumerate(checked):
-        if entry in checked[:i]:
-            raise ValueError(f"{key} contains {entry} twice; allowed: each value once")
-    return checked
 
 
 def _steps(value: Any) -> tuple[float, ...]:
-    positive = _number(0, math.inf, "lh")
+    positive = number(0, math.inf, "lh")
     if isinstance(value, Mapping):
         _check_keys("steps", value, ("low", "high", "count"), required=True)
         low, high = positive("steps.low", value["low"], "is"), positive("steps.high", value["high"], "is")
-        count = _integer(2, 1000)("steps.count", value["count"], "is")
+        count = integer(2, 1000)("steps.count", value["count"], "is")
         if not low < high:
-            raise _refuse("steps.high", high, f"numbers above steps.low ({low:g})")
+            raise refuse("steps.high", high, f"numbers above steps.low ({low:g})")
         value = np.geomspace(low, high, count)
-    return tuple(sorted(_values("steps", value, positive)))
+    return tuple(sorted(values_of("steps", value, positive)))
 
 
 def _check_keys(where: str, given: Mapping[str, Any], known: Sequence[str], *, required: bool = False) -> None:
@@ -135,71 +52,6 @@ def _check_keys(where: str, given: Mapping[str, Any], known: Sequence[str], *, r
     for key in known if required else ():
         if key not in given:
             raise ValueError(f"key {key} of {where} is missing; allowed: {', '.join(known)}, all of them")
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The axes: each a list of at least one value without repeats; a bare value is a list of one."""
-
-    policy: tuple[str, ...] = ("log-linear",)
-    """log-linear: one softmax over the arms; autoregressive: a softmax a token; log-bilinear: features that are learnt
-    with the policy."""
-    num_prompts: tuple[int, ...] = (32,)
-    """N."""
-    num_arms: tuple[int, ...] = (8,)
-    """K, responses a prompt, at least 2; the vocabulary of autoregressive policies."""
-    horizon: tuple[int, ...] = (1,)
-    """Tokens a response, of autoregressive policies alone: the others have 1 and are in the grid once."""
-    dimension: tuple[int, ...] = (0,)
-    """0: equicorrelated features, every prompt has a direction of its own; r: e_x in R^r, so prompts may conflict for
-    good; of log-bilinear policies the hidden units (0: 8)."""
-    conflict: tuple[float, ...] = (1.0,)
-    """Share of the prompts whose right arm is drawn at random: 0 gives all the same arm."""
-    coherence: tuple[float, ...] = (0.0,)
-    """ρ of the features, in [0, 1]: 0 orthogonal prompts, 1 identical."""
-    pass_rate: tuple[float, ...] = (0.25,)
-    """Of the median prompt at the start, in (0, 1)."""
-    spread: tuple[float, ...] = (1.0,)
-    """Standard deviation of the prompts' logits of their pass rates."""
-    group_size: tuple[int | str, ...] = (8,)
-    """Responses a prompt and update, at least 2, or "exact": the population's gradient."""
-    design: tuple[str, ...] = ("kl-limited",)
-    """How long steps are: kl-limited (tuned, and at most kl_limit an update), constant (tuned), certified (T4)."""
-    rule: tuple[str, ...] = ("none", "group")
-    """none (REINFORCE), group (GRPO), batch, power(A) for Σ g/σ^A, decoupled (T9)."""
-
-    def __post_init__(self) -> None:
-        for name, check in _AXES.items():
-            object.__setattr__(self, name, _values(f"grid.{name}", getattr(self, name), check))
-        if "autoregressive" not in self.policy and self.horizon != (1,):
-            raise ValueError(f"grid.horizon is {list(self.horizon)}; allowed: 1 without the policy autoregressive")
-        if "log-bilinear" in self.policy and "certified" in self.design:
-            raise ValueError(
-                "grid.design contains certified with the policy log-bilinear, whose features move with its parameters; "
-                "allowed: kl-limited, constant"
-            )
-
-    def horizons(self, policy: str) -> tuple[int, ...]:
-        """The horizons that a policy is run at."""
-        return self.horizon if policy == "autoregressive" else (1,)
-
-
-_UNIT = _number(0, 1)
-_COUNT = _integer(1, 2**31 - 1)
-_AXES: dict[str, Callable[[str, Any, str], Any]] = {
-    "policy": _word(*POLICIES),
-    "num_prompts": _COUNT,
-    "num_arms": _integer(2, 2**31 - 1),
-    "horizon": _integer(1, 10**6),
-    "dimension": _integer(0, 2**31 - 1),
-    "conflict": _UNIT,
-    "coherence": _UNIT,
-    "pass_rate": _number(0, 1, "lh"),
-    "spread": _number(0, math.inf, "h"),
-    "group_size": _group_size,
-    "design": _word(*DESIGNS),
-    "rule": _rule,
-}
 
 
 @dataclass(frozen=True)
@@ -242,76 +94,33 @@ class Spec:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
-            raise _refuse("name", self.name, "a line of text")
+            raise refuse("name", self.name, "a line of text")
         for name, check in _SCALARS.items():
             object.__setattr__(self, name, check(name, getattr(self, name), "is"))
         object.__setattr__(self, "steps", _steps(self.steps))
         if self.num_steps % self.num_curve:
-            raise _refuse("num_curve", self.num_curve, f"a divisor of num_steps ({self.num_steps})")
+            raise refuse("num_curve", self.num_curve, f"a divisor of num_steps ({self.num_steps})")
         if not isinstance(self.grid, Grid):
-            raise _refuse("grid", self.grid, "a table of axes")
+            raise refuse("grid", self.grid, "a table of axes")
         if num_runs(self) > MAX_RUNS:
             raise ValueError(
                 f"grid is a sweep of {num_runs(self):,} runs; allowed: at most {MAX_RUNS:,} (fewer values, or seeds)"
             )
 
 
-_SCALARS: dict[str, Callable[[str, Any, str], Any]] = {
-    "seed": _integer(0, 2**31 - 1),
-    "num_steps": _integer(1, 10**6),
-    "num_curve": _integer(1, 10**6),
-    "kl_limit": _number(0, math.inf, "lh"),
-    "tuning_seeds": _integer(1, 10**6),
-    "seeds": _integer(2, 10**6),
-    "ridge": _number(0, math.inf, "h"),
-    "max_runs": _COUNT,
+_SCALARS: dict[str, Check] = {
+    "seed": integer(0, 2**31 - 1),
+    "num_steps": integer(1, 10**6),
+    "num_curve": integer(1, 10**6),
+    "kl_limit": number(0, math.inf, "lh"),
+    "tuning_seeds": integer(1, 10**6),
+    "seeds": integer(2, 10**6),
+    "ridge": number(0, math.inf, "h"),
+    "max_runs": COUNT,
 }
 SCALARS = tuple(each.name for each in fields(Spec) if each.name != "grid")
-AXES = tuple(_AXES)
 ALL_KEYS = {name: name for name in SCALARS} | {name: f"grid.{name}" for name in AXES}
 """Every key, and its full name."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One point of the grid; fields as in `Grid`."""
-
-    policy: str
-    num_prompts: int
-    num_arms: int
-    horizon: int
-    dimension: int
-    conflict: float
-    coherence: float
-    pass_rate: float
-    spread: float
-    group_size: int | str
-    design: str
-    rule: str
-
-    @property
-    def rule_kind(self) -> str:
-        """Power (none and group are α = 0 and 1 of it), batch or decoupled: rules of one kind share a program."""
-        return self.rule if self.rule in ("batch", "decoupled") else "power"
-
-    @property
-    def alpha(self) -> float:
-        """α of Σ g/σ^α; NaN where the rule is no power.
-
-        >>> Setting("log-linear", 2, 2, 1, 0, 0.0, 0.0, 0.5, 0.0, 8, "constant", "power(1.5)").alpha
-        1.5
-        """
-        if self.rule in ("batch", "decoupled"):
-            return math.nan
-        return {"none": 0.0, "group": 1.0}[self.rule] if self.rule in ("none", "group") else float(self.rule[6:-1])
-
-    @property
-    def program(self) -> Program:
-        """What decides the shape of the compiled program."""
-        return (
-            self.policy, self.num_prompts, self.num_arms, self.horizon, self.dimension, self.group_size, self.design,
-            self.rule_kind,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -382,63 +191,6 @@ def digest(spec: Spec) -> str:
     return hashlib.sha256(json.dumps(identity(spec), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def run_bytes(num_prompts: int, num_arms: int, dimension: int) -> int:
-    """A lower estimate of what one run needs: offsets, rewards, logits, probabilities, coefficients [N, K]; Θ and e_x.
-
-    >>> run_bytes(10, 4, 0)  # 5 tables of 10 × 4 and Θ of 10 × 3 numbers of 8 bytes
-    1840
-    """
-    directions = dimension or num_prompts
-    embedding = num_prompts * dimension
-    return 8 * (5 * num_prompts * num_arms + directions * (num_arms - 1) + embedding)
-
-
-def check_memory(spec: Spec, limit: int) -> None:
-    """Refuse a sweep of which one run alone needs more than `limit` bytes.
-
-    Raises:
-        ValueError: it says how much, and for which sizes.
-    """
-    grid = spec.grid
-    need, *sizes = max(
-        (run_bytes(*sizes), *sizes) for sizes in itertools.product(grid.num_prompts, grid.num_arms, grid.dimension)
-    )
-    if need > limit:
-        what = ", ".join(
-            f"{name} = {n}" for name, n in zip(("num_prompts", "num_arms", "dimension"), sizes, strict=True)
-        )
-        raise ValueError(
-            f"memory is {show_bytes(limit)}, but one run with {what} needs at least {show_bytes(need)}; "
-            "allowed: smaller sizes, or a larger --memory"
-        )
-
-
-def show_bytes(count: int) -> str:
-    """In the largest binary unit that leaves at least 1.
-
-    >>> show_bytes(3 * 2**29)
-    '1.5 GiB'
-    """
-    unit = next((u for u in ("TiB", "GiB", "MiB", "KiB") if count >= UNITS[u]), "B")
-    return f"{count / UNITS[unit]:.3g} {unit}"
-
-
-def parse_memory(text: str) -> int:
-    """Bytes of "2GiB", "512 MiB", "1.5GB".
-
-    Raises:
-        ValueError: no positive number with a unit.
-
-    >>> parse_memory("1.5KiB")
-    1536
-    """
-    match = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([A-Za-z]+)\s*", text)
-    count = float(match[1]) * UNITS.get(match[2], math.nan) if match else math.nan
-    if not 1 <= count < 2**62:
-        raise _refuse("--memory", text, f"a positive number with one of the units {', '.join(UNITS)}")
-    return int(count)
-
-
 def from_mapping(raw: Mapping[str, Any]) -> Spec:
     """A specification as TOML holds it.
 
@@ -448,7 +200,7 @@ def from_mapping(raw: Mapping[str, Any]) -> Spec:
     _check_keys("the specification", raw, (*SCALARS, "grid"))
     grid = raw.get("grid", {})
     if not isinstance(grid, Mapping):
-        raise _refuse("grid", grid, f"a table of axes: {', '.join(AXES)}")
+        raise refuse("grid", grid, f"a table of axes: {', '.join(AXES)}")
     _check_keys("grid", grid, AXES)
     if not grid:
         raise ValueError(f"grid is empty; allowed: at least one axis of {', '.join(AXES)}")

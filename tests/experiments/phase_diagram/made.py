@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 
-from experiments.sweep import folder
-from experiments.sweep.spec import Grid, Spec, settings
+from experiments.sweep import parts
+from experiments.sweep.grid import Grid
+from experiments.sweep.spec import Spec, settings
 
 CURVE = 4
 T = 40
@@ -56,8 +57,8 @@ def planted(gaps):
 def write(out, spec, rows, *, chunks=1, missing=()):
     """The folder of a sweep with these rows, as the engine leaves it."""
     (out / "parts").mkdir(parents=True)
-    source = folder.begin(spec, out, chunks)
+    source = parts.begin(spec, out, chunks)
     where = np.arange(len(rows["rule"])) * chunks // len(rows["rule"])
     for i in set(range(chunks)) - set(missing):
-        folder.write_part(out, i, {name: values[where == i] for name, values in rows.items()}, source)
+        parts.write_part(out, i, {name: values[where == i] for name, values in rows.items()}, source)
     return json.loads((out / "manifest.json").read_text())

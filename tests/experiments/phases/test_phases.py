@@ -11,8 +11,9 @@ import pytest
 from experiments import store
 from experiments.phases.config import Phases
 from experiments.phases.recipe import CONFIGURATIONS, CONTROLS, MAIN, VARIANTS
-from experiments.phases.run import Inputs, path_of, phases, prepare
+from experiments.phases.run import phases, slug
 from experiments.phases.text import section
+from experiments.study import Study
 from tests import golden
 
 FIGURES = ("phases", "surplus", "configurations", "controls", "limits")
@@ -23,18 +24,17 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Phases:
     return Phases(out=tmp_path_factory.mktemp("phases") / "out", quick=True)
 
 
-@pytest.fixture(scope="module")
-def inputs(config: Phases) -> Inputs:
-    return prepare(config)
+def study(config: Phases) -> Study:
+    return Study(config.out, config.identity(), seed=config.seed)
 
 
 @pytest.fixture(scope="module")
-def out(config: Phases, inputs: Inputs) -> Iterator[Path]:
+def out(config: Phases) -> Iterator[Path]:
     """A quick run; configurations of other shapes get the recipe's, each shape being a compilation of its own."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("N = 96", "K = 4", "r = 24"):
             patch.setitem(CONFIGURATIONS, name, CONFIGURATIONS[MAIN])
-        phases(config, inputs)
+        phases(config, study(config))
         yield config.out
 
 
@@ -73,7 +73,7 @@ def test_t3_holds_at_every_step_and_false_claims_do_not(summary: dict) -> None:
 
 def test_rows_carry_their_provenance_and_lie_inside_t3(out: Path) -> None:
     for name in CONFIGURATIONS:
-        rows = store.read_rows(path_of(out / "rows", name, "steps"))
+        rows = store.read_rows(out / "rows" / f"{slug(name)}.steps.parquet")
         assert set(rows["configuration"]) == {name}
         assert json.loads(rows["config"][0])["command"] == "phases"
         assert ((rows["lower"] <= rows["realised"] + 1e-12) & (rows["realised"] <= rows["upper"] + 1e-12)).all()
@@ -81,12 +81,12 @@ def test_rows_carry_their_provenance_and_lie_inside_t3(out: Path) -> None:
 
 
 def test_a_finished_run_is_not_computed_again(
-    out: Path, config: Phases, inputs: Inputs, summary: dict, monkeypatch: pytest.MonkeyPatch
+    out: Path, config: Phases, summary: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("experiments.plotting.save", lambda *_: None)  # drawn already
     when = {file: file.stat().st_mtime_ns for file in (out / "rows").iterdir()}
     assert len(when) == 4 * len(CONFIGURATIONS)
-    assert phases(config, inputs)["verdicts"][MAIN]["all"] == summary["verdicts"][MAIN]["all"]
+    assert phases(config, study(config))["verdicts"][MAIN]["all"] == summary["verdicts"][MAIN]["all"]
     assert {file: file.stat().st_mtime_ns for file in (out / "rows").iterdir()} == when
 
 

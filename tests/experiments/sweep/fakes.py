@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments import store
+from experiments import provenance
 from experiments.sweep import engine
 from experiments.sweep.execute import compute_chunk
-from experiments.sweep.spec import Chunk, Grid, Spec
+from experiments.sweep.grid import Grid
+from experiments.sweep.spec import Chunk, Spec
 
 FROZEN = "FROZEN_CODE"
 """Environment variable: the digest and the commit of the code, for processes that import this module."""
@@ -97,7 +98,7 @@ def slow_in_earnest(spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarr
 
 if FROZEN in os.environ:  # who edits the code while it is tested is not taken for a failure
     DIGEST, COMMIT = os.environ[FROZEN].split()
-    store.code_digest, store.commit = lambda: DIGEST, lambda: COMMIT
+    provenance.code_digest, provenance.commit = lambda: DIGEST, lambda: COMMIT
 
 
 if __name__ == "__main__":

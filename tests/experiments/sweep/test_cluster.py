@@ -11,10 +11,12 @@ import dask.config
 import pytest
 from distributed import Client
 
-from experiments import store
-from experiments.sweep import cluster, engine, folder
+from experiments import provenance
+from experiments.sweep import cluster, engine
 from experiments.sweep.execute import compute_chunk
-from experiments.sweep.spec import Chunk, Program, chunks
+from experiments.sweep.grid import Program
+from experiments.sweep.parts import SweepError
+from experiments.sweep.spec import Chunk, chunks
 from tests.experiments.sweep import fakes
 from tests.experiments.sweep.test_engine import FROZEN, frozen, parts  # noqa: F401  (a fixture)
 
@@ -71,7 +73,7 @@ def test_a_worker_keeps_to_the_programs_that_it_has() -> None:
 
 
 def test_a_failing_chunk_is_named(scheduler: str, tmp_path: Path) -> None:
-    with pytest.raises(folder.SweepError, match=r"chunk 2 of 12 failed .*FloatingPointError: not a number") as caught:
+    with pytest.raises(SweepError, match=r"chunk 2 of 12 failed .*FloatingPointError: not a number") as caught:
         engine.run_sweep(fakes.SPEC, tmp_path, fakes.fails, scheduler=scheduler)
     assert isinstance(caught.value.__cause__, FloatingPointError)
     assert "chunk-00002.parquet" not in parts(tmp_path)
@@ -85,24 +87,24 @@ def test_a_chunk_that_kills_its_workers_is_given_up(scheduler: str, tmp_path: Pa
             dask_scheduler.allowed_failures = count
 
         client.run_on_scheduler(functools.partial(allow, 0))
-        with pytest.raises(folder.SweepError, match=r"chunk 0 of 12 failed .*KilledWorker"):
+        with pytest.raises(SweepError, match=r"chunk 0 of 12 failed .*KilledWorker"):
             engine.run_sweep(fakes.SPEC, tmp_path, fakes.DiesOnce(tmp_path / "died", 0), scheduler=scheduler)
         client.run_on_scheduler(functools.partial(allow, cluster.ALLOWED_FAILURES))
 
 
 def test_workers_of_other_code_are_refused(scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "code_digest", lambda: "f" * 64)
+    monkeypatch.setattr(provenance, "code_digest", lambda: "f" * 64)
     with pytest.raises(
         ValueError, match=f"the worker tcp.* with other code .digest {FROZEN[0][:12]}, not fffff.*; allowed"
     ):
         engine.run_sweep(fakes.SPEC, tmp_path, fakes.compute, scheduler=scheduler)
-    assert parts(tmp_path) == {}
-    here = folder.fingerprint() | {"device": "tpu:v9"}
+    assert not (tmp_path / "parts").exists()
+    here = provenance.fingerprint() | {"device": "tpu:v9"}
     with pytest.raises(ValueError, match=r"a worker joined with device cpu:.*, not tpu:v9"):
         cluster._task(fakes.compute, fakes.SPEC, chunks(fakes.SPEC)[0], 1, here)
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "carrier-pigeon://loft"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "carrier-pigeon://loft:1"])
 def test_a_scheduler_that_is_not_there(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "CONNECT_TIMEOUT", 0.3)
     with pytest.raises(ValueError, match=f"--scheduler is {address}, which does not answer"):
@@ -122,5 +124,5 @@ class Deserted:
 def test_no_workers_at_all_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "PATIENCE", 0.2)
     outcomes = cluster.outcomes(Deserted(), fakes.compute, fakes.SPEC, chunks(fakes.SPEC), 1)
-    with pytest.raises(folder.SweepError, match="no workers for 0 s; finished chunks are kept"):
+    with pytest.raises(SweepError, match="no workers for 0 s; finished chunks are kept"):
         next(outcomes)

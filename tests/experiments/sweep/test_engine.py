@@ -17,22 +17,24 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from experiments import store
-from experiments.sweep import engine, folder
+from experiments import folder, provenance, store
+from experiments.sweep import engine
 from experiments.sweep.execute import compute_chunk
-from experiments.sweep.spec import Chunk, Grid, Spec, chunks
+from experiments.sweep.grid import Grid
+from experiments.sweep.parts import SweepError, append_log, part_path, write_part
+from experiments.sweep.spec import Chunk, Spec, chunks
 from tests.experiments.sweep import fakes
 
 ROOT = Path(__file__).resolve().parents[3]
-FROZEN = store.code_digest(), store.commit()
+FROZEN = provenance.code_digest(), provenance.commit()
 """As they are when the tests begin: the tree may be edited meanwhile."""
 
 
 @pytest.fixture(autouse=True, scope="module")
 def frozen() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "code_digest", lambda: FROZEN[0])
-        patch.setattr(store, "commit", lambda: FROZEN[1])
+        patch.setattr(provenance, "code_digest", lambda: FROZEN[0])
+        patch.setattr(provenance, "commit", lambda: FROZEN[1])
         patch.setenv(fakes.FROZEN, " ".join(FROZEN))
         yield
 
@@ -76,7 +78,7 @@ def kill_after(out: Path, what: str, num_parts: int) -> None:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    with pytest.raises(ValueError, match="one sweep at a time") as refused:
+    with pytest.raises(ValueError, match="one run at a time") as refused:
         engine.run_sweep(fakes.SPEC, out, fakes.compute)
     assert f"process {process.pid} on " in str(refused.value)
     process.send_signal(signal.SIGKILL)
@@ -100,10 +102,10 @@ def test_rows_are_those_of_the_computation_in_order(whole: Path) -> None:
 
 def test_rows_carry_the_manifest_s_provenance_and_no_time(whole: Path) -> None:
     manifest = json.loads((whole / "manifest.json").read_text())
-    table = store.read_rows(folder.part_path(whole, 3))
+    table = store.read_rows(part_path(whole, 3))
     for name in ("run_id", "commit", "device"):
         assert set(table[name]) == {manifest[name]}
-    assert json.loads(table["config"][0])["spec"] == manifest["spec"]
+    assert json.loads(table["config"][0]) == manifest["config"]
     assert json.loads(table["versions"][0]) == manifest["versions"]
     assert set(table["run_seed"]) == {fakes.SPEC.seed}
     assert "wall_time_s" not in table
@@ -141,9 +143,9 @@ def test_killed_and_resumed_in_earnest(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"grid": Grid(**{**vars(fakes.SPEC.grid), "coherence": (0.0, 0.3)})},
-         r"holds a sweep with grid.coherence = \[0.0, 0.3, 0.6, 0.9\], this one has \[0.0, 0.3\]; allowed: the same"),
-        ({"seeds": 4}, "holds a sweep with seeds = 3, this one has 4; allowed"),
-        ({"name": "other"}, 'holds a sweep with name = "sweep", this one has "other"; allowed'),
+         r"holds a run with grid.coherence = \[0.0, 0.3, 0.6, 0.9\], this one has \[0.0, 0.3\]; allowed: the same"),
+        ({"seeds": 4}, "holds a run with seeds = 3, this one has 4; allowed"),
+        ({"name": "other"}, 'holds a run with name = "sweep", this one has "other"; allowed'),
     ],
 )  # fmt: skip
 def test_another_specification_is_refused(copy: Path, change: dict, message: str) -> None:
@@ -154,7 +156,7 @@ def test_another_specification_is_refused(copy: Path, change: dict, message: str
 
 
 def test_other_code_is_refused(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "code_digest", lambda: "f" * 64)
+    monkeypatch.setattr(provenance, "code_digest", lambda: "f" * 64)
     with pytest.raises(
         ValueError, match=f"begun with other code .digest {FROZEN[0][:12]}, not ffffffffffff.; allowed: the same"
     ):
@@ -176,26 +178,26 @@ def test_other_libraries_and_devices_are_refused(copy: Path, key: str, value: ob
 
 
 def test_resumed_rows_carry_the_first_start_s_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "commit", lambda: "first")
+    monkeypatch.setattr(provenance, "commit", lambda: "first")
     with pytest.raises(KeyboardInterrupt):
         engine.run_sweep(fakes.SPEC, tmp_path, Counting(5, KeyboardInterrupt()))
     assert len(parts(tmp_path)) == 5
-    monkeypatch.setattr(store, "commit", lambda: "second")
+    monkeypatch.setattr(provenance, "commit", lambda: "second")
     engine.run_sweep(fakes.SPEC, tmp_path, fakes.compute)
     assert {pq.read_table(path)["commit"][0].as_py() for path in tmp_path.glob("parts/*")} == {"first"}
 
 
 def damage(out: Path) -> list[int]:
     """Parts cut short, empty, hollow, of another chunk, of another sweep."""
-    cut, empty, hollow, other, foreign = (folder.part_path(out, index) for index in (1, 3, 5, 7, 9))
+    cut, empty, hollow, other, foreign = (part_path(out, index) for index in (1, 3, 5, 7, 9))
     cut.write_bytes(cut.read_bytes()[:-20])
     empty.write_bytes(b"")
     content = bytearray(hollow.read_bytes())
     content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
     hollow.write_bytes(content)
-    shutil.copy(folder.part_path(out, 8), other)
-    source = store.provenance({"another": "sweep"}, 0)
-    folder.write_part(out, 9, {"x": np.zeros(2)}, source)
+    shutil.copy(part_path(out, 8), other)
+    source = provenance.provenance({"another": "sweep"}, 0)
+    write_part(out, 9, {"x": np.zeros(2)}, source)
     assert foreign.exists()
     return [1, 3, 5, 7, 9]
 
@@ -210,9 +212,7 @@ def test_damaged_parts_are_computed_again_and_only_they(copy: Path, whole: Path)
 
 
 def test_a_failing_chunk_is_named_and_the_finished_are_kept(tmp_path: Path, whole: Path) -> None:
-    with pytest.raises(
-        folder.SweepError, match=r"chunk 2 of 12 failed .*FloatingPointError: not a number; fini"
-    ) as caught:
+    with pytest.raises(SweepError, match=r"chunk 2 of 12 failed .*FloatingPointError: not a number; fini") as caught:
         engine.run_sweep(fakes.SPEC, tmp_path, fakes.fails)
     assert isinstance(caught.value.__cause__, FloatingPointError)
     assert sorted(parts(tmp_path)) == ["chunk-00000.parquet", "chunk-00001.parquet"]
@@ -275,7 +275,7 @@ def test_a_lock_is_exclusive_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_sweep_is_collected_on_request(tmp_path: Path, whole: Path) -> None:
-    with pytest.raises(folder.SweepError):
+    with pytest.raises(SweepError):
         engine.run_sweep(fakes.SPEC, tmp_path, fakes.fails)
     with pytest.raises(ValueError, match="holds 2 of 12 chunks"):
         engine.collect(tmp_path)
@@ -288,10 +288,10 @@ def test_an_unfinished_sweep_is_collected_on_request(tmp_path: Path, whole: Path
 
 
 def test_a_torn_line_of_the_log_is_ended(tmp_path: Path) -> None:
-    folder.append_log(tmp_path, {"chunk": 0})
+    append_log(tmp_path, {"chunk": 0})
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"chu')
-    folder.append_log(tmp_path, {"chunk": 1})
+    append_log(tmp_path, {"chunk": 1})
     assert (tmp_path / "log.jsonl").read_text() == '{"chunk": 0}\n{"chu\n{"chunk": 1}\n'
 
 

@@ -13,8 +13,9 @@ import pytest
 from bandits import Certified, Exact, Sampled, kl_limited, make_rule, run
 from bandits.achievable import best_known_value
 from experiments.sweep import execute
+from experiments.sweep.grid import Grid
 from experiments.sweep.problems import Numbers, Shape, build
-from experiments.sweep.spec import Grid, Spec, chunks
+from experiments.sweep.spec import Spec, chunks
 
 SIZES = {"num_prompts": 6, "num_arms": 3}
 SPEC = Spec(

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from bandits import locate, realisable
+from experiments.sweep.grid import Grid
 from experiments.sweep.problems import Numbers, Shape, always_realisable, build, embeddings, log_odds
-from experiments.sweep.spec import Grid, Spec, settings
+from experiments.sweep.spec import Spec, settings
 
 KEY = jax.random.key(0)
 

@@ -13,13 +13,12 @@ import tyro
 
 from experiments.cli import one_line
 from experiments.sweep import spec as module
-from experiments.sweep.config import Sweep, prepare
+from experiments.sweep.config import Sweep
+from experiments.sweep.grid import Grid, Setting
+from experiments.sweep.memory import check_memory, parse_memory, run_bytes
 from experiments.sweep.spec import (
     PRESETS,
-    Grid,
-    Setting,
     Spec,
-    check_memory,
     chunk_runs,
     chunk_work,
     chunks,
@@ -27,12 +26,9 @@ from experiments.sweep.spec import (
     from_mapping,
     identity,
     num_runs,
-    parse_memory,
     read_spec,
-    run_bytes,
     settings,
 )
-from tests.experiments.sweep import fakes
 
 MIXED = Spec(
     num_steps=10, num_curve=2, tuning_seeds=2, seeds=3, steps=(0.1, 1.0), max_runs=20,
@@ -240,6 +236,7 @@ BAD_FLAGS = {
     "memory": (["--memory", "2"], "--memory is '2'; allowed"),
     "workers": (["--workers", "0"], "--workers is 0; allowed: integers from 1"),
     "both": (["--workers", "2", "--scheduler", "tcp://h:1"], "--workers is 2; allowed with --scheduler: none"),
+    "nonsense": (["--scheduler", "nonsense"], "--scheduler is nonsense; allowed: tcp://HOST:PORT"),
     "out": (["--out", "."], "--out is empty or the current folder; allowed"),
     "too small": (["--memory", "1KiB"], "memory is 1 KiB, but one run with num_prompts = 16, num_arms = 4, dimension"),
 }
@@ -252,7 +249,7 @@ def test_bad_flags_are_one_line_and_touch_nothing(
     flags, expected = BAD_FLAGS[case]
     monkeypatch.chdir(tmp_path)
     try:
-        prepare(parse(*flags), fakes.compute)
+        parse(*flags).prepare()
     except ValueError as error:
         message = str(error)
     except SystemExit as stop:  # what __post_init__ raises, tyro reports
