@@ -1,4 +1,5 @@
 from ._advantages import PRESETS, Estimator, advantages
+from ._along import Along, along
 from ._certificate import (
     Certificate,
     CertifiedStep,
@@ -13,6 +14,7 @@ from ._certificate import (
     psi,
     remainder_bound,
 )
+from ._length_constant import length_constant, length_constant_bound, length_constant_lower
 from ._moments import Arms, Moments, hessian_vector_product, moments, tilt
 from ._phases import own_surplus, phase_boundaries, phases
 from ._version import __version__
@@ -32,20 +34,6 @@ from .coherence import (
     spread_factor,
 )
 from .divergence import softmax_kl
-from .estimate import (
-    Along,
-    Estimate,
-    Success,
-    SuccessParts,
-    along,
-    sampled_curvature,
-    sampled_variance,
-    success,
-    success_curvature,
-    success_hessian_vector_product,
-    success_parts,
-    success_std,
-)
 from .groups import (
     GroupStatistics,
     adaptivity,
@@ -75,10 +63,17 @@ from .local import (
     local_curvature,
 )
 from .rates import gradient_norm_bound, hitting_time, rate_ratio_bound, tail_exponent, theorem_step
+from .right_response import (
+    Success,
+    SuccessParts,
+    success,
+    success_curvature,
+    success_hessian_vector_product,
+    success_parts,
+    success_std,
+)
+from .sampled import Estimate, sampled_curvature, sampled_variance
 from .sequence import (
-    length_constant,
-    length_constant_bound,
-    length_constant_lower,
     reachable_states,
     sequence_curvature_bound,
     sequence_gradient_bound,

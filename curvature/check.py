@@ -17,7 +17,7 @@ from jaxtyping import Array
 
 from curvature.ranges import check_count as check_count
 from curvature.ranges import check_interval as check_interval
-from curvature.ranges import is_concrete
+from curvature.ranges import is_concrete as is_concrete
 
 Numbers: TypeAlias = ArrayLike | Sequence[Any]
 """What public functions take: arrays of JAX or NumPy, numbers, and (nested) lists of numbers."""
@@ -78,6 +78,16 @@ def check_shape(name: str, array: Array, shape: Sequence[int | None]) -> None:
             "(" + ", ".join("any" if s is None else str(s) for s in shape) + ("," if len(shape) == 1 else "") + ")"
         )
         raise ValueError(f"{name} has shape {tuple(array.shape)}; allowed: {allowed}, no empty axis")
+
+
+def check_length(name: str, array: Array, least: int) -> None:
+    """At least `least` entries along the first axis.
+
+    Raises:
+        ValueError: fewer.
+    """
+    if array.shape[0] < least:
+        raise ValueError(f"{name} has length {array.shape[0]}; allowed: at least {least}")
 
 
 def check_one(name: str, value: Array, gradient: Array) -> None:
