@@ -20,7 +20,8 @@ from bandits._problem import Problem, problem
 from bandits.features import FeatureMap, Move, embed, equicorrelation
 from bandits.rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
-from curvature.coherence import solve_psd, span_basis
+from curvature.coherence import span_basis
+from curvature.safe import solve_psd
 
 
 class Layers(eqx.Module):

@@ -20,7 +20,8 @@ import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
-from curvature.coherence import inverse_power, solve_psd, span_basis
+from curvature.coherence import span_basis
+from curvature.safe import inverse_power, solve_psd
 
 
 class Move(eqx.Module):

@@ -15,7 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from jaxtyping import Float
 
-from curvature.check import check_count, check_interval
+from curvature.ranges import check_count, check_interval
 
 PRIOR = 0.5
 """Jeffreys' Beta(½, ½)."""

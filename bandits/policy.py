@@ -18,8 +18,8 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from bandits.features import FeatureMap
 from curvature._certificate import best_step_along, remainder_bound
 from curvature._moments import tilt, varies
-from curvature.coherence import inverse_power
 from curvature.divergence import softmax_kl, softmax_kl_along
+from curvature.safe import inverse_power
 
 
 class Local(eqx.Module):

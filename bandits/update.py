@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, PyTree
 
 from bandits.features import FeatureMap
 from curvature.check import Numbers, check_interval
-from curvature.coherence import inverse_power
+from curvature.safe import inverse_power
 
 
 class Rule(eqx.Module):

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape
-from curvature.coherence import inverse_power
 from curvature.constants import A_PRIORI_STD, PHASE_LEVELS
+from curvature.safe import inverse_power
 
 
 def phase_boundaries(cross_ratio: Numbers) -> tuple[int | None, int | None]:

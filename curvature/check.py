@@ -1,7 +1,7 @@
 """Refuse bad input in one sentence: the argument, what it got, what is allowed.
 
 Values are looked at only where they exist: under `jit`, `vmap` or `grad` the arrays are tracers and
-only their shapes are checked.
+only their shapes are checked. What needs no JAX, counts and intervals, is in `curvature.ranges`.
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jax.typing import ArrayLike
 from jaxtyping import Array
+
+from curvature.ranges import check_count as check_count
+from curvature.ranges import check_interval as check_interval
+from curvature.ranges import is_concrete as is_concrete
 
 Numbers: TypeAlias = ArrayLike | Sequence[Any]
 """What public functions take: arrays of JAX or NumPy, numbers, and (nested) lists of numbers."""
 
 
-def is_concrete(value: Any) -> bool:
-    """Whether the values of an array can be looked at (it is not a tracer)."""
-    return not isinstance(value, Tracer)
-
-
 def as_float(name: str, value: Numbers) -> Array:
-    """`value` as a floating-point JAX array, or a ValueError that names the argument."""
+    """`value` as a floating-point JAX array.
+
+    Raises:
+        ValueError: what is no array of real numbers.
+    """
     if isinstance(value, jax.Array):
         array = value
     else:
@@ -44,8 +46,30 @@ def as_float(name: str, value: Numbers) -> Array:
     return array.astype(jnp.result_type(float))
 
 
+def as_floats(**values: Numbers) -> tuple[Array, ...]:
+    """The values as arrays of one floating-point type whose shapes broadcast.
+
+    Raises:
+        ValueError: what is no array of real numbers, or shapes that do not broadcast.
+    """
+    arrays = [as_float(name, value) for name, value in values.items()]
+    shapes = [array.shape for array in arrays]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(
+            f"{', '.join(values)} have shapes {', '.join(map(str, shapes))}; allowed: shapes that broadcast"
+        ) from None
+    dtype = jnp.result_type(*arrays)
+    return tuple(array.astype(dtype) for array in arrays)
+
+
 def check_shape(name: str, array: Array, shape: Sequence[int | None]) -> None:
-    """Each entry of `shape` is a size, or None for any size ≥ 1."""
+    """Each entry of `shape` is a size, or None for any size ≥ 1.
+
+    Raises:
+        ValueError: another number of axes, another size, or an empty axis.
+    """
     fits = array.ndim == len(shape) and all(
         got >= 1 and (want is None or got == want) for got, want in zip(array.shape, shape, strict=True)
     )
@@ -56,8 +80,22 @@ def check_shape(name: str, array: Array, shape: Sequence[int | None]) -> None:
         raise ValueError(f"{name} has shape {tuple(array.shape)}; allowed: {allowed}, no empty axis")
 
 
+def check_length(name: str, array: Array, least: int) -> None:
+    """At least `least` entries along the first axis.
+
+    Raises:
+        ValueError: fewer.
+    """
+    if array.shape[0] < least:
+        raise ValueError(f"{name} has length {array.shape[0]}; allowed: at least {least}")
+
+
 def check_one(name: str, value: Array, gradient: Array) -> None:
-    """One prompt's moments, not a batch of them (which `jax.vmap` takes apart)."""
+    """One prompt's moments, not a batch of them (which `jax.vmap` takes apart).
+
+    Raises:
+        ValueError: a batch.
+    """
     if jnp.ndim(value) or jnp.ndim(gradient) != 1:
         raise ValueError(
             f"{name} is a batch of shape {jnp.shape(value)}; allowed: one prompt's (use jax.vmap for a batch)"
@@ -65,14 +103,22 @@ def check_one(name: str, value: Array, gradient: Array) -> None:
 
 
 def check_finite(name: str, array: Array) -> None:
-    """No NaN, no infinity."""
+    """No NaN, no infinity.
+
+    Raises:
+        ValueError: one of them; the first is named.
+    """
     if is_concrete(array) and not np.isfinite(np.asarray(array)).all():
         bad = np.asarray(array)[~np.isfinite(np.asarray(array))].flat[0]
         raise ValueError(f"{name} contains {bad}; allowed: finite numbers")
 
 
 def check_logits(name: str, array: Array) -> None:
-    """Finite, or −inf for an arm that is absent; at least one arm is present along the last axis."""
+    """Finite, or −inf for an arm that is absent; at least one arm is present along the last axis.
+
+    Raises:
+        ValueError: NaN, +inf, or no arm that is present.
+    """
     if not is_concrete(array):
         return
     values = np.asarray(array)
@@ -81,24 +127,3 @@ def check_logits(name: str, array: Array) -> None:
         raise ValueError(f"{name} contains {bad.flat[0]}; allowed: finite numbers, or -inf for an absent arm")
     if (values == -np.inf).all(axis=-1).any():
         raise ValueError(f"{name} is -inf for every arm; allowed: at least one finite logit")
-
-
-def check_interval(name: str, value: Numbers, low: float, high: float, *, open_ends: str = "") -> None:
-    """Low ≤ value ≤ high, with "l" or "h" in `open_ends` making that end strict."""
-    if not is_concrete(value):
-        return
-    try:  # NumPy, not JAX: inside a trace JAX would make a tracer of a plain number
-        values = np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} is {value!r}; allowed: numbers") from error
-    ok = (values > low if "l" in open_ends else values >= low) & (values < high if "h" in open_ends else values <= high)
-    if not ok.all():  # a NaN fails both comparisons
-        left, right = "(" if "l" in open_ends else "[", ")" if "h" in open_ends else "]"
-        bad = values[~ok].flat[0] if values.ndim else float(values)
-        raise ValueError(f"{name} contains {bad}; allowed: numbers in {left}{low:g}, {high:g}{right}")
-
-
-def check_count(name: str, value: int, low: int) -> None:
-    """An integer of at least `low`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
-        raise ValueError(f"{name} is {value!r}; allowed: an integer of at least {low}")

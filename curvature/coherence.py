@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape, is_concrete
 from curvature.constants import A_PRIORI_STD
-from curvature.safe import ratio
+from curvature.safe import inverse_power, ratio, solve_psd
 
 SYMMETRY = 1e-4
 """How far a Gram matrix may be from its transpose, relative to its largest entry: float32 products in any order."""
@@ -33,12 +33,6 @@ def _std(std: Numbers, num_prompts: int) -> Float[Array, " N"]:
     check_shape("std", σ, (num_prompts,))
     check_interval("std", σ, 0, float("inf"), open_ends="h")
     return σ
-
-
-def inverse_power(std: Float[Array, "*shape"], alpha: Numbers) -> Float[Array, "*shape"]:
-    """σ^{−α}, and 0 where σ = 0: a prompt whose reward never varies has no gradient to scale."""
-    alive = std > 0
-    return jnp.where(alive, jnp.where(alive, std, 1) ** -jnp.asarray(alpha, std.dtype), 0)
 
 
 def gram(gradients: Numbers) -> Float[Array, "N N"]:
@@ -230,15 +224,3 @@ def decoupled(
     check_interval("cutoff", cutoff, 0, 1)
     S = jnp.einsum("n,nam,nbm->ab", σ, B, B)
     return solve_psd(S, jnp.sum(g, axis=0), ridge * jnp.mean(σ), cutoff)
-
-
-def solve_psd(
-    matrix: Float[Array, "d d"], right: Float[Array, "d *k"], ridge: Numbers = 0.0, cutoff: float = 1e-10
-) -> Float[Array, "d *k"]:
-    """(S + λI)⁺ b for symmetric S ⪰ 0, by eigenvalues: exact on the range, 0 off it."""
-    values, vectors = jnp.linalg.eigh(matrix)
-    alive = values > cutoff * values[-1]
-    shifted = jnp.where(alive, values, 0) + jnp.asarray(ridge, matrix.dtype)
-    inverse = ratio(jnp.ones_like(shifted), shifted)
-    coefficients = vectors.T @ right
-    return vectors @ (inverse.reshape((-1,) + (1,) * (right.ndim - 1)) * coefficients)

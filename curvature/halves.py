@@ -13,9 +13,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape
-from curvature.coherence import inverse_power
-from curvature.estimate import Estimate, check_length
+from curvature.check import Numbers, as_float, check_finite, check_interval, check_length, check_shape
+from curvature.safe import inverse_power
+from curvature.sampled import Estimate
 
 
 def _halves(first: Numbers, second: Numbers) -> tuple[Float[Array, "N d"], Float[Array, "N d"]]:

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import sympy as sp
 
-from curvature.sequence import length_constant_bound
+from curvature import length_constant_bound
 from proofs.enclosure import Number, exact, positive
 from proofs.formal import formal, refuted
 from proofs.sharp_curvature import dual_certificate, value_of_certificate

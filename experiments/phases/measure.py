@@ -19,8 +19,8 @@ from jaxtyping import Array, Float
 
 from bandits import Local, Problem, contract, interference, locate, make_rule
 from curvature import own_surplus, relative_gain, remainder_bound
-from curvature.coherence import inverse_power
 from curvature.constants import A_PRIORI_STD
+from curvature.safe import inverse_power
 
 NUM_BINS = 25
 """Bins of σ over [0, ½]."""

@@ -1,45 +1,12 @@
 """Each refusal names the argument, what it got and what is allowed; every boundary is on the stated side."""
 
-import inspect
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from curvature.check import (
-    as_float,
-    check_count,
-    check_finite,
-    check_interval,
-    check_logits,
-    check_shape,
-    is_concrete,
-)
-
-NAN, INF = float("nan"), float("inf")
-# The bare function: a runtime type checker around it would refuse a wrong type before it can say what is allowed.
-bare_check_count = inspect.unwrap(check_count)
-
-
-def message(call, *arguments, **options) -> str:
-    with pytest.raises(ValueError, match=r"; allowed: ") as caught:
-        call(*arguments, **options)
-    return str(caught.value)
-
-
-def under_jit(check) -> None:
-    """Run `check` on a tracer whose run-time values are NaN."""
-    jax.jit(lambda x: (check(x), x)[1])(jnp.full((2,), NAN))
-
-
-def test_is_concrete():
-    seen = []
-    jax.jit(lambda x: (seen.append(is_concrete(x)), x)[1])(jnp.zeros(2))
-    assert seen == [False]
-    assert is_concrete(jnp.zeros(2))
-    assert is_concrete(np.zeros(2))
-    assert is_concrete(0.5)
+from curvature.check import as_float, as_floats, check_finite, check_logits, check_shape
+from tests.curvature.refusals import INF, NAN, message, under_jit
 
 
 @pytest.mark.parametrize("value", [[1, 0], np.array([1, 0]), np.array([True, False]), jnp.array([1, 0]), (1.0, 0)])
@@ -137,59 +104,22 @@ def test_check_logits_refuses_a_prompt_without_arms(rows):
     assert text == "logits is -inf for every arm; allowed: at least one finite logit"
 
 
-@pytest.mark.parametrize(
-    ("open_ends", "inside", "outside", "brackets"),
-    [
-        ("", [0.0, 1.0, 0.5], [-1e-9, 1 + 1e-9], "[0, 1]"),
-        ("l", [1e-9, 1.0], [0.0, 1 + 1e-9], "(0, 1]"),
-        ("h", [0.0, 1 - 1e-9], [-1e-9, 1.0], "[0, 1)"),
-        ("lh", [1e-9, 1 - 1e-9], [0.0, 1.0], "(0, 1)"),
-    ],
-)
-def test_check_interval_ends(open_ends, inside, outside, brackets):
-    check_interval("p", jnp.array(inside), 0, 1, open_ends=open_ends)
-    for value in (*outside, NAN):
-        text = f"p contains {value}; allowed: numbers in {brackets}"
-        assert message(check_interval, "p", value, 0, 1, open_ends=open_ends) == text
-        assert message(check_interval, "p", jnp.array([0.5, value]), 0, 1, open_ends=open_ends) == text
-
-
-def test_check_interval_is_closed_by_default_and_skips_tracers():
-    check_interval("p", jnp.array([0.0, 2.0]), 0, 2)
-    under_jit(lambda x: check_interval("p", x, 0, 1))
-
-
-@pytest.mark.parametrize("value", [2, 3, np.int64(2)])
-def test_check_count_accepts(value):
-    bare_check_count("G", value, 2)
-
-
-@pytest.mark.parametrize("value", [1, -3, True, 2.0, 2.5, "3", np.int64(1)])
-def test_check_count_refuses(value):
-    text = message(bare_check_count, "group_size", value, 2)
-    assert text == f"group_size is {value!r}; allowed: an integer of at least 2"
-
-
-def test_check_count_refuses_true_even_where_one_is_allowed():
-    assert message(bare_check_count, "n", True, 1) == "n is True; allowed: an integer of at least 1"
-
-
 def test_the_first_bad_value_is_the_one_named():
     with pytest.raises(ValueError, match="a contains inf; allowed"):
         check_finite("a", jnp.asarray([1.0, jnp.inf, jnp.nan]))
     with pytest.raises(ValueError, match="a contains nan; allowed"):
         check_logits("a", jnp.asarray([1.0, jnp.nan, jnp.inf]))
-    with pytest.raises(ValueError, match=r"a contains 2\.0; allowed"):
-        check_interval(name="a", value=[0.5, 2.0, 3.0], low=0, high=1)
 
 
-@pytest.mark.parametrize("value", ["a", [[1.0], [1.0, 2.0]]])
-def test_an_interval_is_for_numbers(value):
-    with pytest.raises(ValueError, match=r"a is .*; allowed: numbers"):
-        check_interval("a", value, 0, 1)
+def test_as_floats_makes_one_type_and_keeps_shapes():
+    a, b = as_floats(a=[1, 2], b=np.float64(3))
+    assert (a.dtype, a.tolist(), b.dtype, b.shape) == (jnp.float64, [1.0, 2.0], jnp.float64, ())
+    with jax.numpy_dtype_promotion("standard"):
+        single, double = as_floats(a=jnp.zeros(2, jnp.float32), b=jnp.zeros((3, 1)))
+    assert (single.dtype, single.shape, double.dtype, double.shape) == (jnp.float64, (2,), jnp.float64, (3, 1))
 
 
-def test_an_interval_of_a_plain_number_can_be_checked_inside_a_trace():
-    assert jax.jit(lambda x: (check_interval("a", 0.5, 0, 1), x)[1])(1.0) == 1.0
-    with pytest.raises(ValueError, match=r"a contains 2\.0; allowed"):
-        jax.jit(lambda x: (check_interval("a", 2.0, 0, 1), x)[1])(1.0)
+def test_as_floats_refuses_what_does_not_broadcast():
+    text = message(as_floats, std=[1.0, 2.0], width=np.ones((2, 3)))
+    assert text == "std, width have shapes (2,), (2, 3); allowed: shapes that broadcast"
+    assert message(as_floats, std=1.0, width="a") == "width has dtype <U1; allowed: an array of real numbers"

@@ -24,7 +24,6 @@ from curvature import (
     span_basis,
     spread_factor,
 )
-from curvature.coherence import inverse_power, solve_psd
 from tests.strategies import bandits, batches, seeds, unit
 
 EXAMPLES = settings(max_examples=25)
@@ -118,14 +117,6 @@ def test_prompts_without_deviation_drop_out_of_the_scaling():
     σ[1], g[1] = 0.0, 0.0
     alive = [0, 2, 3]
     assert float(cross_ratio(g, σ)) == pytest.approx(brute_cross_ratio(g[alive], σ[alive]), rel=1e-12)
-
-
-def test_inverse_power():
-    σ = jnp.array([0.0, 0.25, 4.0])
-    assert inverse_power(σ, 1).tolist() == [0.0, 4.0, 0.25]
-    assert inverse_power(σ, 0.5).tolist() == [0.0, 2.0, 0.5]
-    assert inverse_power(σ, 0).tolist() == [0.0, 1.0, 1.0]
-    assert jax.grad(lambda s: inverse_power(s, 1).sum())(σ).tolist() == [0.0, -16.0, -1 / 16]
 
 
 @settings(max_examples=10)
@@ -340,22 +331,10 @@ def test_decoupled_cutoff_and_zero_columns():
     np.testing.assert_allclose(decoupled(g, [0.5, 0.1], padded), decoupled(g, [0.5, 0.1], bases), rtol=1e-12)
 
 
-def test_solve_psd():
-    S = jnp.diag(jnp.array([4.0, 0.0, 1.0]))
-    assert solve_psd(S, jnp.array([8.0, 5.0, 3.0])).tolist() == [2.0, 0.0, 3.0]
-    assert solve_psd(S, jnp.array([10.0, 3.0, 4.0]), 1.0).tolist() == [2.0, 3.0, 2.0]
-    columns = jnp.array([[8.0, 4.0], [5.0, 1.0], [3.0, 7.0]])
-    assert solve_psd(S, columns).tolist() == [[2.0, 1.0], [0.0, 0.0], [3.0, 7.0]]
-    assert solve_psd(0 * S, columns).tolist() == np.zeros((3, 2)).tolist()
-    near = jnp.diag(jnp.array([1.0, 1e-9, 1e-11]))
-    np.testing.assert_allclose(solve_psd(near, jnp.ones(3)), [1.0, 1e9, 0.0], rtol=1e-12)
-
-
 def test_documented_defaults():
     assert inspect.signature(inspect.unwrap(span_basis)).parameters["tolerance"].default == 1e-9
     assert inspect.signature(inspect.unwrap(decoupled)).parameters["cutoff"].default == 1e-10
     assert inspect.signature(inspect.unwrap(decoupled)).parameters["ridge"].default == 0.0
-    assert inspect.signature(inspect.unwrap(solve_psd)).parameters["cutoff"].default == 1e-10
 
 
 # --- refusals -----------------------------------------------------------------------------------------------------

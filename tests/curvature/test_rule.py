@@ -38,8 +38,8 @@ def test_power_alone_takes_the_exponent_that_is_given() -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    ["", "None", "grpo", " none", "power", "power()", "power(x)", "power(-1)", "power(inf)", "power(nan)", "power(1",
-     "power(1)(2)", 1, None, True, ["none"]],
+    ["", "None", "grpo", " none", "power", "power()", "power(x)", "power(-1)", "power(inf)", "power(nan)",
+     "power(1)(2)", "power(1", 1, None, True, ["none"]],
 )  # fmt: skip
 def test_what_is_no_rule_is_refused_and_named(bad: object) -> None:
     with pytest.raises(ValueError, match=re.escape(f"rule is {bad!r}; allowed: none, group")):

@@ -9,12 +9,10 @@ from hypothesis import given, settings
 
 from bandits.enumeration import enumerate_responses, unrolled
 from curvature._certificate import curvature_bound, gradient_bound, log_std_bound, remainder_bound
+from curvature._length_constant import length_constant, length_constant_bound, length_constant_lower
 from curvature._moments import tilt
 from curvature.divergence import softmax_kl
 from curvature.sequence import (
-    length_constant,
-    length_constant_bound,
-    length_constant_lower,
     reachable_states,
     remainder_scale,
     sequence_curvature_bound,
@@ -26,6 +24,7 @@ from curvature.sequence import (
     sequence_tilt,
     sequence_width,
 )
+from tests.curvature.lattice import lattice
 from tests.strategies import random_delta, random_logits, random_rewards, seeds, unit
 
 EXAMPLES = settings(max_examples=40)
@@ -183,62 +182,6 @@ def test_width_is_over_the_states_that_are_reached():
     assert [float(sequence_width(a, jnp.asarray(reachable_states(τ, H)))) for H in (1, 2, 3, 4)] == [1, 2, 2, 9]
 
 
-# --- the constant -------------------------------------------------------------------------------------------------
-
-
-def lattice(H: int, n: int):
-    """(√V_H(0), the best p of V_h(m)) with p and m multiples of 1/n: nothing is interpolated, so a true lower bound."""
-    values, splits = np.zeros(H * n + 1), []
-    k = np.arange(n + 1)[:, None]
-    p = k / n
-    for h in range(1, H + 1):
-        j = np.arange((H - h) * n + 1)
-        gain = (2 * j / n + 1 - 2 * p) ** 2 * p * (1 - p) + p * values[j + n - k] + (1 - p) * values[np.abs(j - k)]
-        splits.append(gain.argmax(axis=0))
-        values = gain.max(axis=0)
-    return np.sqrt(values[0]), splits
-
-
-@pytest.mark.parametrize(
-    ("H", "wanted"),
-    [
-        (1, 0.25),
-        (2, 0.6495),
-        (3, 1.0110),
-        (4, 1.3609),
-        (5, 1.7164),
-        (6, 2.0687),
-        (8, 2.7777),
-        (16, 5.6075),
-        (32, 11.2651),
-    ],
-)
-def test_the_constant_is_the_one_of_docs_theory(H, wanted):
-    C = length_constant(H)
-    assert round(C, 4) == wanted
-    assert length_constant_lower(H) < C <= length_constant_bound(H) * (1 + 1e-15)
-    assert abs(C / H - 1 / np.sqrt(8)) < 0.11 / H  # C(H)/H → 1/(2√2)
-    assert length_constant_lower(H) * 1.01 < C  # a reward affine in M² of fair coins is not the worst
-
-
-def test_the_constant_at_its_ends():
-    assert length_constant(1) == pytest.approx(0.25, rel=1e-14)
-    assert length_constant_bound(1) == 0.25
-    assert length_constant(2) == pytest.approx(np.sqrt(27) / 8, rel=1e-10)
-    for bound in (length_constant_lower, length_constant_bound):
-        assert bound(10**6) / 10**6 == pytest.approx(1 / np.sqrt(8), rel=1e-5)
-    assert remainder_scale(1) == 1
-    assert remainder_scale(4) == pytest.approx(np.sqrt(37 / 16) / 4, rel=1e-15)
-
-
-@pytest.mark.parametrize("H", [3, 5, 8])
-def test_the_constant_is_known_to_two_parts_in_a_million(H):
-    C = length_constant(H)
-    assert length_constant(H, lattice=128) == pytest.approx(C, rel=2e-6)  # half the step of the lattice
-    below, _ = lattice(H, 96)
-    assert 0.9997 * C < below < C * (1 + 2e-6)
-
-
 # --- T10, T11 -----------------------------------------------------------------------------------------------------
 
 
@@ -374,6 +317,11 @@ def test_t11_deviation_is_nearly_met_by_all_right_and_smaller_bounds_are_refused
             assert slope > 0.99 * plain
 
 
+def test_the_scale_of_the_remainder():
+    assert remainder_scale(1) == 1
+    assert remainder_scale(4) == pytest.approx(np.sqrt(37 / 16) / 4, rel=1e-15)
+
+
 def test_bounds_of_one_token_are_those_of_one_softmax():
     σ, w = jnp.array([0.0, 0.3, 0.5]), jnp.array([2.0, 0.7, 3.0])
     for of_sequence, of_one in (
@@ -389,10 +337,6 @@ def test_bounds_of_one_token_are_those_of_one_softmax():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: length_constant(0), "horizon is 0; allowed: an integer of at least 1"),
-        (lambda: length_constant_bound(0), "horizon is 0; allowed"),
-        (lambda: length_constant_lower(0), "horizon is 0; allowed"),
-        (lambda: length_constant(2, lattice=3), "lattice is 3; allowed: an integer of at least 4"),
         (lambda: reachable_states([[0, 2]], 3), "transitions contains 2; allowed: states 0 to 0"),
         (lambda: reachable_states([[0, -1]], 3), "transitions contains -1; allowed: states 0 to 0"),
         (lambda: reachable_states([0, 1], 3), r"transitions has shape \(2,\) and dtype int64; allowed: integers"),

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from curvature.coherence import inverse_power
-from curvature.estimate import success_std
+from curvature import success_std
+from curvature.safe import inverse_power
 from experiments.language.model.transformer import Architecture, Parameters, encode, log_probabilities
 
 

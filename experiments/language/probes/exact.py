@@ -23,9 +23,9 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 from scipy.sparse.linalg import ArpackNoConvergence
 
+from curvature import along, success_hessian_vector_product, success_parts, success_std
 from curvature._phases import own_surplus
 from curvature.coherence import cross_ratio_of_gram, orthogonality_of_gram, relative_gain
-from curvature.estimate import along, success_hessian_vector_product, success_parts, success_std
 from curvature.local import extreme_eigenvalues_of
 from experiments.language.learning.learners import Sampler, summary
 from experiments.language.learning.objective import Batch, Model
@@ -220,7 +220,7 @@ class Prober:
         wrong = (y != target).any(axis=-1)
         for i in np.flatnonzero(wrong.sum(axis=1) >= 2):
             parts = success_parts(min(log_p[i], 0.0), right[i], M[i][wrong[i]])
-            values = (parts.parts.correlation, parts.parts.spread, parts.correlation_error, parts.spread_error)
+            values = (parts.correlation, parts.spread, parts.correlation_error, parts.spread_error)
             for name, value in zip(names, values, strict=True):
                 found[name][i] = float(value)
         return found

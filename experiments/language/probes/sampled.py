@@ -16,7 +16,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from curvature.estimate import along, sampled_curvature, sampled_variance
+from curvature import along, sampled_curvature, sampled_variance
 from curvature.halves import split_half_indices_of
 from experiments.language.learning.learners import Sampler
 from experiments.language.learning.objective import Batch, Model

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
+from curvature import success_std
 from curvature._advantages import Estimator
-from curvature.estimate import success_std
 from curvature.groups import adaptivity
 from experiments.language.learning.objective import (
     RULES,
