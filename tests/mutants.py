@@ -56,7 +56,7 @@ def modules() -> list[str]:
 def test_of(module: str) -> str:
     """tests/curvature/test_x.py mirrors curvature/x.py."""
     path = Path(module)
-    return f"tests/{path.parent}/test_{path.stem.removeprefix("_")}.py"
+    return f"tests/{path.parent}/test_{path.stem.removeprefix('_')}.py"
 
 
 def examine(module: str) -> tuple[str, list[str], int]:
