@@ -1,4 +1,4 @@
-"""float64, strict promotion and shape checking for every test."""
+"""float64, strict promotion, shape checking and one cache of compiled programs for every test."""
 
 import jax
 import pytest
@@ -6,7 +6,9 @@ from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 import tests.shapes  # noqa: F401  (the hook names it by its path)
+from experiments.compilation import use_cache
 
+use_cache()  # the command's own, in the processes that tests start too
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 

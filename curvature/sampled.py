@@ -1,6 +1,6 @@
 r"""Curvature and deviation from sampled responses: unbiased, with the error and with what noise alone would give.
 
-    uᵀ∇²J u = Cov(r, M),   M = (u·s)² + uᵀ∇² log π u                                                                 (T5)
+    uᵀ∇²J u = Cov(r, M),   M = (u·s)² + uᵀ∇² log π u                                                        (T5)
 
 An estimate says how large it would be if rewards had nothing to do with responses: its null. Independent checks:
 tests/curvature/test_sampled.py.

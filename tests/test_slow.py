@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curvature import adaptivity, adaptivity_window
-from tests.experiments.test_cli import call
+from tests.command import call
 
 pytestmark = pytest.mark.slow
 PASS_COUNTS = Path(__file__).resolve().parents[2] / "shared" / "data" / "gsm8k" / "pass_counts.csv"

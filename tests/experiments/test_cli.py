@@ -1,7 +1,5 @@
 """The real command: bad input gives one clear line and exit 2; help teaches."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiments.cli import main, one_line
-
-COMMAND = str(Path(sys.executable).parent / "grpo-curvature")
-
-
-def call(*arguments: str, cwd: Path, **options) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, *arguments], cwd=cwd, capture_output=True, text=True, check=False, **options)
+from tests.command import call
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests import golden
-from tests.experiments.test_cli import COMMAND, call
+from tests.command import COMMAND, call
 
 pytestmark = pytest.mark.early
 

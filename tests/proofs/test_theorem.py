@@ -1,14 +1,7 @@
 """What becomes of parts that hold, fail, crash or cannot be run, and of false variants."""
 
 from proofs.theorem import FalseVariant, Method, NotRun, Outcome, Part, Theorem, Unproved
-
-
-def raises(error: Exception):
-    def prove() -> str:
-        raise error
-
-    return prove
-
+from tests.proofs.outcomes import raises
 
 GOOD = Part("holds", Method.SYMBOLIC, lambda: "because")
 BAD = Part("does not", Method.SYMBOLIC, raises(Unproved("residual x")))

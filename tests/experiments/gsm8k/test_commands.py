@@ -4,7 +4,6 @@ Whatever computes runs as the command does, in a process of its own; compiled pr
 """
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -28,7 +27,8 @@ from experiments.language.learning.checkpoint import make_model, save_checkpoint
 from experiments.language.model.transformer import initial_parameters
 from experiments.language.problems.task import Questions, make_task
 from tests import golden
-from tests.experiments.test_cli import COMMAND
+from tests.command import COMMAND
+from tests.experiments.gsm8k.processes import call, environment, row, write_rows
 
 pytestmark = pytest.mark.early
 
@@ -38,25 +38,9 @@ SFT = ["gsm8k", "sft", *TINY, *FEW, "--step-size", "0.01"]
 CLOCK = {"wall_time_s"}
 
 
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Compile fast rather than well, once a session."""
-    return os.environ | {
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.getbasetemp() / "compiled"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
-    }
-
-
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return environment(tmp_path_factory)
-
-
-def call(arguments: list[str], env: dict[str, str], program: list[str] | None = None):
-    return subprocess.run(
-        [*(program or [COMMAND]), *arguments], env=env, capture_output=True, text=True, check=False, timeout=300
-    )
 
 
 def succeed(arguments: list[str], env: dict[str, str]) -> str:
@@ -73,21 +57,6 @@ def last_line(done) -> str:
     assert sum(line.startswith("grpo-curvature: error:") for line in lines) == 1
     assert lines[-1].startswith("grpo-curvature: error:")
     return lines[-1]
-
-
-def row(i: int) -> dict[str, str]:
-    a, b = 3 + i % 7, 2 + i // 7
-    return {
-        "question": f"Ann has {a} pens and buys {b} more. How many pens has she now?",
-        "answer": f"She has {a} + {b} = <<{a}+{b}={a + b}>>{a + b} pens.\n#### {a + b}",
-    }
-
-
-def write_rows(folder: Path, rows: list[dict], number: int = 28) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, part in (("train", rows[:number]), ("test", rows[number:])):
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in part), encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from experiments.gsm8k.predictions import REGIONS, predictions
 from experiments.gsm8k.results import final_rates, join
 from experiments.gsm8k.text import report
 from experiments.plotting import STYLE
-from tests.experiments.gsm8k.test_predictions import PLAN, make
+from tests.experiments.gsm8k.made import PLAN, make
 
 
 def full():

@@ -27,7 +27,7 @@ from experiments.gsm8k.predictions import CONFIRMED, OPEN, REFUTED
 from experiments.gsm8k.validate import Parts, expected_parts, exponent, prepare
 from experiments.language.probes.exact import Effort
 from tests import golden
-from tests.experiments.gsm8k.test_commands import call, environment, row, write_rows
+from tests.experiments.gsm8k.processes import call, environment, row, write_rows
 
 pytestmark = pytest.mark.early
 

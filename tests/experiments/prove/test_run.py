@@ -11,7 +11,7 @@ from experiments.prove.config import Prove
 from proofs import formal
 from proofs.formal import Build
 from proofs.theorem import FalseVariant, Finding, Method, NotRun, Outcome, Part, Theorem, Unproved, Verdict
-from tests.proofs.test_theorem import raises
+from tests.proofs.outcomes import raises
 
 HOLDS = Part("one is one", Method.SYMBOLIC, lambda: "residual 0")
 FAILS = Part("one is two", Method.ENCLOSURE, raises(Unproved("fails at (1)")))

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from experiments import provenance
-from experiments.sweep import engine
+from experiments.sweep import engine, execute
 from experiments.sweep.execute import compute_chunk
 from experiments.sweep.grid import Grid
-from experiments.sweep.spec import Chunk, Spec
+from experiments.sweep.spec import Chunk, Spec, chunks
 
 FROZEN = "FROZEN_CODE"
 """Environment variable: the digest and the commit of the code, for processes that import this module."""
@@ -30,6 +30,12 @@ EARNEST = Spec(
               rule=("none", "group", "power(2)")),
 )  # fmt: skip
 """One small program, 3 chunks of 2 settings of 2 runs."""
+SIZES = {"num_prompts": 6, "num_arms": 3}
+TUNED = Spec(
+    num_steps=12, num_curve=4, tuning_seeds=2, seeds=3, steps=(0.5, 5.0, 50.0),
+    grid=Grid(**SIZES, coherence=(0.5,), conflict=(1.0,), spread=(1.0,), group_size=(4,), rule=("none", "power(2)")),
+)  # fmt: skip
+"""Steps are tuned: one chunk."""
 
 
 def compute(spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
@@ -62,6 +68,18 @@ def one_thread(spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
         "process": np.full(n, os.getpid()),
         "program": np.full(n, str(chunk.settings[0].program)),
     }
+
+
+def parts(out: Path) -> dict[str, bytes]:
+    """The parts of a sweep, byte for byte."""
+    return {path.name: path.read_bytes() for path in (out / "parts").iterdir()}
+
+
+def tuned_in_small_blocks() -> dict[str, np.ndarray]:
+    """The rows of `TUNED`, a few runs at a time."""
+    execute.BLOCK_NUMBERS = 100
+    (chunk,) = chunks(TUNED)
+    return dict(execute.compute_chunk(TUNED, chunk, 2**28))
 
 
 def _threads() -> list[str]:

@@ -18,11 +18,11 @@ from experiments.sweep.grid import Program
 from experiments.sweep.parts import SweepError
 from experiments.sweep.spec import Chunk, chunks
 from tests.experiments.sweep import fakes
-from tests.experiments.sweep.test_engine import FROZEN, frozen, parts  # noqa: F401  (a fixture)
+from tests.experiments.sweep.fakes import parts
 
 
 @pytest.fixture(scope="module")
-def scheduler(frozen: None) -> Iterator[str]:  # noqa: F811
+def scheduler(frozen: str) -> Iterator[str]:
     with dask.config.set({"distributed.worker.preload": [fakes.__name__]}), cluster.local(2) as address:
         yield address
 
@@ -92,10 +92,12 @@ def test_a_chunk_that_kills_its_workers_is_given_up(scheduler: str, tmp_path: Pa
         client.run_on_scheduler(functools.partial(allow, cluster.ALLOWED_FAILURES))
 
 
-def test_workers_of_other_code_are_refused(scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_of_other_code_are_refused(
+    scheduler: str, frozen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(provenance, "code_digest", lambda: "f" * 64)
     with pytest.raises(
-        ValueError, match=f"the worker tcp.* with other code .digest {FROZEN[0][:12]}, not fffff.*; allowed"
+        ValueError, match=f"the worker tcp.* with other code .digest {frozen[:12]}, not fffff.*; allowed"
     ):
         engine.run_sweep(fakes.SPEC, tmp_path, fakes.compute, scheduler=scheduler)
     assert not (tmp_path / "parts").exists()

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,19 +23,9 @@ from experiments.sweep.grid import Grid
 from experiments.sweep.parts import SweepError, append_log, part_path, write_part
 from experiments.sweep.spec import Chunk, Spec, chunks
 from tests.experiments.sweep import fakes
+from tests.experiments.sweep.fakes import parts
 
 ROOT = Path(__file__).resolve().parents[3]
-FROZEN = provenance.code_digest(), provenance.commit()
-"""As they are when the tests begin: the tree may be edited meanwhile."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def frozen() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(provenance, "code_digest", lambda: FROZEN[0])
-        patch.setattr(provenance, "commit", lambda: FROZEN[1])
-        patch.setenv(fakes.FROZEN, " ".join(FROZEN))
-        yield
 
 
 class Counting:
@@ -53,12 +42,8 @@ class Counting:
         return fakes.compute(spec, chunk, memory)
 
 
-def parts(out: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (out / "parts").iterdir()}
-
-
 @pytest.fixture(scope="module")
-def whole(frozen: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(frozen: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep that nothing interrupted."""
     out = tmp_path_factory.mktemp("whole")
     engine.run_sweep(fakes.SPEC, out, fakes.compute)
@@ -155,10 +140,10 @@ def test_another_specification_is_refused(copy: Path, change: dict, message: str
     assert parts(copy) == before
 
 
-def test_other_code_is_refused(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_code_is_refused(copy: Path, frozen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "code_digest", lambda: "f" * 64)
     with pytest.raises(
-        ValueError, match=f"begun with other code .digest {FROZEN[0][:12]}, not ffffffffffff.; allowed: the same"
+        ValueError, match=f"begun with other code .digest {frozen[:12]}, not ffffffffffff.; allowed: the same"
     ):
         engine.run_sweep(fakes.SPEC, copy, fakes.compute)
 

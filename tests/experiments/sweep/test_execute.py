@@ -16,12 +16,8 @@ from experiments.sweep import execute
 from experiments.sweep.grid import Grid
 from experiments.sweep.problems import Numbers, Shape, build
 from experiments.sweep.spec import Spec, chunks
-
-SIZES = {"num_prompts": 6, "num_arms": 3}
-SPEC = Spec(
-    num_steps=12, num_curve=4, tuning_seeds=2, seeds=3, steps=(0.5, 5.0, 50.0),
-    grid=Grid(**SIZES, coherence=(0.5,), conflict=(1.0,), spread=(1.0,), group_size=(4,), rule=("none", "power(2)")),
-)  # fmt: skip
+from tests.experiments.sweep.fakes import SIZES, tuned_in_small_blocks
+from tests.experiments.sweep.fakes import TUNED as SPEC
 
 
 def by_hand(spec, setting, stage, index, step):
@@ -125,20 +121,14 @@ def test_too_little_memory_is_refused():
 
 SCRIPT = """
 import pickle, sys, jax
-from tests.experiments.sweep.test_execute import rows_in_small_blocks
-pickle.dump((jax.local_device_count(), rows_in_small_blocks()), sys.stdout.buffer)
+from tests.experiments.sweep.fakes import tuned_in_small_blocks
+pickle.dump((jax.local_device_count(), tuned_in_small_blocks()), sys.stdout.buffer)
 """
-
-
-def rows_in_small_blocks():
-    execute.BLOCK_NUMBERS = 100
-    (chunk,) = chunks(SPEC)
-    return execute.compute_chunk(SPEC, chunk, 2**28)
 
 
 def test_devices_do_not_change_a_bit(monkeypatch):
     monkeypatch.setattr(execute, "BLOCK_NUMBERS", 100)
-    alone = rows_in_small_blocks()
+    alone = tuned_in_small_blocks()
     env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     done = subprocess.run([sys.executable, "-c", SCRIPT], env=env, capture_output=True, check=True)
     num_devices, on_two_devices = pickle.loads(done.stdout)
