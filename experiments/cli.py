@@ -12,6 +12,7 @@ from typing import Annotated
 import tyro
 
 from experiments.command import Command, StoppedError
+from experiments.compilation import take_flag, use_cache
 from experiments.convergence.config import Reproduce
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.phases.config import Phases
@@ -24,7 +25,9 @@ DESCRIPTION = """Exact local curvature and convergence of GRPO against REINFORCE
 Start with `grpo-curvature reproduce --out DIR` and open DIR/report.html: the theorem on the simulator. Then
 `grpo-curvature sweep quick --out DIR`: which rule wins where (DIR/phase_diagram.html), `grpo-curvature phases`: the
 three phases of training, `grpo-curvature prove`: every statement checked by machine, and `grpo-curvature gsm8k validate
---out DIR`: the theory's predictions on a small language model. `--help` after any command lists its options."""
+--out DIR`: the theory's predictions on a small language model. `--help` after any command lists its options.
+
+Compiled programs are kept in your cache folder and used again by every run; `--no-cache` anywhere does without."""
 GSM8K = """A small language model on GSM8K: train it, measure it, hold the theory against it.
 
     grpo-curvature gsm8k validate                                   the whole chain, with a report (up to 15 minutes)
@@ -100,10 +103,12 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments in (["--version"], ["-V"]):
         print(f"{NAME} {importlib.metadata.version(NAME)}")
         return
+    arguments, cached = take_flag(arguments)
     kept = ""
     try:
         command = parse(arguments)
         compute = command.prepare()
+        use_cache(cached)
         kept = "; finished parts are kept, the same command goes on from there" if command.resumes else ""
         status = compute()
     except OSError as error:

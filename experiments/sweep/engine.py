@@ -10,7 +10,6 @@ are compared byte for byte in tests/experiments/sweep/test_engine.py.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Generator
 from functools import partial
@@ -29,11 +28,6 @@ from experiments.sweep.spec import Chunk, Spec, chunk_runs, chunk_work, chunks
 
 MEMORY = 2 * 2**30
 """Bytes that one process's slice of runs may take, unless told otherwise."""
-
-
-def num_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _serial(compute: Compute, spec: Spec, todo: list[Chunk], memory: int) -> Generator[tuple[Chunk, Outcome]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 
+from experiments.compilation import num_cores
 from experiments.sweep import engine, execute
 from experiments.sweep.config import Sweep
 from experiments.sweep.spec import Spec, chunks, num_runs
@@ -23,7 +24,7 @@ def run(command: Sweep, spec: Spec, memory: int) -> str:
     """
     execute.check_memory(spec, memory)
     number = len(chunks(spec))
-    one_a_core = min(engine.num_cores(), number) if jax.default_backend() == "cpu" else 1
+    one_a_core = min(num_cores(), number) if jax.default_backend() == "cpu" else 1
     workers = one_a_core if command.workers is None else command.workers
     engine.run_sweep(
         spec, command.out, execute.compute_chunk, workers=workers, scheduler=command.scheduler, memory=memory
