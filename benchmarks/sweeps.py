@@ -46,8 +46,9 @@ from bandits._score import score
 from bandits._step import KLLimited
 from bandits.update import Batch, Power
 from benchmarks.machine import Limits, Timing, make_rows, measure
+from experiments.compilation import num_cores
 from experiments.sweep import cluster, execute
-from experiments.sweep.engine import MEMORY, collect, num_cores, run_sweep
+from experiments.sweep.engine import MEMORY, collect, run_sweep
 from experiments.sweep.execute import LEVELS, REPORTING, TUNING, compute_chunk, seed_key
 from experiments.sweep.grid import Grid, Setting
 from experiments.sweep.problems import Numbers, Shape, build

@@ -1,4 +1,4 @@
-"""(c): the certificates T1, T2, T3 on random problems of any coherence, and a false variant that is caught.
+"""Part "certificates": T1, T2, T3 on random problems of any coherence, and a false variant that is caught.
 
 Random directions, random lengths, prompts that share all their parameters: nothing is orthogonal here.
 """

@@ -1,4 +1,4 @@
-"""(e): the rules as people use them: sampled groups, a KL limit per update, the step tuned per rule on other seeds.
+"""Part "comparison": the rules as people use them: sampled groups, a KL limit per update, steps tuned on other seeds.
 
 Every rule gets the same grid of steps, the same tuning seeds and fresh reporting seeds; a difference whose interval
 contains 0 is called no difference. Labels are drawn at random, so prompts that share features conflict on the way;
@@ -35,8 +35,9 @@ from experiments.rows import Rows, join
 from experiments.statistics import interval
 
 COHERENCES = (0.0, 0.3, 0.6, 0.9)
-RULES = {"none": {}, "group": {}, "batch": {}, "power": {"alpha": 2.0}, "decoupled": {"ridge": 0.01}}
-LABELS = {"none": "none", "group": "group", "batch": "batch", "power": "power(2)", "decoupled": "decoupled"}
+RULES = ("none", "group", "batch", "power(2)", "decoupled")
+RIDGE = 0.01
+"""λ of decoupled, relative to the mean deviation."""
 NUM_PROMPTS, NUM_ARMS, GROUP_SIZE = 32, 8, 8
 NUM_STEPS = 200
 KL_LIMIT = 0.05
@@ -101,7 +102,7 @@ def _add(
     steps: Float[Array, "C B"],
 ) -> Float[np.ndarray, "C S B"]:
     # the arms are shared, so the spans that `decoupled` asks about are those of any one prompt
-    made = make_rule(rule, coherent(None, simplex_arms(NUM_ARMS), num_prompts=1), **RULES[rule])
+    made = make_rule(rule, coherent(None, simplex_arms(NUM_ARMS), num_prompts=1), ridge=RIDGE)
     path = _runs(problems, keys, steps, made)
     C, S, B = path.value.shape[:3]
     area = np.asarray(path.value.mean(axis=-1))
@@ -145,7 +146,7 @@ def table(rows: Rows, metric: str = "mean_value") -> list[dict[str, Any]]:
             )
             mine = at & (rows["rule"] == rule)
             entries.append({
-                "coherence": coherence, "rule": LABELS[rule], "mean": mean, "low": low, "high": high,
+                "coherence": coherence, "rule": rule, "mean": mean, "low": low, "high": high,
                 "difference": difference[0], "difference_low": difference[1], "difference_high": difference[2],
                 "verdict": verdict, "step_size": float(rows["step_size"][mine][0]),
                 "at_edge": bool(rows["at_edge"][mine][0]), "limited_share": float(rows["limited_share"][mine].mean()),

@@ -1,4 +1,4 @@
-"""(d): where GRPO loses. X1: orthogonal gradients are not orthogonal spans. C6: two prompts in conflict.
+"""Part "counterexamples": where GRPO loses. X1: orthogonal gradients but not orthogonal spans. C6: conflict.
 
 Both are exact, a few lines each, and both are run from the same point with both rules at their theorem steps.
 """

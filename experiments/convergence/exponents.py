@@ -1,4 +1,6 @@
-"""(b): the true separation of the rules. Two arms: the tail exponents and hitting times of T7, and the cap of T13.
+"""Parts "tails", "hitting", "window": the true separation of the rules.
+
+Two arms: the tail exponents and hitting times of T7, and the cap of T13.
 
 1 − p ~ t^{−2/(2−α)} under g/σ^α (α < 2), exponential at α = 2;    groups of G: back to 1/t once 1 − p ≲ 1/G
 """

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.convergence import certificates, comparison, exponents
-from experiments.plotting import COLOUR, DASH, MARKER, NAME
+from experiments.looks import look, looks
 from experiments.rows import Rows
 
 
@@ -24,10 +24,14 @@ def theorem(rows: Rows) -> Figure:
             for quantity, style in (("bound", ":"), ("measured", "-")):
                 values = rows[quantity][mine][order].reshape(len(T), -1)[shown]
                 axis.plot(
-                    T[shown], np.median(values, axis=1), style, color=COLOUR[rule], label=f"{NAME[rule]}: {quantity}"
+                    T[shown],
+                    np.median(values, axis=1),
+                    style,
+                    color=look(rule).colour,
+                    label=f"{look(rule).name}: {quantity}",
                 )
                 axis.fill_between(
-                    T[shown], values.min(axis=1), values.max(axis=1), color=COLOUR[rule], alpha=0.12, lw=0
+                    T[shown], values.min(axis=1), values.max(axis=1), color=look(rule).colour, alpha=0.12, lw=0
                 )
         axis.set(xscale="log", yscale="log", title=f"pass rates: {regime}")
     for axis in axes[1]:
@@ -51,9 +55,11 @@ def file_theorem(rows: Rows, raw: np.ndarray, used: np.ndarray, source: str) -> 
     for rule in ("none", "group"):
         mine = rows["rule"] == rule
         T = rows["num_steps_T"][mine]
-        axes[1].plot(T, rows["bound"][mine], ":", color=COLOUR[rule], label=f"{NAME[rule]}: bound")
-        axes[1].plot(T, rows["measured"][mine], DASH[rule], color=COLOUR[rule], label=f"{NAME[rule]}: measured")
-        axes[2].plot(T, 1 - rows["value"][mine], DASH[rule], color=COLOUR[rule], label=NAME[rule])
+        axes[1].plot(T, rows["bound"][mine], ":", color=look(rule).colour, label=f"{look(rule).name}: bound")
+        axes[1].plot(
+            T, rows["measured"][mine], look(rule).dash, color=look(rule).colour, label=f"{look(rule).name}: measured"
+        )
+        axes[2].plot(T, 1 - rows["value"][mine], look(rule).dash, color=look(rule).colour, label=look(rule).name)
     axes[1].set(
         xscale="log", yscale="log", xlabel="iterations T", ylabel="average |∇J_x|", title="T6: bound and measurement"
     )
@@ -124,7 +130,7 @@ def certificate(rows: Rows) -> Figure:
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
     lower, gain = certificates.averages(rows)
     shown = lower > -1
-    left.plot(gain[shown], lower[shown], ".", ms=2, alpha=0.35, color=COLOUR["none"], rasterized=True)
+    left.plot(gain[shown], lower[shown], ".", ms=2, alpha=0.35, color=look("none").colour, rasterized=True)
     span = np.array([-0.5, 0.5])
     left.plot(span, span, color="black", lw=1, label="certificate = gain")
     left.set(
@@ -138,7 +144,7 @@ def certificate(rows: Rows) -> Figure:
     middle, half = (rows["upper"] + rows["lower"]) / 2, (rows["upper"] - rows["lower"]) / 2
     used = np.abs(rows["gain"] - middle) / np.where(half > 0, half, np.inf)
     bins = np.linspace(0, 1.05, 64)
-    right.hist(used, bins=bins, color=COLOUR["none"], label="T3: |gain − g·δ| ÷ σψ(w/2)")
+    right.hist(used, bins=bins, color=look("none").colour, label="T3: |gain − g·δ| ÷ σψ(w/2)")
     right.axvline(1, color="black", lw=1.2, label="limit of the theorem")
     right.axvline(
         certificates.FALSE_FACTOR, color="#b00020", ls="--", lw=1.2, label="limit of the false variant (half)"
@@ -161,7 +167,7 @@ def losses(rows: Rows) -> Figure:
         for rule in ("none", "group"):
             mine = (rows["example"] == example) & (rows["rule"] == rule)
             change = rows["total_value"][mine] - rows["total_value"][mine][0]
-            axis.plot(rows["time"][mine], change, DASH[rule], color=COLOUR[rule], label=NAME[rule])
+            axis.plot(rows["time"][mine], change, look(rule).dash, color=look(rule).colour, label=look(rule).name)
         axis.axhline(0, color="black", lw=0.8)
         axis.set(xlabel="iteration", ylabel="ΣJ − ΣJ at the start", title=title)
         axis.set_xscale("symlog", linthresh=10)
@@ -174,8 +180,8 @@ def rules(rows: Rows) -> Figure:
     """The tuned comparison: mean J with intervals, and the paired difference to REINFORCE."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
     entries = comparison.table(rows)
-    labels = list(dict.fromkeys(str(e["rule"]) for e in entries))
-    for i, rule in enumerate(labels):
+    shown = looks(list(dict.fromkeys(str(e["rule"]) for e in entries)))
+    for i, rule in enumerate(shown):
         mine = [e for e in entries if e["rule"] == rule]
         x = np.array([float(e["coherence"]) for e in mine]) + (i - 2) * 0.02
         for axis, middle, low, high in (
@@ -187,7 +193,16 @@ def rules(rows: Rows) -> Figure:
             y = np.array([float(e[middle]) for e in mine])
             error = np.abs(np.array([[float(e[low]) for e in mine], [float(e[high]) for e in mine]]) - y)
             axis.errorbar(
-                x, y, error, color=COLOUR[rule], ls=DASH[rule], marker=MARKER[rule], ms=5, capsize=3, lw=1.2, label=rule
+                x,
+                y,
+                error,
+                color=shown[rule].colour,
+                ls=shown[rule].dash,
+                marker=shown[rule].marker,
+                ms=5,
+                capsize=3,
+                lw=1.2,
+                label=rule,
             )
     left.set(
         xlabel="coherence ρ between prompts",

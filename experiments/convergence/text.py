@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from experiments.looks import SHORT
 from experiments.report import escape, page, picture, table
-
-RULES = {"none": "REINFORCE", "group": "GRPO"}
 
 
 def _paragraph(text: str) -> str:
@@ -64,7 +63,7 @@ def _theorem(summary: dict[str, Any], figures: Path) -> list[str]:
     measured, bound = summary["rate_ratio_measured"], summary["rate_ratio_bound"]
     below = summary["rate_ratio_measured_below_bound_ratio"]
     loosest = min(
-        ((e[f"{rule}_share_low"], name, e["regime"]) for e in summary["regimes"] for rule, name in RULES.items())
+        ((e[f"{rule}_share_low"], name, e["regime"]) for e in summary["regimes"] for rule, name in SHORT.items())
     )
     return [
         "<h2>1. The convergence theorem (T6)</h2>",
@@ -173,7 +172,7 @@ def _losses(summary: dict[str, Any], figures: Path) -> list[str]:
     rows = [
         (
             names[x],
-            RULES[rule],
+            SHORT[rule],
             f"{f['first_gain']:+.3g}",
             f["num_losing_steps"],
             f"{f['change']:+.4g}",

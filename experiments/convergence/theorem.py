@@ -1,4 +1,4 @@
-"""(a), (f): the convergence theorem T6, for both rules and at every T, on grids of coherence-free problems.
+"""Parts "theorem", "pass_rates": the convergence theorem T6, both rules, at every T, on problems without coherence.
 
 average over prompts and iterations of |g_x|  ≤  sqrt( s D² Δ / (4 c₀ T) ),   s = σ̄ (GRPO) or ½ (REINFORCE)
 """

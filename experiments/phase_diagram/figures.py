@@ -20,7 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from experiments.phase_diagram.look import AXIS, looks, place, show
+from experiments.looks import looks
+from experiments.phase_diagram.axes import AXIS, place, show
 from experiments.phase_diagram.summary import CELL_AXES, LEVELS, Cell, counted
 
 MAP_AXES = ("coherence", "pass_rate", "spread", "group_size")

@@ -10,8 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from experiments.looks import looks
+from experiments.phase_diagram.axes import AXIS, HELP, show
 from experiments.phase_diagram.figures import MAP_AXES
-from experiments.phase_diagram.look import AXIS, HELP, looks, show
 from experiments.phase_diagram.summary import CELL_AXES, LEVELS
 from experiments.report import escape
 from experiments.strict_json import plain

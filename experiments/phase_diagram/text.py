@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.looks import looks
+from experiments.phase_diagram.axes import AXIS, HELP, place, show
 from experiments.phase_diagram.figures import MAX_MAPS, combinations, varying
-from experiments.phase_diagram.look import AXIS, HELP, looks, place, show
 from experiments.phase_diagram.summary import FEW_STEPS, LEVEL, Cell, counted, tally
 from experiments.report import escape, page, picture, table
 

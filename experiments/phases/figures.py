@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from curvature.constants import PHASE_LEVELS
+from experiments.looks import look
 from experiments.phases.recipe import CONTROLS, MAIN, VARIANTS
 from experiments.phases.summary import holds
-from experiments.plotting import COLOUR, DASH, MARKER, NAME
 from experiments.rows import Rows, of
 
 UNIT = 1e-4
@@ -69,8 +69,8 @@ def course(steps: Rows) -> Figure:
     for column, (colour, dash, marker, label) in LOOK.items():
         _line(middle, mine, column, (colour, dash, marker), label, UNIT)
     middle.axhline(0, color="black", lw=0.8)
-    for column, rule in (("value", "group"), ("value_none", "none")):
-        _line(bottom, mine, column, (COLOUR[rule], DASH[rule], MARKER[rule]), NAME[rule])
+    for column, shown in (("value", look("group")), ("value_none", look("none"))):
+        _line(bottom, mine, column, (shown.colour, shown.dash, shown.marker), shown.name)
     for column, label in (("pass_rate_10", "10% of the prompts below (GRPO)"), ("pass_rate_50", "half below (GRPO)")):
         dash = ":" if column == "pass_rate_10" else (0, (5, 1))
         _line(bottom, mine, column, ("#666666", dash, "v" if column == "pass_rate_10" else "D"), label)
@@ -156,7 +156,9 @@ def limits(steps: Rows, profile: Rows) -> Figure:
     mine = of(steps, configuration=MAIN)
     t, lead = smooth(*over_seeds(mine, "lead"))
     left.plot(t + 1, lead.T, color="#999999", lw=0.7)
-    left.plot(t + 1, lead.mean(axis=0), color=COLOUR["group"], marker="s", ms=4, markevery=8, label="mean over seeds")
+    left.plot(
+        t + 1, lead.mean(axis=0), color=look("group").colour, marker="s", ms=4, markevery=8, label="mean over seeds"
+    )
     left.axhline(0, color="black", lw=0.8)
     left.set(xlabel="iteration + 1", ylabel="J of GRPO − J of REINFORCE", xscale="log", title="lead of the run")
     left.legend(fontsize=8)

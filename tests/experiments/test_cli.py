@@ -163,4 +163,4 @@ def test_a_sweep_and_its_figures(tmp_path: Path) -> None:
     assert drawn <= {path.name for path in (tmp_path / "here").iterdir()}
     other = call("sweep", "quick", "--out", "here", *sizes, *grid, "--seed", "7", cwd=tmp_path, timeout=300)
     assert other.returncode == 2
-    assert "holds a sweep with seed = 0, this one has 7" in other.stderr
+    assert "holds a run with seed = 0, this one has 7" in other.stderr

@@ -3,8 +3,8 @@ import pytest
 from matplotlib import pyplot as plt
 
 from experiments import plotting
+from experiments.looks import looks
 from experiments.phase_diagram import figures
-from experiments.phase_diagram.look import looks
 from experiments.phase_diagram.summary import summarise
 from tests.experiments.phase_diagram.made import T, made, planted, small
 

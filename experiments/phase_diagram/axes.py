@@ -1,12 +1,9 @@
-"""How rules and axes are named and drawn everywhere: every rule has a colour, a letter and a hatch."""
+"""How the axes of a sweep are named in pictures, pages and reports."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
-
-from experiments.plotting import COLOUR, DASH, MARKER, NAME
 
 AXIS = {
     "policy": "policy",
@@ -30,40 +27,6 @@ HELP = {
     "group_size": "responses a prompt and update; exact: the population's gradient",
     "design": "how long an update is",
 }
-HATCH = {"none": "", "group": "///", "batch": "...", "decoupled": "---"}
-SPARE = ("#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
-"""Colours of the powers, in their order."""
-SPARE_HATCH = ("xxx", "+++", "ooo", "\\\\\\")
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a rule is shown."""
-
-    name: str
-    letter: str
-    colour: str
-    hatch: str
-    dash: Any
-    marker: str
-
-
-def looks(rules: Sequence[str]) -> dict[str, Look]:
-    """The look of each rule; a single power has the letter P, several have P and their exponent.
-
-    >>> [look.letter for look in looks(["none", "group", "power(1.5)", "power(2)"]).values()]
-    ['N', 'G', 'P1.5', 'P2']
-    """
-    powers = [rule for rule in rules if rule.startswith("power(")]
-    found = {}
-    for rule in rules:
-        i = powers.index(rule) if rule in powers else 0
-        letter = rule[0].upper() if rule not in powers or len(powers) == 1 else f"P{rule[6:-1]}"
-        colour = SPARE[i % len(SPARE)] if rule in powers else COLOUR[rule]
-        hatch = SPARE_HATCH[i % len(SPARE_HATCH)] if rule in powers else HATCH[rule]
-        dash = DASH.get(rule, (0, (1 + i, 1)))
-        found[rule] = Look(NAME.get(rule, rule), letter, colour, hatch, dash, MARKER.get(rule, "D"))
-    return found
 
 
 def show(value: Any) -> str:
