@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 STYLE = """
 :root { color-scheme: light; }
@@ -57,3 +58,18 @@ def page(title: str, body: Sequence[str]) -> bytes:
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
         f"<body>\n<h1>{escape(title)}</h1>\n{text}\n</body></html>\n"
     ).encode()
+
+
+def paragraph(text: str) -> str:
+    """A paragraph of HTML that is already safe."""
+    return f"<p>{text}</p>"
+
+
+def origin(run: Mapping[str, Any]) -> str:
+    """Where a study's numbers come from, for the end of its report; `run` as `Study.publish` gives it."""
+    return paragraph(
+        f"Run {escape(run['run_id'])}, commit {escape(run['commit'])}, {escape(run['device'])}, "
+        f"{run['wall_time_s']:g} s of computing, configuration <code>{escape(run['config'])}</code>, "
+        f"versions <code>{escape(run['versions'])}</code>. "
+        "Rows: rows/*.parquet; numbers: summary.json; figures: figures/*.png and *.svg."
+    )

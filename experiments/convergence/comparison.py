@@ -7,8 +7,6 @@ below coherence 1 all of them can be right at last (J* = 1).
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -31,6 +29,7 @@ from bandits import (
 from bandits._run import Trajectory
 from bandits._step import KLLimited
 from bandits.update import Rule
+from experiments.convergence.tables import Compared
 from experiments.rows import Rows, join
 from experiments.statistics import interval
 
@@ -121,9 +120,9 @@ def _add(
     return area
 
 
-def table(rows: Rows, metric: str = "mean_value") -> list[dict[str, Any]]:
+def table(rows: Rows, metric: str = "mean_value") -> list[Compared]:
     """One entry a coherence and rule: mean with interval, and the paired difference to `none` with a verdict."""
-    entries: list[dict[str, Any]] = []
+    entries: list[Compared] = []
     report = rows["stage"] == "report"
     for coherence in COHERENCES:
         at = report & (rows["coherence"] == coherence)

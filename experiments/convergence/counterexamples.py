@@ -12,6 +12,7 @@ import numpy as np
 from bandits import Problem, constant, from_array, make_rule, offsets_for_pass_rate, problem, run
 from curvature import theorem_step
 from curvature.constants import A_PRIORI_STD
+from experiments.convergence.tables import Outcome
 from experiments.rows import Rows
 
 NUM_STEPS = 2000
@@ -59,9 +60,9 @@ def rows() -> Rows:
     return {name: np.asarray(values) for name, values in columns.items()}
 
 
-def outcomes(rows: Rows) -> dict[str, dict[str, dict[str, float]]]:
+def outcomes(rows: Rows) -> dict[str, dict[str, Outcome]]:
     """{example: {rule: what ΣJ did}}: in the first step, in how many steps it fell, and in the whole run."""
-    answer: dict[str, dict[str, dict[str, float]]] = {}
+    answer: dict[str, dict[str, Outcome]] = {}
     for example in EXAMPLES:
         answer[example] = {}
         for rule in ("none", "group"):

@@ -7,8 +7,6 @@ Two arms: the tail exponents and hitting times of T7, and the cap of T13.
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -20,6 +18,7 @@ from bandits._step import Constant
 from bandits.oracle import Oracle
 from bandits.update import Power
 from curvature import adaptivity, adaptivity_window, hitting_time, tail_exponent
+from experiments.convergence.tables import ExponentialRate, Fit, Fits, GroupFit
 from experiments.rows import Rows, join
 
 ALPHAS = (0.0, 0.5, 1.0, 1.5)
@@ -128,9 +127,10 @@ def window_violations(rows: Rows) -> np.ndarray:
     return (b < rows["low"] * (1 - 1e-11)) | (b > rows["high"] * (1 + 1e-11))
 
 
-def fits(rows: Rows) -> dict[str, Any]:
+def fits(rows: Rows) -> Fits:
     """Fitted and predicted exponents of the exact rules by α, the exponential's rate, the groups' late behaviour."""
-    exponents, groups = {}, {}
+    exponents: dict[str, Fit] = {}
+    groups: dict[str, GroupFit] = {}
     for alpha in ALPHAS:
         mine = (rows["kind"] == "exact") & (rows["alpha"] == alpha)
         exponents[f"{alpha:g}"] = {
@@ -139,7 +139,7 @@ def fits(rows: Rows) -> dict[str, Any]:
         }
     mine = (rows["alpha"] == 2.0) & (rows["failure_rate"] < 1e-2)
     rate = -slope(rows["time"][mine], np.log(rows["failure_rate"][mine]))
-    exponential = {"fitted_rate": rate, "predicted_rate": float(rows["step_size"][mine][0])}
+    exponential: ExponentialRate = {"fitted_rate": rate, "predicted_rate": float(rows["step_size"][mine][0])}
     for G in GROUP_SIZES:
         mine = (rows["kind"] == "groups") & (rows["group_size"] == G)
         t, f = rows["time"][mine], rows["failure_rate"][mine]

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from bandits.pass_rates import PassRates
 from experiments.convergence import certificates, comparison, counterexamples, exponents, theorem
-from experiments.rows import Rows
+from experiments.convergence.tables import Checked, Regime, Summary
+from experiments.rows import Rows, Tables
 
 TOLERANCE = 0.02
 """T7's fitted exponents must be this close to the predicted ones."""
 
 
-def check_counts(parts: dict[str, Rows]) -> list[dict[str, Any]]:
+def check_counts(parts: Tables) -> list[Checked]:
     """One entry a proved bound: how often it was checked, how often violated. Each inequality counts once."""
     grid, given = parts["theorem"], parts["pass_rates"]
     random, rules = parts["certificates"], parts["comparison"]
     runs = [("grid runs", grid), ("pass-rate runs", given)]
 
-    def entry(statement: str, what: str, checks: int, violated: np.ndarray | int) -> dict[str, Any]:
+    def entry(statement: str, what: str, checks: int, violated: np.ndarray | int) -> Checked:
         return {"statement": statement, "what": what, "num_checks": checks, "num_violations": int(np.sum(violated))}
 
     return [
@@ -44,7 +43,7 @@ def check_counts(parts: dict[str, Rows]) -> list[dict[str, Any]]:
     ]
 
 
-def false_variants(parts: dict[str, Rows]) -> dict[str, int]:
+def false_variants(parts: Tables) -> dict[str, int]:
     """Violations of claims that are wrong on purpose: a check that could not fail would show 0 here too."""
     grid = parts["theorem"]
     return {
@@ -58,7 +57,7 @@ def false_variants(parts: dict[str, Rows]) -> dict[str, int]:
     }
 
 
-def regimes(grid: Rows) -> list[dict[str, Any]]:
+def regimes(grid: Rows) -> list[Regime]:
     """T6 by regime at the last T: measured over bound for both rules, ratios of squared rates, J reached."""
     last = grid["num_steps_T"] == grid["num_steps_T"].max()
     entries = []
@@ -66,7 +65,7 @@ def regimes(grid: Rows) -> list[dict[str, Any]]:
         rows = {name: values[grid["regime"] == regime] for name, values in grid.items()}
         measured, bound = theorem.rate_ratios(rows)
         at = last[grid["regime"] == regime]
-        entry: dict[str, Any] = {
+        entry: Regime = {
             "regime": regime,
             "rate_ratio_measured": float(measured.mean()),
             "rate_ratio_bound": float(bound.mean()),
@@ -83,7 +82,7 @@ def regimes(grid: Rows) -> list[dict[str, Any]]:
     return entries
 
 
-def summarise(parts: dict[str, Rows], rates: PassRates) -> dict[str, Any]:
+def summarise(parts: Tables, rates: PassRates) -> Summary:
     """Everything of summary.json that the rows decide."""
     counts = check_counts(parts)
     measured, bound = theorem.rate_ratios(parts["theorem"])

@@ -6,11 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.looks import SHORT
-from experiments.report import escape, page, picture, table
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{text}</p>"
+from experiments.report import escape, origin, page, paragraph, picture, table
 
 
 def _verdict(summary: dict[str, Any]) -> str:
@@ -29,7 +25,7 @@ def _verdict(summary: dict[str, Any]) -> str:
 def _question() -> list[str]:
     return [
         "<h2>The question</h2>",
-        _paragraph(
+        paragraph(
             "When a language model is trained by reinforcement learning, each prompt x is answered G times, each answer "
             "gets a reward, and the policy moves along the gradient g<sub>x</sub> of the expected reward J<sub>x</sub>. "
             "GRPO divides each prompt's gradient by the standard deviation σ<sub>x</sub> of its rewards; REINFORCE and "
@@ -38,7 +34,7 @@ def _question() -> list[str]:
             "strictly faster when prompts do not share features. Here those statements are held against exact simulations "
             "of softmax policies, in which pass rates, feature overlap and curvature are known to machine precision."
         ),
-        _paragraph(
+        paragraph(
             "<b>Words.</b> <i>Pass rate</i>: the probability of a right answer. <i>Coherence</i> ρ: overlap of the features "
             "of two prompts, 0 orthogonal, 1 identical. <i>Certificate</i>: a lower bound on the improvement of an update, "
             "computed before it is made. <i>Upper bound</i>: a number that a quantity cannot exceed; the quantity may be far "
@@ -67,7 +63,7 @@ def _theorem(summary: dict[str, Any], figures: Path) -> list[str]:
     )
     return [
         "<h2>1. The convergence theorem (T6)</h2>",
-        _paragraph(
+        paragraph(
             "For prompts whose feature spans are orthogonal, the average gradient norm after T iterations is at most "
             "√(s·D²Δ/(4c₀T)), where s is the average deviation σ̄ of the run for GRPO (step 4c/D²) and the largest possible "
             "deviation ½ for REINFORCE (step 4c/(D²·½)); c = ln 2, c₀ = 2 ln 2 − 1, D the features' diameter, Δ the gap to the "
@@ -75,7 +71,7 @@ def _theorem(summary: dict[str, Any], figures: Path) -> list[str]:
             "and random features; “graded” has real-valued rewards. Values at the last T, means over problems:"
         ),
         table(header, rows),
-        _paragraph(
+        paragraph(
             f"<b>What was found.</b> Both are upper bounds and the table says how loose. The ratio of the two squared bounds is "
             f"σ̄/σ<sub>max</sub> = {bound:.3f} on average over the grid; the theorem says that it is below 1. The measured ratio of "
             f"squared averages is {measured:.3f}: GRPO's average gradient is {'smaller' if measured < 1 else 'not smaller'} than "
@@ -95,7 +91,7 @@ def _pass_rates(summary: dict[str, Any], figures: Path) -> list[str]:
     r = summary["pass_rates"]
     return [
         "<h2>2. The same on a distribution of pass rates</h2>",
-        _paragraph(
+        paragraph(
             f"Source: <b>{escape(r['source'])}</b>, {r['num_prompts']:,} prompts. Raw: mean {r['mean_raw']:.3f}, "
             f"{r['num_zero']:,} prompts at 0 and {r['num_one']:,} at 1. Prior: {escape(r['prior'])}; mean after it "
             f"{r['mean_used']:.3f}. Each prompt is a four-armed bandit with exactly its pass rate, orthogonal to the others. "
@@ -124,19 +120,19 @@ def _exponents(summary: dict[str, Any], figures: Path) -> list[str]:
     within = "within" if summary["exponents_within_tolerance"] else "<b>not within</b>"
     return [
         "<h2>3. What truly separates the rules: exponents (T7), and the cap of finite groups (T13)</h2>",
-        _paragraph(
+        paragraph(
             "With two arms and updates g/σ<sup>α</sup> the failure rate 1 − p falls like t<sup>−2/(2−α)</sup>: 1/t for "
             "REINFORCE (α = 0), 1/t² for GRPO (α = 1), exponentially at α = 2. Least-squares fits over t from 10³ to 10⁵, "
             f"{within} .02 of the theory:"
         ),
         table(("α", "predicted exponent", "fitted exponent"), exact),
-        _paragraph(
+        paragraph(
             f"At α = 2 the fitted rate of the exponential is {rate['fitted_rate']:.5f} per iteration; the theory gives "
             f"{rate['predicted_rate']:.5f}. From rare success the order is the same: times to p = ½ (steps × step size) beside "
             "the flow's closed form:"
         ),
         table(("initial pass rate", "α", "measured time", "flow (closed form)"), hits),
-        _paragraph(
+        paragraph(
             "<b>The limit.</b> GRPO cannot divide by σ, only by the deviation of G samples. In expectation a group of G rescales "
             "REINFORCE by b<sub>G</sub>(p), which stays in [2, G/√(G−1)]: G = 2 is exactly twice REINFORCE, and once 1 − p is "
             "below about 1/G the 1/t² is lost. Late exponents and late speed-ups over REINFORCE, measured:"
@@ -154,12 +150,12 @@ def _certificates(summary: dict[str, Any], figures: Path) -> list[str]:
     false = [(claim, f"{count:,}") for claim, count in summary["false_variants_caught"].items()]
     return [
         "<h2>4. Certificates (T3) and the count of all checks</h2>",
-        _paragraph(
+        paragraph(
             "For any update δ, |J(θ+δ) − J(θ) − ∇J·δ| ≤ σ ψ(w/2) with ψ(a) = eᵃ − 1 − a and w the spread of the update over the "
             "arms' logits. No orthogonality is needed. The lower end is a guarantee that can be computed before the step."
         ),
         table(("statement", "where", "checks", "violations"), rows),
-        _paragraph("Checks that cannot fail prove nothing. The same code finds these claims, wrong on purpose, violated:"),
+        paragraph("Checks that cannot fail prove nothing. The same code finds these claims, wrong on purpose, violated:"),
         table(("false claim", "violations found"), false),
         picture(figures / "certificates.png", "Left: certified lower bound against realised gain of whole problems; no point lies above the "
                 "line. Right: how much of the allowed remainder is used; the true limit is never passed, half of it is."),
@@ -185,14 +181,14 @@ def _losses(summary: dict[str, Any], figures: Path) -> list[str]:
     ends = "higher" if c6["group"]["change"] > c6["none"]["change"] else "lower"
     return [
         "<h2>5. Where GRPO loses</h2>",
-        _paragraph(
+        paragraph(
             "<b>X1.</b> The theorem needs orthogonal <i>spans</i>. Here two prompts' gradients are orthogonal at the start, but "
             "their features share a direction: GRPO's first step, made long by the rare prompt's small σ, costs the other prompt "
             "more than it gains. <b>C6.</b> Dividing by σ means ascending Σ 2 arcsin √J<sub>x</sub> instead of Σ J<sub>x</sub> "
             "(T8); where prompts conflict, the two can point in opposite directions. What ΣJ did, with the theorem's steps:"
         ),
         table(("example", "rule", "first step", "steps that lowered ΣJ", "whole run", "best on the way"), rows),
-        _paragraph(
+        paragraph(
             f"<b>What was found.</b> In X1 GRPO's loss is never made up: {x1['group']['change']:+.3g} after the run, REINFORCE "
             f"{x1['none']['change']:+.3g}. In C6 GRPO's first step loses ({c6['group']['first_gain']:+.3g}), since it goes the "
             f"other way; it ends {ends} than REINFORCE ({c6['group']['change']:+.3g} against {c6['none']['change']:+.3g}), because "
@@ -219,14 +215,14 @@ def _comparison(summary: dict[str, Any], figures: Path) -> list[str]:
     header = ("ρ", "rule", "mean J [95%]", "minus REINFORCE [95%]", "verdict", "tuned step", "updates at the KL limit")
     return [
         "<h2>6. Tuned rules under sampled groups</h2>",
-        _paragraph(
+        paragraph(
             "32 prompts, 8 arms, groups of 8 sampled answers, at most .05 nats of KL per update, 200 updates, random (conflicting) "
             "labels; below ρ = 1 every label can be learnt in the end (J* = 1). Each rule's step is tuned for mean J over the run "
             "on its own tuning seeds and reported on others. A paired difference whose 95% interval contains 0 is called no "
             "difference. “End of the grid” marks a tuned step that a wider grid might move."
         ),
         table(header, rows),
-        _paragraph(
+        paragraph(
             f"<b>GRPO against REINFORCE here:</b> {said}. The largest difference of the two means is {largest:.3f}. Against the other "
             f"rules, the one furthest from REINFORCE is <i>{furthest['rule']}</i> at ρ = {furthest['coherence']:g}: "
             f"{furthest['difference']:+.3f} ({furthest['verdict']}). <i>decoupled</i> undoes the overlap of prompts; it needs to know the "
@@ -239,18 +235,13 @@ def _comparison(summary: dict[str, Any], figures: Path) -> list[str]:
 
 
 def _limits(summary: dict[str, Any]) -> list[str]:
-    run = summary["run"]
     return [
         "<h2>What this does not show</h2>",
         "<ul><li>T6 is a pair of upper bounds under orthogonal spans and exact gradients. Real prompts share parameters.</li>"
         "<li>Free step tuning with exact gradients and orthogonal features is solved in a few steps by every rule; that is no "
         "evidence for any of them, and is not used here.</li>"
         "<li>Policies here are single softmaxes over arms, not token sequences; no language model was run.</li></ul>",
-        _paragraph(
-            f"Run {escape(run['run_id'])}, commit {escape(run['commit'])}, {escape(run['device'])}, {run['wall_time_s']:g} s of "
-            f"computing, configuration <code>{escape(run['config'])}</code>, versions <code>{escape(run['versions'])}</code>. "
-            "Rows: rows/*.parquet; numbers: summary.json; figures: figures/*.png and *.svg."
-        ),
+        origin(summary["run"]),
     ]
 
 

@@ -22,7 +22,9 @@ from matplotlib.patches import Patch, Rectangle
 
 from experiments.looks import looks
 from experiments.phase_diagram.axes import AXIS, place, show
-from experiments.phase_diagram.summary import CELL_AXES, LEVELS, Cell, counted
+from experiments.phase_diagram.cell import CELL_AXES, LEVELS, gap
+from experiments.phase_diagram.summary import counted
+from experiments.phase_diagram.tables import Cell, Entry, Summary
 
 MAP_AXES = ("coherence", "pass_rate", "spread", "group_size")
 OUTER_AXES = tuple(name for name in CELL_AXES if name not in MAP_AXES)
@@ -36,14 +38,14 @@ LEAST_DIFFERENCE, LEAST_LOG_RATIO = 0.02, 1.0
 BADGE = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.9}
 
 
-def combinations(summary: dict[str, Any]) -> list[dict[str, Any]]:
+def combinations(summary: Summary) -> list[dict[str, Any]]:
     """The combinations of the axes outside the maps that have cells, in order."""
     there = {tuple(cell["axes"][name] for name in OUTER_AXES) for cell in summary["cells"]}
     every = itertools.product(*(summary["axes"][name] for name in OUTER_AXES))
     return [dict(zip(OUTER_AXES, values, strict=True)) for values in every if values in there]
 
 
-def varying(summary: dict[str, Any], names: Sequence[str] = CELL_AXES) -> list[str]:
+def varying(summary: Summary, names: Sequence[str] = CELL_AXES) -> list[str]:
     """The axes with more than one value."""
     return [name for name in names if len(summary["axes"][name]) > 1]
 
@@ -51,7 +53,7 @@ def varying(summary: dict[str, Any], names: Sequence[str] = CELL_AXES) -> list[s
 class _Map:
     """The layout that all maps of a combination share."""
 
-    def __init__(self, summary: dict[str, Any], outer: dict[str, Any]):
+    def __init__(self, summary: Summary, outer: dict[str, Any]):
         axes = summary["axes"]
         self.columns = axes["coherence"]
         self.regimes = list(itertools.product(axes["pass_rate"], axes["spread"]))
@@ -102,7 +104,7 @@ def _square(axis: Axes, x: int, y: int, colour: Any, hatch: str = "", edge: str 
     axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="white", linewidth=1.5))
 
 
-def winners(summary: dict[str, Any], outer: dict[str, Any]) -> Figure:
+def winners(summary: Summary, outer: dict[str, Any]) -> Figure:
     """Who wins each cell: its colour, hatch and letter; of a tie, the letters of the rules that are not worse."""
     chart, look = _Map(summary, outer), looks(summary["rules"])
 
@@ -141,9 +143,9 @@ def winners(summary: dict[str, Any], outer: dict[str, Any]) -> Figure:
 
 
 def _ratio_map(
-    summary: dict[str, Any],
+    summary: Summary,
     outer: dict[str, Any],
-    value: Callable[[dict[str, Any]], tuple[float, bool] | None],
+    value: Callable[[Entry], tuple[float, bool] | None],
     words: Callable[[float], str],
     missing: Callable[[Cell, str], str],
     sign: int,
@@ -199,21 +201,19 @@ def _signed(number: float) -> str:
     return "0" if abs(number) < 5e-4 else text
 
 
-def _difference(entry: dict[str, Any]) -> tuple[float, bool] | None:
+def _difference(entry: Entry) -> tuple[float, bool] | None:
     return None if entry["difference"] is None else (entry["difference"][0], entry["verdict"] in ("better", "worse"))
 
 
-def _time(entry: dict[str, Any]) -> tuple[float, bool] | None:
+def _time(entry: Entry) -> tuple[float, bool] | None:
     """log2 of the ratio of the times to the last level."""
     ratio = (entry["ratio"] or {}).get(str(LEVELS[-1]))
-    if ratio is None or ratio["median"] is None:
+    if ratio is None or ratio["median"] is None or ratio["low"] is None or ratio["high"] is None:
         return None
     return float(np.log2(ratio["median"])), not ratio["low"] <= 1 <= ratio["high"]
 
 
-def _norms(
-    summary: dict[str, Any], value: Callable[[dict[str, Any]], tuple[float, bool] | None], least: float
-) -> dict[str, Normalize]:
+def _norms(summary: Summary, value: Callable[[Entry], tuple[float, bool] | None], least: float) -> dict[str, Normalize]:
     """A scale for each rule, the same in all figures, from the cells that are not degenerate."""
     found = {}
     for rule in summary["rules"]:
@@ -222,13 +222,13 @@ def _norms(
     return found
 
 
-def differences(summary: dict[str, Any], outer: dict[str, Any]) -> Figure:
+def differences(summary: Summary, outer: dict[str, Any]) -> Figure:
     """Area of each rule minus that of none, by cell; hatched where the paired interval contains 0."""
     label = "mean J over the run minus REINFORCE's"
     return _ratio_map(summary, outer, _difference, _signed, lambda cell, rule: "–", 1, LEAST_DIFFERENCE, label, "")
 
 
-def times(summary: dict[str, Any], outer: dict[str, Any]) -> Figure:
+def times(summary: Summary, outer: dict[str, Any]) -> Figure:
     """Hitting time of 90% over that of none (below 1 the rule is faster); where too many failed, how many did not."""
 
     def missing(cell: Cell, rule: str) -> str:
@@ -244,7 +244,7 @@ def times(summary: dict[str, Any], outer: dict[str, Any]) -> Figure:
     )
 
 
-def telling(summary: dict[str, Any]) -> list[tuple[str, Cell]]:
+def telling(summary: Summary) -> list[tuple[str, Cell]]:
     """At most four cells to show in full: GRPO's largest gain and loss, the clearest winner, the most failures."""
     kept = counted(summary["cells"]) or summary["cells"]
     found: list[tuple[str, Cell]] = []
@@ -257,7 +257,7 @@ def telling(summary: dict[str, Any]) -> list[tuple[str, Cell]]:
         wanted = "better" if sign > 0 else "worse"
         some = [c for c in kept if "group" in c["rules"] and c["rules"]["group"]["verdict"] == wanted]
         if some:
-            found.append((words, max(some, key=lambda c: sign * c["rules"]["group"]["difference"][0])))
+            found.append((words, max(some, key=lambda c: sign * gap(c, "group"))))
     won = [cell for cell in kept if cell["winner"] is not None]
     if won:
         found.append(("clearest winner", max(won, key=lead)))
@@ -267,7 +267,7 @@ def telling(summary: dict[str, Any]) -> list[tuple[str, Cell]]:
     return [distinct[id(cell)] for words, cell in found if distinct[id(cell)][0] == words]
 
 
-def curves(summary: dict[str, Any]) -> Figure:
+def curves(summary: Summary) -> Figure:
     """J along the runs of the telling cells: means over seeds with 95% intervals."""
     shown, look = telling(summary), looks(summary["rules"])
     figure, axes = plt.subplots(1, len(shown), figsize=(3.7 * len(shown) + 0.6, 4.0), squeeze=False)
@@ -293,7 +293,7 @@ def curves(summary: dict[str, Any]) -> Figure:
     return figure
 
 
-def drawings(summary: dict[str, Any]) -> dict[str, Callable[[], Figure]]:
+def drawings(summary: Summary) -> dict[str, Callable[[], Figure]]:
     """All figures by name, in the report's order; maps of the first MAX_MAPS combinations are numbered from 1."""
     found: dict[str, Callable[[], Figure]] = {"curves": lambda: curves(summary)}
     paired = "none" in summary["rules"] and len(summary["rules"]) > 1

@@ -12,8 +12,9 @@ from typing import Any
 
 from experiments.looks import looks
 from experiments.phase_diagram.axes import AXIS, HELP, show
+from experiments.phase_diagram.cell import CELL_AXES, LEVELS
 from experiments.phase_diagram.figures import MAP_AXES
-from experiments.phase_diagram.summary import CELL_AXES, LEVELS
+from experiments.phase_diagram.tables import Entry, Summary
 from experiments.report import escape
 from experiments.strict_json import plain
 
@@ -34,13 +35,13 @@ def embedded(value: Any) -> str:
     return text
 
 
-def _entry(entry: dict[str, Any]) -> dict[str, Any]:
+def _entry(entry: Entry) -> dict[str, Any]:
     kept = {name: entry[name] for name in ("area", "final", "regret", "difference", "verdict", "hitting", "ratio")}
     counts = {name: entry[name] for name in ("not_finite", "below_start", "missed_90", "step_size", "at_edge")}
     return plain(kept | counts, DIGITS) | {"curve": plain(entry["curve"], 4)}
 
 
-def payload(summary: dict[str, Any], name: str) -> dict[str, Any]:
+def payload(summary: Summary, name: str) -> dict[str, Any]:
     """What the page needs; cells by the places of their values on the axes, as "0,0,1,…"."""
     values = summary["axes"]
     look = looks(summary["rules"])
@@ -81,7 +82,7 @@ def payload(summary: dict[str, Any], name: str) -> dict[str, Any]:
     }
 
 
-def page(summary: dict[str, Any], name: str) -> bytes:
+def page(summary: Summary, name: str) -> bytes:
     """The whole phase_diagram.html."""
     head, body = TEMPLATE.read_text(encoding="utf-8").split("{{title}}")
     before, after = body.split("{{data}}")

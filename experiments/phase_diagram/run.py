@@ -17,7 +17,9 @@ from tqdm import tqdm
 
 from experiments import folder, plotting, store
 from experiments.phase_diagram import figures, interactive
-from experiments.phase_diagram.summary import LEVELS, summarise
+from experiments.phase_diagram.cell import LEVELS
+from experiments.phase_diagram.summary import summarise
+from experiments.phase_diagram.tables import Cell, Drawn
 from experiments.phase_diagram.text import report
 from experiments.provenance import SCHEMA_VERSION
 from experiments.strict_json import plain, write_json
@@ -31,7 +33,7 @@ def _flat(prefix: str, values: Any) -> dict[str, Any]:
     return dict(zip((prefix, f"{prefix}_low", f"{prefix}_high"), values or (None, None, None), strict=True))
 
 
-def table(summary: dict[str, Any]) -> bytes:
+def table(summary: Drawn) -> bytes:
     """One line a cell and rule, as CSV; what is not known is empty, "inf" is a median of times never reached."""
     lines: list[dict[str, Any]] = []
     for cell in summary["cells"]:
@@ -55,10 +57,10 @@ def table(summary: dict[str, Any]) -> bytes:
     return text.getvalue().encode()
 
 
-def _without_curves(summary: dict[str, Any]) -> dict[str, Any]:
+def _without_curves(summary: Drawn) -> dict[str, Any]:
     """The page and the rows have them; they are most of the numbers."""
 
-    def trim(cell: dict[str, Any]) -> dict[str, Any]:
+    def trim(cell: Cell) -> dict[str, Any]:
         rules = {rule: {k: v for k, v in entry.items() if k != "curve"} for rule, entry in cell["rules"].items()}
         return {**cell, "rules": rules}
 
@@ -82,8 +84,7 @@ def draw(out: Path, *, partial: bool = False) -> dict[str, Any]:
     manifest = read_manifest(out)
     rows = engine.collect(out, unfinished=partial)
     spec = spec_of(manifest)
-    summary = summarise(rows, spec["grid"]["rule"], spec["num_steps"])
-    summary = {
+    summary: Drawn = {
         "schema_version": SCHEMA_VERSION,
         "run": {
             **{name: manifest[name] for name in ("run_id", "commit", "versions", "device")},
@@ -92,7 +93,7 @@ def draw(out: Path, *, partial: bool = False) -> dict[str, Any]:
             "num_chunks_read": len(np.unique(rows["chunk"])),
             "num_rows": len(rows["rule"]),
         },
-        **summary,
+        **summarise(rows, spec["grid"]["rule"], spec["num_steps"]),
     }
     pictures = out / "figures"
     with folder.locked(pictures):

@@ -1,249 +1,18 @@
-"""What the reported rows of a sweep say, cell by cell: every rule with intervals over seeds, who wins, what failed.
+"""What the reported rows of a sweep say over all cells: counts, tallies by axis, extremes, failures.
 
-    cell = a setting without its rule        difference = area(rule) − area(none), paired by seed
-    regret = best known J − area             winner: ahead of every other rule at level 1 − .05 / (pairs of rules)
-
-Area is the mean of J over the run. Best known J is the greatest J that any row of the same problem and seed knows of:
-sup J where it is 1, a lower bound elsewhere. A hitting time that was never reached counts as "at least T", and is
-counted. Independent checks: planted rows with known answers in tests/experiments/phase_diagram/test_summary.py.
+Independent checks: planted rows with known answers in tests/experiments/phase_diagram/test_summary.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from experiments.rows import Rows, where
-from experiments.statistics import band, interval, median_interval
-from experiments.sweep.grid import AXES, DESIGNS, POLICIES
-
-Cell = dict[str, Any]
-
-CELL_AXES = tuple(name for name in AXES if name != "rule")
-PROBLEM_AXES = tuple(name for name in CELL_AXES if name not in ("group_size", "design"))
-"""What decides the problem that a seed draws; rules, groups and designs meet the same ones."""
-LEVELS = (50, 75, 90)
-"""Percent of the way from J at the start to the best known J."""
-LEVEL = 0.95
-RESOLUTION = 1e-9
-"""Differences of mean J below this are rounding: rules whose updates are multiples of each other (T13: none and group
-at G = 2) run the same under a KL limit, and one of them must not win by 1e-15."""
-FEW_STEPS = 6
-"""A cell that every rule solves in so many steps compares nothing."""
-MAX_CENSORED = 0.5
-"""Share of pairs with a time that was never reached, above which no ratio of times is given."""
-LIMITED = 0.99
-"""Share of steps that the KL limit shortened, from which on a larger step changes nothing."""
-
-
-def ratio_of_times(times: np.ndarray, base: np.ndarray, num_steps: int) -> dict[str, Any]:
-    """Median over seeds of times / base, with a sign-test interval that takes "never" as "at least T".
-
-    A pair in which only the rule failed has a ratio of at least T/base, one in which only the base failed of at most
-    times/T, one in which both did has any. Times of 0 count as 1 step.
-
-    Arguments:
-        times, base: [S] hitting times in steps, paired; +inf where never reached.
-        num_steps: T, the steps of the run.
-
-    Returns:
-        `median`, `low`, `high` (None where it is not known; `high` is inf where there is no limit), and `censored`,
-        the number of pairs with a time that was never reached. All None where that is more than half of the pairs.
-
-    >>> ratio_of_times(np.array([2.0, 4.0, 6.0]), np.array([4.0, 8.0, np.inf]), 10)
-    {'median': 0.5, 'low': 0.0, 'high': inf, 'censored': 1}
-    """
-    lost, base_lost = ~np.isfinite(times), ~np.isfinite(base)
-    censored = int((lost | base_lost).sum())
-    if censored > MAX_CENSORED * len(times):
-        return {"median": None, "low": None, "high": None, "censored": censored}
-    known, base_known = (np.maximum(np.where(np.isfinite(t), t, num_steps), 1) for t in (times, base))
-    logs = np.log(known / base_known)  # equal ratios are equal numbers
-    median, low, high = median_interval(np.where(base_lost, -np.inf, logs), np.where(lost, np.inf, logs), LEVEL)
-    return {
-        "median": None if median is None else float(np.exp(median)),
-        "low": float(np.exp(low)),
-        "high": float(np.exp(high)),
-        "censored": censored,
-    }
-
-
-def verdict(difference: Sequence[float]) -> str:
-    """In words, of a mean with its interval.
-
-    >>> verdict((0.2, 0.1, 0.3)), verdict((-0.2, -0.3, -0.1)), verdict((0.1, -0.1, 0.3))
-    ('better', 'worse', 'no difference')
-    """
-    return "better" if difference[1] > RESOLUTION else "worse" if difference[2] < -RESOLUTION else "no difference"
-
-
-def best_rules(areas: Mapping[str, np.ndarray]) -> list[str]:
-    """The rule of highest mean area, then those that it is not ahead of: one rule alone is the winner.
-
-    Each pair of rules is compared at level 1 − .05/pairs (Bonferroni), so the chance that any difference in the cell is
-    called one by luck is at most .05, whichever rule happens to lead.
-
-    Arguments:
-        areas: rule → [S] areas over the same seeds, S ≥ 2, all finite.
-
-    >>> best_rules({"none": np.array([0.1, 0.2, 0.3]), "group": np.array([0.5, 0.61, 0.7])})
-    ['group']
-    >>> best_rules({"none": np.array([0.1, 0.2, 0.3]), "group": np.array([0.5, 0.2, 0.2])})
-    ['group', 'none']
-    """
-    pairs = len(areas) * (len(areas) - 1) // 2
-    level = 1 - (1 - LEVEL) / max(pairs, 1)
-    order = sorted(areas, key=lambda rule: -areas[rule].mean())
-    return [
-        rule
-        for rule in order
-        if rule == order[0] or verdict(interval(areas[order[0]] - areas[rule], level).ends) != "better"
-    ]
-
-
-def _keys(rows: Rows, axes: Iterable[str], report: np.ndarray) -> list[tuple[Any, ...]]:
-    return list(zip(*(rows[name][report].tolist() for name in axes), strict=True))
-
-
-def axis_order(name: str) -> Callable[[Any], Any]:
-    """Key that sorts the values of an axis: numbers by size, "exact" after all groups, words as `spec` lists them."""
-    if name == "group_size":
-        return lambda size: np.inf if size == "exact" else int(size)
-    if name in ("policy", "design"):
-        return (POLICIES if name == "policy" else DESIGNS).index
-    return lambda value: value
-
-
-def best_known(rows: Rows, keys: list[tuple[Any, ...]]) -> tuple[np.ndarray, int]:
-    """Best known J of each row, from all rows of its problem and seed; in how many problems a run passed the given one.
-
-    Arguments:
-        rows: reported rows alone.
-        keys: problem and seed of each row.
-    """
-    points = np.concatenate([rows["curve"], rows["final"][:, None]], axis=1)
-    reached = np.where(rows["finite"][:, None] & np.isfinite(points), points, -np.inf).max(axis=1)
-    index = {key: i for i, key in enumerate(dict.fromkeys(keys))}
-    problem = np.array([index[key] for key in keys])
-    given, seen = np.full(len(index), -np.inf), np.full(len(index), -np.inf)
-    np.maximum.at(given, problem, rows["best_known"])
-    np.maximum.at(seen, problem, reached)
-    return np.maximum(given, seen)[problem], int((seen > given + RESOLUTION).sum())
-
-
-def _rule(rows: Rows, best: np.ndarray) -> dict[str, Any]:
-    """One rule of one cell; its rows are in the order of the seeds."""
-    finite = rows["finite"]
-    whole = bool(finite.all())
-    times = {level: np.where(finite, rows[f"hitting_time_{level}"], np.inf) for level in LEVELS}
-    curve = np.concatenate([rows["curve"], rows["final"][:, None]], axis=1)
-    limited = float(np.mean(rows["limited_share"]))
-    return {
-        "area": interval(rows["area"]).ends if whole else None,
-        "final": interval(rows["final"]).ends if whole else None,
-        "regret": interval(best - rows["area"]).ends if whole else None,
-        "hitting": {
-            str(level): {"median": float(np.median(t)), "never": int(np.isinf(t).sum())} for level, t in times.items()
-        },
-        "not_finite": int((~finite).sum()),
-        "below_start": int((rows["final"] < rows["initial"] - RESOLUTION)[finite].sum()),
-        "missed_90": int(np.isinf(times[90]).sum()),
-        "step_size": float(rows["step_size"][0]),
-        "limited_share": limited,
-        "at_edge": bool(rows["step_at_edge"].any()) and not limited >= LIMITED,
-        "average_std": float(np.mean(rows["average_std"])) if whole else None,
-        "curve": [part.tolist() for part in band(curve)] if whole else None,
-    }
-
-
-def _against_none(mine: Rows, none: Rows, num_steps: int) -> dict[str, Any]:
-    """The paired difference of areas, and the ratios of hitting times."""
-    pair = {}
-    for level in LEVELS:
-        times, base = (np.where(r["finite"], r[f"hitting_time_{level}"], np.inf) for r in (mine, none))
-        pair[str(level)] = ratio_of_times(times, base, num_steps)
-    if not (mine["finite"].all() and none["finite"].all()):
-        return {"difference": None, "verdict": "not finite", "ratio": pair}
-    difference = interval(mine["area"] - none["area"]).ends
-    return {"difference": difference, "verdict": verdict(difference), "ratio": pair}
-
-
-def _degenerate(parts: Mapping[str, Rows], entries: Mapping[str, Any]) -> str | None:
-    if any(part["degenerate_design"].any() for part in parts.values()):
-        return "free steps, exact gradients, orthogonal or identical features"
-    slowest = max(entry["hitting"]["90"]["median"] for entry in entries.values())
-    return f"every rule is 90% of the way after {slowest:g} steps" if slowest <= FEW_STEPS else None
-
-
-def _cell(axes: dict[str, Any], parts: dict[str, Rows], best: Rows, rules: Sequence[str], T: int) -> Cell:
-    entries = {rule: _rule(parts[rule], best[rule]) for rule in rules if rule in parts}
-    for rule in entries:
-        paired = "none" in parts and rule != "none"
-        none = {"difference": None, "verdict": "baseline" if rule == "none" else "no baseline", "ratio": None}
-        entries[rule] |= _against_none(parts[rule], parts["none"], T) if paired else none
-    complete = len(entries) == len(rules)
-    contenders = {rule: parts[rule]["area"] for rule in entries if entries[rule]["area"] is not None}
-    leading = best_rules(contenders) if complete and contenders else []
-    outcome = (
-        "incomplete"
-        if not complete
-        else "no finite rule"
-        if not leading
-        else "no contest"
-        if len(rules) == 1
-        else "win"
-        if len(leading) == 1
-        else "tie"
-    )
-    return {
-        "axes": axes,
-        "num_seeds": len(next(iter(parts.values()))["area"]),
-        "outcome": outcome,
-        "winner": leading[0] if outcome == "win" else None,
-        "best": leading,
-        "degenerate": _degenerate(parts, entries),
-        "at_edge": [rule for rule in entries if entries[rule]["at_edge"]],
-        "rules": entries,
-    }
-
-
-def cells(rows: Rows, rules: Sequence[str], num_steps: int) -> tuple[list[Cell], int]:
-    """All cells in the order of their axes, and the number of problems where a run passed the best known J given to it.
-
-    Arguments:
-        rows: columns of a sweep, as `experiments.sweep.engine.collect` gives them.
-        rules: of the sweep, in its order; cells that lack one are incomplete.
-        num_steps: T.
-
-    Raises:
-        ValueError: no reported row, fewer than 2 seeds, or rules of a cell with other seeds.
-    """
-    report = rows["stage"] == "report"
-    if not report.any():
-        raise ValueError("rows are tuning runs alone; allowed: a sweep with reported runs")
-    mine = where(rows, report)
-    seeds = mine["seed_index"].tolist()
-    problems = [(*key, seed) for key, seed in zip(_keys(rows, PROBLEM_AXES, report), seeds, strict=True)]
-    best, passed = best_known(mine, problems)
-    groups: dict[tuple[Any, ...], dict[str, list[int]]] = {}
-    for i, (key, rule) in enumerate(zip(_keys(rows, CELL_AXES, report), mine["rule"].tolist(), strict=True)):
-        groups.setdefault(key, {}).setdefault(rule, []).append(i)
-    orders = [axis_order(name) for name in CELL_AXES]
-    found: list[Cell] = []
-    for key in sorted(groups, key=lambda key: [order(value) for order, value in zip(orders, key, strict=True)]):
-        sorted_rows = {
-            rule: np.array(at)[np.argsort(mine["seed_index"][at], kind="stable")] for rule, at in groups[key].items()
-        }
-        drawn = {rule: mine["seed_index"][index].tolist() for rule, index in sorted_rows.items()}
-        first = next(iter(drawn.values()))
-        if len(first) < 2 or any(each != first for each in drawn.values()) or len(set(first)) != len(first):
-            raise ValueError(f"seeds of a cell are {drawn}; allowed: the same for each rule, at least 2, each once")
-        parts: dict[str, Rows] = {rule: where(mine, index) for rule, index in sorted_rows.items()}
-        known = {rule: best[index] for rule, index in sorted_rows.items()}
-        found.append(_cell(dict(zip(CELL_AXES, key, strict=True)), parts, known, rules, num_steps))
-    return found, passed
+from experiments.phase_diagram.cell import CELL_AXES, axis_order, cells, gap
+from experiments.phase_diagram.tables import Cell, Extreme, Overall, Summary, Tally
+from experiments.rows import Rows
 
 
 def axis_values(found: Sequence[Cell]) -> dict[str, list[Any]]:
@@ -256,7 +25,7 @@ def counted(found: Sequence[Cell]) -> list[Cell]:
     return [cell for cell in found if cell["outcome"] != "incomplete" and cell["degenerate"] is None]
 
 
-def tally(found: Sequence[Cell], rule: str) -> dict[str, Any]:
+def tally(found: Sequence[Cell], rule: str) -> Tally:
     """How a rule fares against none in some cells."""
     verdicts = [cell["rules"][rule]["verdict"] for cell in found]
     differences = [cell["rules"][rule]["difference"] for cell in found]
@@ -271,16 +40,16 @@ def tally(found: Sequence[Cell], rule: str) -> dict[str, Any]:
     }
 
 
-def _extreme(found: Sequence[Cell], rule: str, sign: int) -> dict[str, Any] | None:
+def _extreme(found: Sequence[Cell], rule: str, sign: int) -> Extreme | None:
     """The cell with the largest resolved gain (sign 1) or loss (−1) of a rule over none."""
     wanted = [cell for cell in found if cell["rules"][rule]["verdict"] == ("better" if sign > 0 else "worse")]
     if not wanted:
         return None
-    cell = max(wanted, key=lambda cell: sign * cell["rules"][rule]["difference"][0])
+    cell = max(wanted, key=lambda cell: sign * gap(cell, rule))
     return {"axes": cell["axes"], "difference": cell["rules"][rule]["difference"], "at_edge": cell["at_edge"]}
 
 
-def _rule_against_none(found: Sequence[Cell], rule: str, values: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+def _rule_against_none(found: Sequence[Cell], rule: str, values: Mapping[str, Sequence[Any]]) -> Tally:
     varying = [name for name in CELL_AXES if len(values[name]) > 1]
     return {
         **tally(found, rule),
@@ -296,7 +65,7 @@ def _rule_against_none(found: Sequence[Cell], rule: str, values: Mapping[str, Se
     }
 
 
-def overall(found: Sequence[Cell], rules: Sequence[str], passed: int) -> dict[str, Any]:
+def overall(found: Sequence[Cell], rules: Sequence[str], passed: int) -> Overall:
     """Counts over the cells that are counted, and what was left out of them."""
     kept = counted(found)
     values = axis_values(found)
@@ -326,7 +95,7 @@ def overall(found: Sequence[Cell], rules: Sequence[str], passed: int) -> dict[st
     }
 
 
-def summarise(rows: Rows, rules: Sequence[str], num_steps: int) -> dict[str, Any]:
+def summarise(rows: Rows, rules: Sequence[str], num_steps: int) -> Summary:
     """Everything that figures, page and report show.
 
     Arguments:

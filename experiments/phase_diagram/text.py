@@ -8,9 +8,11 @@ from typing import Any
 
 from experiments.looks import looks
 from experiments.phase_diagram.axes import AXIS, HELP, place, show
+from experiments.phase_diagram.cell import FEW_STEPS, LEVEL, gap
 from experiments.phase_diagram.figures import MAX_MAPS, combinations, varying
-from experiments.phase_diagram.summary import FEW_STEPS, LEVEL, Cell, counted, tally
-from experiments.report import escape, page, picture, table
+from experiments.phase_diagram.summary import counted, tally
+from experiments.phase_diagram.tables import Cell, Drawn, Summary, Tally
+from experiments.report import escape, page, paragraph, picture, table
 
 GRID = ("coherence", "spread", "group_size")
 """The axes by which the report says where a rule wins."""
@@ -19,10 +21,6 @@ MOST = 10
 """Lines of the tables of gains and losses; the rest is in cells.csv."""
 WORTH = 0.01
 """Differences of mean J from here on are counted apart: smaller ones can be resolved and still matter to nobody."""
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{text}</p>"
 
 
 def _and(parts: Sequence[str]) -> str:
@@ -49,7 +47,7 @@ def _time(value: float) -> str:
     return "never" if value == float("inf") else f"{value:g}"
 
 
-def against_none(summary: dict[str, Any], rule: str) -> str:
+def against_none(summary: Summary, rule: str) -> str:
     """Where a rule beats REINFORCE and where it loses, in a few sentences."""
     found, look = summary["overall"]["against_none"][rule], looks(summary["rules"])
     n = found["cells"]
@@ -69,7 +67,7 @@ def against_none(summary: dict[str, Any], rule: str) -> str:
     return text + _most(found, "better") + _most(found, "worse")
 
 
-def _most(found: dict[str, Any], word: str) -> str:
+def _most(found: Tally, word: str) -> str:
     """Where a verdict is most frequent, on the axes that matter most and have several values."""
     if not found[word]:
         return ""
@@ -82,7 +80,7 @@ def _most(found: dict[str, Any], word: str) -> str:
     return f" Most often {word} at {_and(said)}." if said else ""
 
 
-def headline(summary: dict[str, Any]) -> str:
+def headline(summary: Summary) -> str:
     """Who wins how often, in one or two sentences."""
     total, look = summary["overall"], looks(summary["rules"])
     if total["num_counted"] == 0:
@@ -100,12 +98,12 @@ def headline(summary: dict[str, Any]) -> str:
     return text
 
 
-def _verdict(summary: dict[str, Any]) -> str:
-    group = _paragraph(escape(against_none(summary, "group"))) if "group" in summary["overall"]["against_none"] else ""
+def _verdict(summary: Summary) -> str:
+    group = paragraph(escape(against_none(summary, "group"))) if "group" in summary["overall"]["against_none"] else ""
     return f'<div class="verdict"><b>{escape(headline(summary))}</b>{group}</div>'
 
 
-def _what(summary: dict[str, Any], spec: dict[str, Any]) -> list[str]:
+def _what(summary: Summary, spec: dict[str, Any]) -> list[str]:
     lines = [
         (AXIS[name], ", ".join(show(value) for value in summary["axes"][name]), HELP.get(name, ""))
         for name in summary["axes"]
@@ -113,7 +111,7 @@ def _what(summary: dict[str, Any], spec: dict[str, Any]) -> list[str]:
     total = summary["overall"]
     return [
         "<h2>What was run</h2>",
-        _paragraph(
+        paragraph(
             f"Sweep “{escape(spec['name'])}”: {_cells(total['num_cells'])}, each a setting of the axes below, with "
             f"{_and([escape(each.name) for each in looks(summary['rules']).values()])}. A run is {summary['num_steps']:,} updates; "
             f"{spec['seeds']} seeds are reported, on which all rules meet the same problems and the same luck of the groups. Where "
@@ -122,7 +120,7 @@ def _what(summary: dict[str, Any], spec: dict[str, Any]) -> list[str]:
             f"{spec['kl_limit']:g} nats."
         ),
         f'<div class="words">{table(("axis", "values", ""), lines)}</div>',
-        _paragraph(
+        paragraph(
             "<b>Reading it.</b> <i>Mean J</i> is the mean reward over prompts and over the updates of the run. A rule is "
             f"<i>better</i> or <i>worse</i> than REINFORCE where the {100 * LEVEL:.0f}% interval of the difference, paired by seed, "
             "excludes 0; else there is <i>no difference</i>. It <i>wins</i> a cell if it is ahead of every other rule at a level "
@@ -131,17 +129,14 @@ def _what(summary: dict[str, Any], spec: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
-def _wins(summary: dict[str, Any]) -> list[str]:
+def _wins(summary: Summary) -> list[str]:
     total, look = summary["overall"], looks(summary["rules"])
     kept = counted(summary["cells"])
     rows = []
     for rule in summary["rules"]:
         against = total["against_none"].get(rule)
         large = [
-            sum(
-                cell["rules"][rule]["verdict"] == word and abs(cell["rules"][rule]["difference"][0]) >= WORTH
-                for cell in kept
-            )
+            sum(cell["rules"][rule]["verdict"] == word and abs(gap(cell, rule)) >= WORTH for cell in kept)
             for word in ("better", "worse")
         ]
         rows.append((
@@ -161,16 +156,16 @@ def _wins(summary: dict[str, Any]) -> list[str]:
     return [
         "<h2>Who wins</h2>",
         table(header, rows),
-        _paragraph(
+        paragraph(
             f"Verdicts against none are not corrected for the number of cells: if no rule differed anywhere, about {chance} of the "
             f"{_cells(n)} would still be called better and about {chance} worse."
         ),
-        *[_paragraph(escape(against_none(summary, rule))) for rule in others],
+        *[paragraph(escape(against_none(summary, rule))) for rule in others],
         *_by_axis(summary),
     ]
 
 
-def _by_axis(summary: dict[str, Any]) -> list[str]:
+def _by_axis(summary: Summary) -> list[str]:
     """Better / no difference / worse than REINFORCE by the values of each axis."""
     against, look = summary["overall"]["against_none"], looks(summary["rules"])
     first = next(iter(against.values()), {"by_axis": {}})
@@ -184,10 +179,10 @@ def _by_axis(summary: dict[str, Any]) -> list[str]:
         for i, entry in enumerate(entries)
     ]
     header = ("", "cells", *(look[rule].name for rule in against))
-    return [_paragraph(f"{' / '.join(WORDS)} than REINFORCE, by axis:"), table(header, rows)] if rows else []
+    return [paragraph(f"{' / '.join(WORDS)} than REINFORCE, by axis:"), table(header, rows)] if rows else []
 
 
-def _where(summary: dict[str, Any]) -> list[str]:
+def _where(summary: Summary) -> list[str]:
     """GRPO against REINFORCE by coherence, spread and group size."""
     if "group" not in summary["overall"]["against_none"]:
         return []
@@ -218,12 +213,12 @@ def _line(cell: Cell, rule: str, names: Sequence[str]) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _extremes(summary: dict[str, Any]) -> list[str]:
+def _extremes(summary: Summary) -> list[str]:
     """GRPO's largest gains and losses, resolved or not."""
     if "group" not in summary["overall"]["against_none"]:
         return []
     kept = [cell for cell in counted(summary["cells"]) if cell["rules"]["group"]["difference"] is not None]
-    ordered = sorted(kept, key=lambda cell: -cell["rules"]["group"]["difference"][0])
+    ordered = sorted(kept, key=lambda cell: -gap(cell, "group"))
     shown = ordered if len(ordered) <= 2 * MOST else [*ordered[:MOST], *ordered[-MOST:]]
     header = (
         "cell", "GRPO: mean J [95%]", "REINFORCE", "difference [95%]", "verdict", "GRPO: steps to 90%", "REINFORCE", "marks",
@@ -233,11 +228,11 @@ def _extremes(summary: dict[str, Any]) -> list[str]:
     return [
         f"<h3>GRPO − REINFORCE by cell{which}</h3>",
         table(header, [_line(cell, "group", names) for cell in shown]),
-        _paragraph("All cells and rules: cells.csv and summary.json."),
+        paragraph("All cells and rules: cells.csv and summary.json."),
     ]
 
 
-def _failures(summary: dict[str, Any]) -> list[str]:
+def _failures(summary: Summary) -> list[str]:
     total, look = summary["overall"], looks(summary["rules"])
     rows = [
         (
@@ -254,11 +249,11 @@ def _failures(summary: dict[str, Any]) -> list[str]:
     return [
         "<h2>Failures, and cells that decide nothing</h2>",
         table(header, rows),
-        _paragraph(
+        paragraph(
             "A rule with a run that is not finite cannot win its cell. A step at the end of its grid might have been better "
             "beyond it; it is not marked where the KL limit shortened practically every update, as a larger step changes nothing there."
         ),
-        _paragraph(
+        paragraph(
             f"{_cells(len(wrong))} of {total['num_cells']:,} {'is' if len(wrong) == 1 else 'are'} degenerate and not counted above "
             f"(free steps with exact gradients and orthogonal or identical features, or every rule 90% of the way within "
             f"{FEW_STEPS} steps){f' — {said}' if said else ''}. Unfinished: {total['num_incomplete']:,}."
@@ -266,7 +261,7 @@ def _failures(summary: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
-def _maps(summary: dict[str, Any], figures: Path, names: Sequence[str]) -> list[str]:
+def _maps(summary: Summary, figures: Path, names: Sequence[str]) -> list[str]:
     every = combinations(summary)
     captions = {
         "winners": "Who wins, by coherence (columns), pass rates (rows) and group size (panels). × marks degenerate cells, ! cells "
@@ -276,11 +271,9 @@ def _maps(summary: dict[str, Any], figures: Path, names: Sequence[str]) -> list[
         "times": "Steps to 90% of the way to the best known J over REINFORCE's, purple where the rule is faster; hatched where the "
         "sign-test interval of the median ratio contains 1. Where too many runs never got there, a : b are the seeds that did.",
     }
-    blocks = ["<h2>Maps</h2>", _paragraph("To explore them, and to read every number: phase_diagram.html.")]
+    blocks = ["<h2>Maps</h2>", paragraph("To explore them, and to read every number: phase_diagram.html.")]
     if len(every) > MAX_MAPS:
-        blocks.append(
-            _paragraph(f"The first {MAX_MAPS} of {len(every)} combinations of the other axes are drawn here.")
-        )
+        blocks.append(paragraph(f"The first {MAX_MAPS} of {len(every)} combinations of the other axes are drawn here."))
     outer = [name for name in every[0] if len(summary["axes"][name]) > 1]
     for i, combination in enumerate(every[:MAX_MAPS], 1):
         where = place(combination, outer)
@@ -292,7 +285,7 @@ def _maps(summary: dict[str, Any], figures: Path, names: Sequence[str]) -> list[
     return [*blocks, "<h2>Runs</h2>", picture(figures / "curves.png", caption)]
 
 
-def _limits(summary: dict[str, Any], spec: dict[str, Any]) -> list[str]:
+def _limits(summary: Summary, spec: dict[str, Any]) -> list[str]:
     passed = summary["overall"]["problems_passed"]
     return [
         "<h2>What this does not show</h2>",
@@ -311,7 +304,7 @@ def _limits(summary: dict[str, Any], spec: dict[str, Any]) -> list[str]:
     ]
 
 
-def report(summary: dict[str, Any], figures: Path, names: Sequence[str]) -> bytes:
+def report(summary: Drawn, figures: Path, names: Sequence[str]) -> bytes:
     """The whole report.html; `figures` is the folder of the PNGs, `names` the figures in it."""
     run = summary["run"]
     spec = run["spec"]
@@ -320,7 +313,7 @@ def report(summary: dict[str, Any], figures: Path, names: Sequence[str]) -> byte
         if run["num_chunks_read"] < run["num_chunks"]
         else ""
     )
-    origin = _paragraph(
+    origin = paragraph(
         f"Sweep {escape(run['run_id'])}, commit {escape(run['commit'])}, {escape(run['device'])}, versions "
         f"<code>{escape(run['versions'])}</code>, specification <code>{escape(spec)}</code>. Rows: parts/*.parquet; numbers: "
         "summary.json, cells.csv; figures: figures/*.png and *.svg."

@@ -13,6 +13,7 @@ from curvature.constants import PHASE_LEVELS
 from experiments.looks import look
 from experiments.phases.recipe import CONTROLS, MAIN, VARIANTS
 from experiments.phases.summary import holds
+from experiments.phases.tables import Summary, Verdict
 from experiments.rows import Rows, of
 
 UNIT = 1e-4
@@ -83,7 +84,7 @@ def course(steps: Rows) -> Figure:
     return figure
 
 
-def surplus(summary: dict[str, Any]) -> Figure:
+def surplus(summary: Summary) -> Figure:
     """Predicted, certified and realised surplus by phase: intervals over seeds, and what T3 proves."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
     entries = [entry for entry in summary["recipe"] if entry["realised"] is not None]
@@ -100,7 +101,10 @@ def surplus(summary: dict[str, Any]) -> Figure:
             capsize=4,
             label=label,
         )
-    mean = np.array([[entry[column][0] for column in ("lower", "upper", "realised")] for entry in entries]).T / UNIT
+    mean = (
+        np.array([[(entry[column] or [np.nan])[0] for column in ("lower", "upper", "realised")] for entry in entries]).T
+        / UNIT
+    )
     right.vlines(x, mean[0], mean[1], color="#0072B2", lw=6, alpha=0.4, label="what T3 allows (mean over the phase)")
     right.plot(x, mean[2], "s", color="#D55E00", label="realised (U_real)")
     for axis, title in ((left, "means over seeds, 95% intervals"), (right, "first order ± both remainders")):
@@ -113,7 +117,7 @@ def surplus(summary: dict[str, Any]) -> Figure:
     return figure
 
 
-def configurations(rows: Rows, verdicts: dict[str, dict[str, Any]]) -> Figure:
+def configurations(rows: Rows, verdicts: dict[str, Verdict]) -> Figure:
     """U_real in phases I and III of every seed of the recipe and the other configurations; filled: the seed holds."""
     names = [MAIN, *VARIANTS]
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True)

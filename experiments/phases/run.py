@@ -13,6 +13,7 @@ from experiments.phases.config import Phases
 from experiments.phases.recipe import CONFIGURATIONS, MAIN, problems, run
 from experiments.phases.rows import TABLES, problem_rows
 from experiments.phases.summary import summarise
+from experiments.phases.tables import Summary
 from experiments.phases.text import report
 from experiments.rows import Rows, Tables, join
 from experiments.study import Study
@@ -58,7 +59,7 @@ def phases(config: Phases, study: Study) -> dict[str, Any]:
         return study.publish(summary, lambda full: report(full, study.figures))
 
 
-def drawings(tables: Tables, summary: dict[str, Any]) -> dict[str, Callable[[], Figure]]:
+def drawings(tables: Tables, summary: Summary) -> dict[str, Callable[[], Figure]]:
     """The figures by name."""
     return {
         "phases": lambda: figures.course(tables["steps"]),

@@ -10,20 +10,18 @@ A seed holds when all four criteria do. They were fixed before any seed that is 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy import stats
 
 from curvature.constants import A_PRIORI_STD
 from experiments.phases.recipe import CONFIGURATIONS, CONTROLS, MAIN, VARIANTS
+from experiments.phases.tables import Checks, Earlier, Limits, Phase, Range, Summary, Verdict
 from experiments.rows import Rows, of
 from experiments.statistics import interval
 
 PHASES = (1, 2, 3)
 CRITERIA = ("three", "gain", "order", "loss")
 SURPLUSES = ("own", "certified", "realised")
-AVERAGED = ("cross_ratio", "orthogonality", "std", "relative_gain", *SURPLUSES, "first_order", "lower", "upper")
 EARLIER_SEEDS, EARLIER_STEPS = 6, 4000
 EARLIER = {
     1: {"cross_ratio": 0.89, "own": 3.76e-4, "certified": 2.98e-4, "realised": 3.13e-4, "first": 0},
@@ -46,16 +44,21 @@ def holds(run: Rows) -> dict[str, bool]:
     return verdict | {"all": all(verdict.values())}
 
 
-def verdicts(rows: Rows, problems: Rows) -> dict[str, dict[str, Any]]:
+def verdicts(rows: Rows, problems: Rows) -> dict[str, Verdict]:
     """Of each configuration: how many seeds meet each criterion, which do not, and how many have J* = 1."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Verdict] = {}
     for name in CONFIGURATIONS:
         mine = of(rows, configuration=name)
         seeds = np.unique(mine["seed_index"])
         each = [holds(of(mine, seed_index=seed)) for seed in seeds]
+        met = {criterion: sum(seed[criterion] for seed in each) for criterion in (*CRITERIA, "all")}
         found[name] = {
             "num_seeds": len(seeds),
-            **{criterion: sum(seed[criterion] for seed in each) for criterion in (*CRITERIA, "all")},
+            "three": met["three"],
+            "gain": met["gain"],
+            "order": met["order"],
+            "loss": met["loss"],
+            "all": met["all"],
             "reaches_third": int(np.sum(mine["phase"] == 3)),
             "realisable": int(of(problems, configuration=name)["realisable"].sum()),
             "failing_seeds": {
@@ -65,44 +68,53 @@ def verdicts(rows: Rows, problems: Rows) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _interval(sample: np.ndarray) -> list[float] | None:
+def _interval(sample: np.ndarray) -> Range:
     """[mean, low, high], a 95% Student interval over seeds; None for fewer than two."""
     return list(interval(sample).ends) if len(sample) > 1 else None
 
 
-def phase_table(rows: Rows, name: str) -> list[dict[str, Any]]:
+def phase_table(rows: Rows, name: str) -> list[Phase]:
     """One entry a phase that some seed has: means over seeds with intervals, and whether U_cert and U_real agree.
 
     `agree`: each mean lies in the other's interval. `gap` is the paired difference U_real − U_cert.
     """
-    entries: list[dict[str, Any]] = []
+    entries: list[Phase] = []
     for phase in PHASES:
         mine = of(rows, configuration=name, phase=phase)
         if not len(mine["phase"]):
             continue
         first = mine["first"]
-        entry: dict[str, Any] = {
+        entry: Phase = {
             "phase": phase,
             "num_seeds": len(first),
             "first": float(first.mean()),
             "first_median": float(np.median(first)),
             "num_steps_median": float(np.median(mine["num_steps"])),
-            **{column: _interval(mine[column]) for column in AVERAGED},
+            "cross_ratio": _interval(mine["cross_ratio"]),
+            "orthogonality": _interval(mine["orthogonality"]),
+            "std": _interval(mine["std"]),
+            "relative_gain": _interval(mine["relative_gain"]),
+            "own": _interval(mine["own"]),
+            "certified": _interval(mine["certified"]),
+            "realised": _interval(mine["realised"]),
+            "first_order": _interval(mine["first_order"]),
+            "lower": _interval(mine["lower"]),
+            "upper": _interval(mine["upper"]),
             "gap": _interval(mine["realised"] - mine["certified"]),
             "num_positive": int(np.sum(mine["realised"] > 0)),
         }
         real, certified = entry["realised"], entry["certified"]
-        if real is not None:
+        if real is not None and certified is not None:
             entry["agree"] = real[1] <= certified[0] <= real[2] and certified[1] <= real[0] <= certified[2]
         entries.append(entry)
     return entries
 
 
-def against_earlier(rows: Rows) -> list[dict[str, Any]]:
+def against_earlier(rows: Rows) -> list[Earlier]:
     """The recipe's means beside the earlier six seeds': consistent where their distance is within the 95% t-limit of
     the difference of two means, with the fresh seeds' deviation for both.
     """
-    entries: list[dict[str, Any]] = []
+    entries: list[Earlier] = []
     for phase, figures in EARLIER.items():
         mine = of(rows, configuration=MAIN, phase=phase)
         n = len(mine["phase"])
@@ -118,7 +130,7 @@ def against_earlier(rows: Rows) -> list[dict[str, Any]]:
     return entries
 
 
-def checks(rows: Rows) -> dict[str, Any]:
+def checks(rows: Rows) -> Checks:
     """T3 at every step of every run: what was checked, what failed, and the claims that are wrong on purpose."""
     total = {column: int(rows[column].sum()) for column in rows if column.startswith("violated_")}
     return {
@@ -139,7 +151,7 @@ def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
 
 
-def limits(steps: Rows, rows: Rows, profile: Rows) -> dict[str, Any]:
+def limits(steps: Rows, rows: Rows, profile: Rows) -> Limits:
     """What speaks against a simple reading, each from rows of the recipe."""
     mine, third = of(steps, configuration=MAIN), of(rows, configuration=MAIN, phase=3)
     seeds = np.unique(mine["seed_index"])
@@ -167,7 +179,7 @@ def limits(steps: Rows, rows: Rows, profile: Rows) -> dict[str, Any]:
     }
 
 
-def summarise(steps: Rows, rows: Rows, profile: Rows, problems: Rows) -> dict[str, Any]:
+def summarise(steps: Rows, rows: Rows, profile: Rows, problems: Rows) -> Summary:
     """Everything of summary.json that the rows decide."""
     counts = checks(rows)
     return {

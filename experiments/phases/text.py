@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.phases.recipe import CONTROLS, MAIN, VARIANTS
 from experiments.phases.summary import CRITERIA, EARLIER_STEPS
-from experiments.report import escape, page, picture, table
+from experiments.report import escape, origin, page, paragraph, picture, table
 
 ROMAN = {1: "I", 2: "II", 3: "III"}
 WORDS = {
@@ -25,10 +25,6 @@ MISSED = {
     "loss": "stay above 0 in III or do not reach it",
 }
 """What it means that a criterion is not met."""
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{text}</p>"
 
 
 def _interval(values: list[float] | None, unit: float = 1.0, digits: int = 2) -> str:
@@ -63,7 +59,7 @@ def _recipe(summary: dict[str, Any], figures: Path) -> list[str]:
         if e["gap"] is not None and not e["gap"][1] <= 0 <= e["gap"][2]
     ]
     return [
-        _paragraph(
+        paragraph(
             "Prompts with one right arm each, drawn at random, share the parameters of a 16-dimensional space, so they interfere. "
             "Along a GRPO run, at every state, one GRPO step is compared with one REINFORCE step of twice the step size (equal where "
             "σ = ½). <i>Phase I</i> lasts until χ stays below .75, <i>II</i> until it stays below .25, <i>III</i> to the end. "
@@ -72,7 +68,7 @@ def _recipe(summary: dict[str, Any], figures: Path) -> list[str]:
             "these seeds was used to choose the recipe:"
         ),
         table(HEADER, _phase_rows(entries)),
-        _paragraph(
+        paragraph(
             f"U_cert and U_real lie in each other's intervals in {'phase ' + ', '.join(agree) if agree else 'no phase'}. That "
             "is a statement about seeds; as a difference of two lower bounds, U_cert bounds nothing. What T3 proves is the last "
             f"column. {'The paired difference U_real − U_cert (1e-4) is off 0 in ' + '; '.join(gaps) + '.' if gaps else 'The paired difference U_real − U_cert is not off 0.'}"
@@ -87,7 +83,7 @@ def _recipe(summary: dict[str, Any], figures: Path) -> list[str]:
 
 def _earlier(summary: dict[str, Any]) -> list[str]:
     if summary["run"]["config"]["num_steps"] != EARLIER_STEPS:
-        return [_paragraph(f"Runs of {EARLIER_STEPS} updates are also held against six earlier seeds.")]
+        return [paragraph(f"Runs of {EARLIER_STEPS} updates are also held against six earlier seeds.")]
     off = [f"{WORDS[e['quantity']]} in {ROMAN[e['phase']]}" for e in summary["against_earlier"] if not e["consistent"]]
     earlier = [
         (
@@ -98,11 +94,11 @@ def _earlier(summary: dict[str, Any]) -> list[str]:
         for e in summary["against_earlier"]
     ]  # fmt: skip
     return [
-        _paragraph(
+        paragraph(
             f"Against the means of six earlier seeds ({EARLIER_STEPS} updates), with the 95% limit for a difference of two means:"
         ),
         table(("phase", "quantity", "six earlier seeds", "here", "limit", "consistent"), earlier),
-        _paragraph(f"Not consistent: {escape(', '.join(off))}." if off else "All are consistent."),
+        paragraph(f"Not consistent: {escape(', '.join(off))}." if off else "All are consistent."),
     ]
 
 
@@ -110,13 +106,13 @@ def _checks(summary: dict[str, Any]) -> list[str]:
     c = summary["checks"]
     rows = [(claim, f"{count:,}") for claim, count in c["false_variants"].items()]
     return [
-        _paragraph(
+        paragraph(
             f"<b>T3 at every step of every run.</b> {c['num_checks']:,} checks over {c['num_steps']:,} steps, {c['num_violations']} "
             "violations: each prompt's gain under both steps, and the surplus inside lower(GRPO) − upper(REINFORCE) and "
             "upper(GRPO) − lower(REINFORCE). Claims that are wrong on purpose, and the steps at which they are refused:"
         ),
         table(("false claim", "steps"), rows),
-        _paragraph(
+        paragraph(
             f"On the mean over prompts errors cancel: at most {100 * c['largest_share']:.0f}% of the two remainders was used, and half of "
             "them is refused only where little cancels. A difference of two lower bounds is no bound, as the last line shows."
         ),
@@ -131,7 +127,7 @@ def _controls(summary: dict[str, Any], figures: Path) -> list[str]:
     return [
         "<h3>Controls</h3>",
         table(("control", *HEADER), rows),
-        _paragraph(
+        paragraph(
             f"<b>Near-orthogonal</b> (random directions of R<sup>1024</sup>, nothing in common): {reached['near-orthogonal']} seeds "
             f"reach III. <b>Equal pass rates</b> (every prompt starts at the same σ, near ½): {reached['equal pass rates']} reach III, with "
             f"a surplus of at most 0 there in {even['loss']}; it falls from I to II to III in {even['order']}. III and its sign "
@@ -161,17 +157,17 @@ def _configurations(summary: dict[str, Any], figures: Path) -> list[str]:
     ]
     return [
         "<h3>Other configurations, and which seeds fail</h3>",
-        _paragraph(
+        paragraph(
             "Fixed before any of these seeds was run: a seed holds if its run has all three phases, the mean of U_real is above 0 in "
             "I, falls from I to II to III, and is at most 0 in III. Each configuration is one change away from the recipe. "
             "J* = 1 counts the seeds in which one parameter makes every right arm the likeliest: there prompts compete for the same "
             "parameters along the way, but nothing has to be given up in the end."
         ),
         table(("configuration", "three phases", "above 0 in I", "falls", "at most 0 in III", "all four", "J* = 1"), rows),
-        _paragraph(
+        paragraph(
             f"The other configurations hold in {'; '.join(shares)} of the seeds. Of all {total} seeds, {'; '.join(missed)}."
         ),
-        _paragraph("Seeds that fail, and where. " + (". ".join(failing) + "." if failing else "None.")),
+        paragraph("Seeds that fail, and where. " + (". ".join(failing) + "." if failing else "None.")),
         picture(figures / "configurations.png", "Mean realised surplus of every seed in phases I and III; filled where the seed meets "
                 "all four criteria."),
     ]  # fmt: skip
@@ -230,9 +226,4 @@ def report(summary: dict[str, Any], figures: Path) -> bytes:
         f"the surplus falling from positive to at most 0.</b> T3: {summary['num_checks']:,} checks, {summary['num_violations']} "
         f"violations.{' A proved bound is violated: this is a bug, or the proof is wrong.' if bad else ''}</div>"
     )
-    origin = _paragraph(
-        f"Run {escape(run['run_id'])}, commit {escape(run['commit'])}, {escape(run['device'])}, {run['wall_time_s']:g} s of "
-        f"computing, configuration <code>{escape(run['config'])}</code>, versions <code>{escape(run['versions'])}</code>. "
-        "Rows: rows/*.parquet; numbers: summary.json; figures: figures/*.png and *.svg."
-    )
-    return page("GRPO against REINFORCE: three phases of training", [verdict, *section(summary, figures), origin])
+    return page("GRPO against REINFORCE: three phases of training", [verdict, *section(summary, figures), origin(run)])

@@ -1,0 +1,101 @@
+"""What summary.json of `reproduce` holds, entry by entry: what text and figures may rely on."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class Checked(TypedDict):
+    """One proved bound, where it was checked."""
+
+    statement: str
+    what: str
+    num_checks: int
+    num_violations: int
+
+
+class Fit(TypedDict):
+    """An exponent of T7."""
+
+    fitted: float
+    predicted: float
+
+
+class ExponentialRate(TypedDict):
+    """The rule α = 2."""
+
+    fitted_rate: float
+    predicted_rate: float
+
+
+class GroupFit(TypedDict):
+    """Two arms under groups of G."""
+
+    late_exponent: float
+    late_speedup: float
+    cap: float
+
+
+class Fits(TypedDict):
+    """All fits, by α and by G."""
+
+    exponents: dict[str, Fit]
+    exponential: ExponentialRate
+    groups: dict[str, GroupFit]
+
+
+class Outcome(TypedDict):
+    """What ΣJ did under one rule of an example where GRPO loses."""
+
+    first_gain: float
+    num_losing_steps: int
+    change: float
+    greatest_change: float
+
+
+class Compared(TypedDict):
+    """A rule at one coherence: mean J with interval, and its paired difference to REINFORCE."""
+
+    coherence: float
+    rule: str
+    mean: float
+    low: float
+    high: float
+    difference: float
+    difference_low: float
+    difference_high: float
+    verdict: str
+    step_size: float
+    at_edge: bool
+    limited_share: float
+
+
+Regime = dict[str, Any]
+"""`regime`, `rate_ratio_measured`, `rate_ratio_bound`, and for each rule RULE_measured, RULE_bound, RULE_share_low,
+RULE_share_high, RULE_value."""
+FromFile = dict[str, Any]
+"""`source`, `num_prompts`, `num_zero`, `num_one`, `mean_raw`, `mean_used`, `prior`, the two ratios, and for each rule
+RULE_measured, RULE_bound, RULE_value."""
+
+
+class Summary(TypedDict):
+    """Everything that the rows decide."""
+
+    num_checks: int
+    num_violations: int
+    exponents: dict[str, float]
+    exponents_predicted: dict[str, float]
+    exponents_within_tolerance: bool
+    exponential_rate: ExponentialRate
+    finite_groups: dict[str, GroupFit]
+    rate_ratio_measured: float
+    rate_ratio_bound: float
+    rate_ratio_note: str
+    rate_ratio_measured_below_bound_ratio: float
+    checks: list[Checked]
+    false_variants_caught: dict[str, int]
+    regimes: list[Regime]
+    pass_rates: FromFile
+    hitting_times: list[dict[str, float]]
+    where_grpo_loses: dict[str, dict[str, Outcome]]
+    comparison: list[Compared]
