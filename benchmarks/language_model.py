@@ -29,12 +29,15 @@ from jax.flatten_util import ravel_pytree
 
 from benchmarks.language_rival import Rival
 from benchmarks.machine import Limits, Timing, make_rows, measure
-from experiments.gsm8k.plan import Sizes
-from experiments.language.learning.learners import Groups, GroupSettings, Likelihood, Sampler, start
-from experiments.language.learning.objective import Batch, Model
+from experiments.language.learning.learners import Groups, GroupSettings, Likelihood
 from experiments.language.learning.optimiser import make_transform
+from experiments.language.learning.state import start
+from experiments.language.model.model import Batch, Model
+from experiments.language.model.sample import Sampler
+from experiments.language.model.sizes import Sizes
 from experiments.language.model.transformer import Architecture, Parameters, initial_parameters
-from experiments.language.probes.exact import Effort, Prober
+from experiments.language.probes.effort import Effort
+from experiments.language.probes.exact import Prober
 
 VOCABULARY, PAD, END, SEPARATOR = 2048, 0, 1, 2
 NEVER = VOCABULARY
@@ -123,7 +126,9 @@ def benchmark_update(
     a, batch = model.architecture, random_batch(num_prompts, group_size, 2)
     A = np.random.default_rng(3).standard_normal((num_prompts, group_size)).astype(np.float32)
     transform = make_transform("adamw")
-    groups = Groups(model, transform, GroupSettings(num_prompts, group_size), longest=RESPONSE)
+    groups = Groups(
+        model, transform, GroupSettings(prompts_per_step=num_prompts, group_size=group_size), longest=RESPONSE
+    )
     state, advantages = start(parameters, transform), jnp.asarray(A)
 
     def ours() -> None:
@@ -167,7 +172,7 @@ def benchmark_sampling(
 ) -> list[dict]:
     """Groups of responses that do not end."""
     a, batch = model.architecture, random_batch(num_prompts, group_size, 4)
-    endless = Sampler(Model(a, SEPARATOR, NEVER, PAD), RESPONSE)
+    endless = Sampler(Model(a, separator=SEPARATOR, end=NEVER, pad=PAD), RESPONSE)
     key = jax.random.key(0)
     mine, errors = "learn.Sampler", {}
     calls: dict[str, Callable[[], Any]] = {mine: lambda: endless(parameters, batch, key, group_size)}
@@ -205,7 +210,7 @@ def benchmark_early_exit(
 ) -> list[dict]:
     """The loop stops when every response has ended."""
     a, key = model.architecture, jax.random.key(0)
-    ending, endless = (Sampler(Model(a, SEPARATOR, end, PAD), RESPONSE) for end in (END, NEVER))
+    ending, endless = (Sampler(Model(a, separator=SEPARATOR, end=end, pad=PAD), RESPONSE) for end in (END, NEVER))
     longest = int(np.asarray(ending(fitted, batch, key, group_size).lengths).max())
     times = measure(
         {
@@ -266,7 +271,7 @@ def benchmark_language_model(
         num_prompts: that are fitted and probed.
         num_steps: of fitting.
     """
-    model = Model(Sizes().architecture(VOCABULARY), SEPARATOR, END, PAD)
+    model = Model(Sizes().architecture(VOCABULARY), separator=SEPARATOR, end=END, pad=PAD)
     parameters = initial_parameters(model.architecture, key=jax.random.key(0))
     yield benchmark_training(limits, model, parameters, rivals=rivals)
     yield benchmark_update(limits, model, parameters, rivals=rivals)

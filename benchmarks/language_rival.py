@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.language.learning.objective import Batch
+from experiments.language.model.model import Batch
 from experiments.language.model.pretrained import save_model
 from experiments.language.model.transformer import Architecture, Parameters
 

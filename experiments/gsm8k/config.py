@@ -1,51 +1,26 @@
-"""What `grpo-curvature gsm8k …` can be told: one frozen dataclass a command, from which the flags are made."""
+"""What `grpo-curvature gsm8k …` can be told: one frozen dataclass a command, from which the flags are made.
+
+Imports no JAX, so that help is shown and bad flags are refused at once.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import tyro
 
-from curvature._advantages import PRESETS as ESTIMATORS
-from curvature._advantages import Estimator
-from curvature.check import check_count
+from curvature.rule import Rule
 from experiments.command import Compute
-from experiments.gsm8k.plan import PRESETS, Plan, Preset, Sizes, with_optimiser
-from experiments.language.learning.objective import make_rule
-from experiments.language.learning.optimiser import OptimiserName, ScheduleName, make_transform
-from experiments.language.problems.task import Questions
+from experiments.flags import check_integer, check_out, check_positive, check_seed
+from experiments.gsm8k.plan import PRESETS, Plan, Preset, RlOptimiser, with_optimiser
+from experiments.language.learning.choices import ESTIMATORS, OptimiserName, ScheduleName, learning_rule
+from experiments.language.model.sizes import Sizes
+from experiments.language.problems.questions import Questions
+from experiments.strict_json import plain
 
 Flat = tyro.conf.OmitArgPrefixes
-
-
-def plain(value: Any) -> Any:
-    """A configuration or a summary as strict JSON can hold it: paths as text, NaN and infinities as null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    return str(value) if isinstance(value, Path) else value
-
-
-def _check_out(out: Path) -> None:
-    if out == Path():
-        raise ValueError("--out is empty or the current folder; allowed: a folder of its own")
-
-
-def _check_seed(seed: int) -> None:
-    check_count("--seed", seed, 0)
-    if seed > 2**31 - 1:
-        raise ValueError(f"--seed is {seed}; allowed: 0 to {2**31 - 1}")
-
-
-def _positive(name: str, value: float) -> None:
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{name} is {value}; allowed: positive numbers")
 
 
 def _identity(command: str, config: Any) -> dict[str, Any]:
@@ -92,14 +67,14 @@ class Sft:
     """Seed of the prompts chosen, the initial parameters, and the order."""
 
     def __post_init__(self) -> None:
-        _check_out(self.out)
-        _check_seed(self.seed)
+        check_out(self.out)
+        check_seed(self.seed)
         if not 0 < self.target < 1:
             raise ValueError(f"--target is {self.target}; allowed: numbers between 0 and 1")
-        _positive("--step-size", self.step_size)
+        check_positive("--step-size", self.step_size)
         for name in ("batch_size", "max_steps", "check_every", "num_samples"):
-            check_count(f"--{name.replace('_', '-')}", getattr(self, name), 1)
-        check_count("--warmup", self.warmup, 0)
+            check_integer(f"--{name.replace('_', '-')}", getattr(self, name), 1)
+        check_integer("--warmup", self.warmup, 0)
 
     def identity(self) -> dict[str, Any]:
         """What decides the results."""
@@ -133,8 +108,9 @@ class Train:
     models."""
     out: Path = Path("gsm8k-train")
     """Folder for checkpoints and rows; a run that was stopped goes on from its last checkpoint."""
-    rule: Literal["none", "group", "batch", "power"] = "group"
-    """none: REINFORCE; group: GRPO; batch: mean of the prompts' deviations; power: σ^α."""
+    rule: str = "group"
+    """By what a prompt's gradient is divided. none: nothing, REINFORCE; group: σ, GRPO; batch: the mean of the prompts'
+    σ; power(A): σ^A, A a number in [0, 8]; power: σ^α."""
     alpha: float = 2.0
     """α of --rule power."""
     estimator: str | None = None
@@ -170,11 +146,12 @@ class Train:
     """Seed of the samples and of the order of prompts."""
 
     def __post_init__(self) -> None:
-        _check_out(self.out)
-        _check_seed(self.seed)
-        make_rule(self.rule, self.alpha)
-        make_transform(self.optimiser, max_norm=self.max_norm)
-        _positive("--step-size", self.step_size)
+        check_out(self.out)
+        check_seed(self.seed)
+        self.chosen_rule()
+        check_positive("--step-size", self.step_size)
+        if self.max_norm is not None:
+            check_positive("--max-norm", self.max_norm)
         if self.estimator is not None and self.estimator not in ESTIMATORS:
             raise ValueError(f"--estimator is {self.estimator!r}; allowed: {', '.join(ESTIMATORS)}")
         if self.exact and self.estimator is not None:
@@ -182,19 +159,24 @@ class Train:
                 f"--estimator is {self.estimator!r}; allowed with --exact: none, population steps have none"
             )
         for name in ("num_steps", "prompts_per_step", "num_updates", "save_every", "num_samples"):
-            check_count(f"--{name.replace('_', '-')}", getattr(self, name), 1)
-        check_count("--group-size", self.group_size, 2)
-        check_count("--warmup", self.warmup, 0)
+            check_integer(f"--{name.replace('_', '-')}", getattr(self, name), 1)
+        check_integer("--group-size", self.group_size, 2)
+        check_integer("--warmup", self.warmup, 0)
         if self.clip is not None and not 0 < self.clip < 1:
             raise ValueError(f"--clip is {self.clip}; allowed: numbers between 0 and 1")
         if not 0 <= self.kl < float("inf"):
             raise ValueError(f"--kl is {self.kl}; allowed: numbers of at least 0")
 
-    def advantages(self) -> Estimator:
-        """The estimator of sampled groups."""
-        if self.estimator is not None:
-            return ESTIMATORS[self.estimator]
-        return Estimator(scale=self.rule, alpha=self.alpha if self.rule == "power" else 1.0)
+    def chosen_rule(self) -> Rule:
+        """The rule, with the exponent of --alpha where it is "power" alone.
+
+        Raises:
+            ValueError: no such rule, or an exponent outside [0, 8].
+        """
+        try:
+            return learning_rule(self.rule, self.alpha)
+        except ValueError as error:
+            raise ValueError(f"--{error}") from None
 
     def identity(self) -> dict[str, Any]:
         """What decides the results."""
@@ -244,12 +226,12 @@ class ProbeCheckpoint:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_out(self.out)
-        _check_seed(self.seed)
-        _positive("--step-size", self.step_size)
-        check_count("--num-spectra", self.num_spectra, 0)
-        check_count("--num-wrong", self.num_wrong, 0)
-        check_count("--half-samples", self.half_samples, 2)
+        check_out(self.out)
+        check_seed(self.seed)
+        check_positive("--step-size", self.step_size)
+        check_integer("--num-spectra", self.num_spectra, 0)
+        check_integer("--num-wrong", self.num_wrong, 0)
+        check_integer("--half-samples", self.half_samples, 2)
 
     def identity(self) -> dict[str, Any]:
         """What decides the results."""
@@ -283,7 +265,7 @@ class Validate:
     download: bool = False
     """Take openai/gsm8k from the Hugging Face hub (needs the extra `hub` and a network)."""
     preset: Preset = "cpu"
-    optimiser: Literal["sgd", "momentum", "adam"] = "sgd"
+    optimiser: RlOptimiser = "sgd"
     """Of RL. With adam all rules share one grid of steps: it takes the scale of a gradient away."""
     num_seeds: int | None = None
     """Reported seeds, at least 2. Default: the preset's."""
@@ -293,18 +275,16 @@ class Validate:
     """The first reported seed; the others follow it, and the tuning seeds come 1000 later."""
 
     def __post_init__(self) -> None:
-        _check_out(self.out)
-        _check_seed(self.seed)
+        check_out(self.out)
+        check_seed(self.seed)
         if self.num_seeds is not None:
-            check_count("--num-seeds", self.num_seeds, 2)
-            if self.num_seeds > 100:
-                raise ValueError(f"--num-seeds is {self.num_seeds}; allowed: 2 to 100")
-        Questions(self.data, self.download)
+            check_integer("--num-seeds", self.num_seeds, 2, 100)
+        Questions(data=self.data, download=self.download)
 
     @property
     def questions(self) -> Questions:
         """Where the problems come from."""
-        return Questions(self.data, self.download)
+        return Questions(data=self.data, download=self.download)
 
     def plan(self) -> Plan:
         """All sizes."""

@@ -1,199 +1,148 @@
-"""One response mode of a validation: starting states, steps tuned per rule on other seeds, and the reported runs.
+"""The two legs of a validation, one response mode each: runs of every rule from the same starts, kept as parts.
 
-    SFT to a stated mean pass rate → (a) on to late states, probed; (b) RL: every rule on a grid of steps on the tuning
-    seeds, then every rule at its best step on the reported seeds, from the same states
+    exact     mode `answer`: population steps, pass rates without sampling, probes of SFT states and along runs
+    sampled   mode `equations`: groups of responses, as trainers have them
 
-A rule with exponent α takes the grid's steps times 2^−α, so that at p = ½ all rules agree. Where the best step is an
-end of the grid, the grid grows.
+A leg tunes a rule's step on seeds of its own (`tuning.py`) and runs it on the reported ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
+from typing import Literal
 
-import jax
 import numpy as np
 
-from curvature._advantages import Estimator
-from experiments.gsm8k.parallel import each
+from experiments.gsm8k.arms import Arm
 from experiments.gsm8k.plan import Leg, Plan
 from experiments.gsm8k.scaling import Rows, stack
-from experiments.language.learning.checkpoint import load_checkpoint, make_model, save_checkpoint, steps_saved
-from experiments.language.learning.learners import (
-    Groups,
-    GroupSettings,
-    Likelihood,
-    Measure,
-    Population,
-    Row,
-    State,
-    start,
-)
-from experiments.language.learning.objective import make_rule
+from experiments.gsm8k.starts import Starts, Tables
+from experiments.gsm8k.tuning import Tried, tune
+from experiments.language.learning import lost
+from experiments.language.learning.learners import Groups, GroupSettings, Population
+from experiments.language.learning.loop import learn
 from experiments.language.learning.optimiser import make_transform
-from experiments.language.model.transformer import Parameters, initial_parameters
+from experiments.language.learning.pass_rates import Measure
+from experiments.language.learning.state import Row, State, Step, start
+from experiments.language.learning.weights import group_estimator, population_weight
 from experiments.language.probes.exact import Prober
-from experiments.language.problems.rows import Splits
-from experiments.language.problems.task import Questions, Task, make_task
-
-FIRST_TUNING_SEED = 1000
-"""After the first reported seed."""
-MAX_EXTENSIONS = 3
-Tables = dict[str, Rows]
 
 
-class Keep(Protocol):
-    """What keeps parts: the tables from disk where they are finished, else computed and written."""
+class LegRun(ABC):
+    """What both legs do; programs are compiled once.
 
-    def __call__(self, name: str, tables: tuple[str, ...], compute: Callable[[], Tables], whole: bool = True) -> Tables:
-        """`whole` is False where something beside the tables is missing, and they must be made again."""
-        ...
+    Arguments:
+        plan, leg: sizes.
+        starts: where every run begins.
+    """
 
-
-@dataclass(frozen=True)
-class Arm:
-    """A rule as it is compared."""
-
-    rule: str
-    alpha: float
-    scaled: bool = True
-    """Whether the optimiser leaves the gradient its scale; adam does not."""
-
-    @property
-    def name(self) -> str:
-        """As in tables and file names."""
-        return f"power({self.alpha:g})" if self.rule == "power" else self.rule
-
-    @property
-    def scale(self) -> float:
-        """Its steps over REINFORCE's, so that both agree where σ = ½."""
-        return 2.0**-self.alpha if self.scaled else 1.0
-
-
-def arm(rule: str, alpha: float, plan: Plan) -> Arm:
-    """An arm; `alpha` is the exponent of "power"."""
-    return Arm(rule, float(make_rule(rule, alpha).alpha), plan.optimiser != "adam")
-
-
-class LegRun:
-    """Everything that the parts of one leg share; programs are compiled once."""
-
-    def __init__(
-        self,
-        mode: Literal["answer", "equations", "text"],
-        plan: Plan,
-        leg: Leg,
-        base: Questions,
-        splits: Splits,
-        *,
-        keep: Keep,
-        folder: Path,
-    ):
-        self.mode, self.plan, self.leg, self.splits, self.keep, self.folder = mode, plan, leg, splits, keep, folder
-        self.questions = leg.questions(mode, base)
-        first = make_task(self.questions, splits, seed=plan.first_seed)
-        self.vocabulary, self.notes = first.vocabulary, first.notes
-        self.tasks = {plan.first_seed: first}
-        self.model = make_model(plan.sizes.architecture(self.vocabulary.size), self.vocabulary)
-        self.likelihood = Likelihood(self.model, make_transform("adamw"))
-        self.measure = Measure(self.model, leg.response_length, num_samples=leg.num_samples)
-        self.final = Measure(self.model, leg.response_length, num_samples=2 * leg.num_samples)
+    def __init__(self, plan: Plan, leg: Leg, starts: Starts):
+        self.plan, self.leg, self.starts = plan, leg, starts
         self.transform = make_transform(plan.optimiser)
-        self.population = Population(self.model, self.transform)
-        settings = GroupSettings(leg.prompts_per_step, leg.group_size)
-        self.groups = Groups(self.model, self.transform, settings, longest=leg.response_length)
-        self.full = Prober(self.model, plan.full, longest=leg.response_length)
-        self.light = Prober(self.model, plan.light, longest=leg.response_length)
+        self.final = Measure(starts.model, leg.response_length, num_samples=2 * leg.num_samples)
 
-    @property
-    def seeds(self) -> range:
-        """Reported."""
-        return range(self.plan.first_seed, self.plan.first_seed + self.plan.num_seeds)
+    @abstractmethod
+    def step(self, seed: int, arm: Arm, step_size: float) -> Step:
+        """One step of a run."""
 
-    @property
-    def sft_seeds(self) -> range:
-        """Those, and the further ones whose SFT states are probed."""
-        return range(self.plan.first_seed, self.plan.first_seed + self.plan.num_sft_seeds)
+    @abstractmethod
+    def score(self, steps: Rows) -> float:
+        """What the table "steps" of a run is compared by in tuning; `lost.WORST` where the run was lost."""
 
-    @property
-    def tuning_seeds(self) -> range:
-        """Never reported."""
-        first = self.plan.first_seed + FIRST_TUNING_SEED
-        return range(first, first + self.leg.num_tuning)
+    def tune(self, arm: Arm) -> tuple[float, list[Tried]]:
+        """The rule's best step on the tuning seeds, and what was tried."""
 
-    def task(self, seed: int) -> Task:
-        """The seed's prompts: another choice for every seed."""
-        if seed not in self.tasks:
-            self.tasks[seed] = make_task(self.questions, self.splits, seed=seed, vocabulary=self.vocabulary)
-        return self.tasks[seed]
+        def score(step_size: float, seed: int) -> float:
+            return self.score(self.run(seed, arm, step_size, what="tune", num_steps=self.leg.num_steps)["steps"])
 
-    # --- starting states ---------------------------------------------------------------------------------------
+        seeds = self.plan.tuning_seeds(self.leg)
+        return tune(score, arm, self.starts.mode, step_sizes=self.leg.step_sizes, seeds=seeds)
 
-    def start(self, seed: int) -> Parameters:
-        """Parameters after SFT to the target, from a checkpoint where there is one."""
-        folder = self.folder / f"{self.mode}_{seed}"
+    def run(
+        self,
+        seed: int,
+        arm: Arm,
+        step_size: float,
+        *,
+        what: str,
+        num_steps: int,
+        looks: Collection[int] = (),
+        look: Callable[[State], Row] | None = None,
+    ) -> Tables:
+        """One run from the seed's start: table "steps", and "probes" where it is looked at.
+
+        Arguments:
+            what: the kind of run, for the name of its part.
+            looks: numbers of the steps before which `look` is called, `num_steps` for the end.
+        """
 
         def compute() -> Tables:
-            parameters = initial_parameters(self.model.architecture, key=jax.random.key(seed))
-            rows = []
-            state = start(parameters, make_transform("adamw"))
-            for reached, row in self._fit(state, seed, self.leg.target):
-                state = reached
-                rows.append(row)
-            save_checkpoint(
-                folder,
-                state.step,
-                self.model,
-                state.parameters,
-                self.vocabulary,
-                state.optimiser,
-                {
-                    "mode": self.mode,
-                    "seed": seed,
-                    "task": self.task(seed).digest,
-                    "questions": {**vars(self.questions), "data": self.questions.data and str(self.questions.data)},
-                },
-            )
-            return {"sft": stack(rows, seed=seed)}
+            state, rows, probes = start(self.starts(seed), self.transform), [], []
+            step = self.step(seed, arm, step_size)
+            for now, new in learn(state, step, num_steps=num_steps, pause=lambda number: number in looks):
+                state = now
+                rows += new
+                if look and state.step in looks:
+                    probes.append({"step": float(state.step), **look(state)})
+            ends = {f"final_{name}": self._final(state, seed, test=name == "test") for name in ("train", "test")}
+            names = {"rule": np.array([arm.name] * len(rows)), "step_size": np.full(len(rows), step_size)}
+            result = {"steps": stack(rows, seed=seed, **ends) | names}
+            if look:
+                result["probes"] = stack(probes, seed=seed) | {"rule": np.array([arm.name] * len(probes))}
+            return result
 
-        self.keep(f"{self.mode}_start_{seed}", ("sft",), compute, bool(steps_saved(folder)))
-        return load_checkpoint(folder).parameters
+        label = f"{self.starts.mode}_{what}_{arm.name}_{step_size:.6g}_{seed}".replace("(", "").replace(")", "")
+        return self.starts.keep(label, ("steps", "probes") if look else ("steps",), compute)
 
-    def _fit(self, state: State, seed: int, target: float) -> Iterator[tuple[State, Row]]:
-        """SFT until the training prompts' mean pass rate reaches the target; yields at every look at it."""
-        task, every = self.task(seed), 5 if self.mode == "answer" else 10
-        while True:
-            p = self.measure(state.parameters, task, seed=seed)
-            row = {"step": float(state.step), "pass_rate": float(p.mean()), "inside": float(((p > 0) & (p < 1)).mean())}
-            yield state, row
-            if row["pass_rate"] >= target:
-                return
-            if state.step >= self.plan.max_sft_steps:
-                raise ValueError(
-                    f"target is {target}; allowed: what {self.plan.max_sft_steps} steps of SFT reach, here "
-                    f"{row['pass_rate']:.3f} (--preset with a larger model, or fewer prompts)"
-                )
-            for _ in range(every):
-                state, _ = self.likelihood.step(
-                    state, task.train, self.plan.sft_step, batch_size=self.plan.sft_batch, seed=seed
-                )
+    def _final(self, state: State, seed: int, *, test: bool) -> float:
+        return float(self.final(state.parameters, self.starts.task(seed), test=test, seed=seed).mean())
+
+
+class ExactLeg(LegRun):
+    """Population steps in mode `answer`."""
+
+    def __init__(self, plan: Plan, leg: Leg, starts: Starts):
+        super().__init__(plan, leg, starts)
+        self.population = Population(starts.model, self.transform)
+        self.full = Prober(starts.model, plan.full, longest=leg.response_length)
+        self.light = Prober(starts.model, plan.light, longest=leg.response_length)
+
+    def step(self, seed: int, arm: Arm, step_size: float) -> Step:
+        """The rule's population direction on all of the seed's prompts."""
+        batch, weight = self.starts.task(seed).train, population_weight(arm.rule)
+        return lambda state: self.population.step(state, batch, step_size, weight)
+
+    def score(self, steps: Rows) -> float:
+        """Mean p over the whole run, which a late collapse lowers and one lucky end does not raise."""
+        return lost.score(float(np.mean(steps["pass_rate"])))
+
+    def probed_run(
+        self, seed: int, arm: Arm, step_size: float, *, what: str, num_steps: int, num_probes: int
+    ) -> Tables:
+        """A run with `num_probes` states probed, first and last included, spread evenly."""
+        looks = np.linspace(0, num_steps, num_probes).round().astype(int).tolist()
+        batch = self.starts.task(seed).train
+        # GRPO's step, as it agrees with this arm's at p = ½; steps of other optimisers are no such steps
+        η = 0.5 * step_size / arm.scale if self.plan.optimiser == "sgd" else self.plan.probe_step
+
+        def look(state: State) -> Row:
+            return self.light(state.parameters, batch, step_size=η).state
+
+        return self.run(seed, arm, step_size, what=what, num_steps=num_steps, looks=looks, look=look)
 
     def late(self, seed: int, *, effort: Literal["full", "light"]) -> Tables:
         """Probes of the starting state and of later SFT states: tables "states" and "prompts"."""
 
         def compute() -> Tables:
             prober = self.full if effort == "full" else self.light
-            task = self.task(seed)
-            state = start(self.start(seed), make_transform("adamw"))
+            task, state = self.starts.task(seed), self.starts.fresh(seed)
             states, prompts = [], []
             for target in (0.0, *self.plan.late):
-                for reached, _ in self._fit(state, seed, target):
+                for reached, _ in self.starts.fit(state, seed, target):
                     state = reached
                 found = prober(state.parameters, task.train, step_size=self.plan.probe_step)
-                test = float(self.measure(state.parameters, task, test=True).mean())
+                test = float(self.starts.measure(state.parameters, task, test=True).mean())
                 states.append({"target": target, "test_pass_rate": test, **found.state})
                 prompts.append(found.prompts | {"target": np.full(len(task.train), target)})
             return {
@@ -202,86 +151,22 @@ class LegRun:
                 | {"seed": np.full(len(states) * len(task.train), seed)},
             }
 
-        return self.keep(f"{self.mode}_late_{seed}", ("states", "prompts"), compute)
+        return self.starts.keep(f"{self.starts.mode}_late_{seed}", ("states", "prompts"), compute)
 
-    # --- runs --------------------------------------------------------------------------------------------------
 
-    def run(self, seed: int, a: Arm, step_size: float, *, what: str, num_steps: int, num_probes: int = 0) -> Tables:
-        """One run: table "steps", and "probes" with `num_probes` states where that is positive."""
-        exact = self.mode == "answer"
-        tables = ("steps", "probes") if num_probes else ("steps",)
+class SampledLeg(LegRun):
+    """Groups of responses in mode `equations`."""
 
-        def compute() -> Tables:
-            task, state = self.task(seed), start(self.start(seed), self.transform)
-            looks = set(np.linspace(0, num_steps, num_probes).round().astype(int).tolist()) if num_probes else set()
-            rows, probes = [], []
-            rule = make_rule(a.rule, a.alpha)
-            estimator = Estimator(scale=a.rule, alpha=a.alpha)  # pyright: ignore[reportArgumentType]
-            for t in range(num_steps + 1):
-                if t in looks:
-                    # GRPO's step, as it agrees with this arm's at p = ½; steps of other optimisers are no such steps
-                    η = 0.5 * step_size / a.scale if self.plan.optimiser == "sgd" else self.plan.probe_step
-                    probes.append({"step": float(t), **self.light(state.parameters, task.train, step_size=η).state})
-                if t == num_steps:
-                    break
-                if exact:
-                    state, row = self.population.step(state, task.train, step_size, rule)
-                else:
-                    state, row = self.groups.step(state, task, step_size, estimator, seed=seed)
-                rows.append({"step": float(t), **row})
-            ends = {
-                "final_train": float(self.final(state.parameters, task, seed=seed).mean()),
-                "final_test": float(self.final(state.parameters, task, test=True, seed=seed).mean()),
-            }
-            found = stack(rows, seed=seed, **ends)
-            names = {"rule": np.array([a.name] * len(rows)), "step_size": np.full(len(rows), step_size)}
-            result = {"steps": found | names}
-            if num_probes:
-                result["probes"] = stack(probes, seed=seed) | {"rule": np.array([a.name] * len(probes))}
-            return result
+    def __init__(self, plan: Plan, leg: Leg, starts: Starts):
+        super().__init__(plan, leg, starts)
+        settings = GroupSettings(prompts_per_step=leg.prompts_per_step, group_size=leg.group_size)
+        self.groups = Groups(starts.model, self.transform, settings, longest=leg.response_length)
 
-        label = f"{self.mode}_{what}_{a.name}_{step_size:.6g}_{seed}".replace("(", "").replace(")", "")
-        return self.keep(label, tables, compute)
+    def step(self, seed: int, arm: Arm, step_size: float) -> Step:
+        """One update on groups, advantages by the rule."""
+        task, estimator = self.starts.task(seed), group_estimator(arm.rule)
+        return lambda state: self.groups.step(state, task, step_size, estimator, seed=seed)
 
     def score(self, steps: Rows) -> float:
-        """What is compared: mean p over the whole run (exact), which a late collapse lowers and one lucky end does not
-        raise, or the final training pass rate (sampled); −1 where a run was lost.
-        """
-        value = float(steps["final_train"][0] if self.mode != "answer" else np.mean(steps["pass_rate"]))
-        return value if np.isfinite(value) else -1.0
-
-    def tune(self, a: Arm) -> tuple[float, list[dict[str, float | str]]]:
-        """The best step of a rule over the tuning seeds, and what was tried."""
-        leg, tried = self.leg, {}
-
-        def attempt(sizes: Sequence[float]) -> None:
-            jobs = [(size, seed) for size in sizes for seed in self.tuning_seeds]
-            scores = each(
-                lambda job: self.score(
-                    self.run(job[1], a, job[0] * a.scale, what="tune", num_steps=leg.num_steps)["steps"]
-                ),
-                jobs,
-            )
-            for size in sizes:
-                tried[size] = float(np.mean([score for job, score in zip(jobs, scores, strict=True) if job[0] == size]))
-
-        attempt(leg.step_sizes)
-        ratio = leg.step_sizes[1] / leg.step_sizes[0] if len(leg.step_sizes) > 1 else 2.0
-        for _ in range(MAX_EXTENSIONS):
-            best = max(tried, key=lambda size: tried[size])
-            if best not in (min(tried), max(tried)):
-                break
-            beyond = best * ratio if best == max(tried) else best / ratio
-            attempt([beyond])
-        best = max(tried, key=lambda size: tried[size])
-        table = [
-            {
-                "mode": self.mode,
-                "rule": a.name,
-                "step_size": size * a.scale,
-                "score": score,
-                "best": float(size == best),
-            }
-            for size, score in sorted(tried.items())
-        ]
-        return best * a.scale, table
+        """The final training pass rate: along the run there are only samples of few prompts."""
+        return lost.score(float(steps["final_train"][0]))

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curvature._phases import phase_boundaries
+from curvature import phase_boundaries
 from experiments.gsm8k.plan import Plan
 from experiments.gsm8k.results import Results, final_rates
 from experiments.gsm8k.scaling import Interval, Rows, log_slope, over_seeds, rank_correlation, share_over_seeds
+from experiments.language.learning.lost import solved
 
 CONFIRMED, REFUTED, OPEN = "confirmed", "refuted", "not resolved"
 BELOW, ABOVE = 0.35, 0.65
@@ -256,8 +257,8 @@ def _model_error(rows: Rows) -> float:
 
 
 def run_mean(rows: Rows, rule: str, seed: int) -> float:
-    """Mean pass rate over a run's updates: the area under its learning curve. A policy lost to NaN solves nothing."""
-    return float(np.mean(np.nan_to_num(rows["pass_rate"][(rows["rule"] == rule) & (rows["seed"] == seed)], nan=0.0)))
+    """Mean pass rate over a run's updates: the area under its learning curve."""
+    return float(np.mean(solved(rows["pass_rate"][(rows["rule"] == rule) & (rows["seed"] == seed)])))
 
 
 def paired(rows: Rows, first: str, second: str) -> Interval:

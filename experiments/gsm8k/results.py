@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
-from experiments.gsm8k.scaling import Rows
+from experiments.gsm8k.scaling import Rows, Slope
+from experiments.gsm8k.tuning import Tried
 
 
-@dataclass
+class Probed(TypedDict):
+    """Tables of states that were probed."""
+
+    states: Rows
+    """A row a state."""
+    prompts: Rows
+    """A row a prompt and state."""
+
+
+class FinalRate(TypedDict):
+    """Where one reported run ended: mean pass rates of its training and test prompts."""
+
+    mode: str
+    rule: str
+    seed: int
+    step_size: float
+    train: float
+    test: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Results:
     """All rows of a validation, joined."""
 
-    late: dict[str, Rows]
-    """SFT states of the reported seeds: "states", "prompts"."""
+    late: Probed
+    """SFT states, exact."""
     alpha: float
     """Of the rule power(α): the measured exponent, to one decimal."""
-    alpha_slope: float
-    alpha_error: float
-    alpha_points: int
-    tuning: list[dict[str, Any]]
+    exponent: Slope
+    """Of |κ| in σ, as measured."""
+    tuning: list[Tried]
     answer: Rows
     """Steps of the reported exact runs."""
     probes: Rows
@@ -29,34 +50,36 @@ class Results:
     small: Rows
     """Exact runs at equal small steps."""
     cap: Rows
+    """The finite-group cap, a row a prompt."""
     equations: Rows
-    sampled: dict[str, Rows]
-    """The sampled probe: "states", "prompts"."""
+    """Steps of the reported sampled runs."""
+    sampled: Probed
+    """The sampled probe."""
     notes: dict[str, list[str]]
+    """By mode: what was read and left out."""
     num_parameters: int
 
 
-def join(tables: list[Rows]) -> Rows:
+def join(tables: Sequence[Rows]) -> Rows:
     """Tables one below the other; columns of the first."""
     return {name: np.concatenate([t[name] for t in tables]) for name in tables[0]}
 
 
-def final_rates(results: Results) -> list[dict[str, Any]]:
+def final_rates(results: Results) -> list[FinalRate]:
     """Mean pass rates of training and test prompts at the end of each reported run."""
     table = []
     for mode, rows in (("answer", results.answer), ("equations", results.equations)):
         for rule in dict.fromkeys(rows["rule"]):
             for seed in np.unique(rows["seed"]):
-                here = (rows["rule"] == rule) & (rows["seed"] == seed)
-                first = np.flatnonzero(here)[0]
+                first = np.flatnonzero((rows["rule"] == rule) & (rows["seed"] == seed))[0]
                 table.append(
-                    {
-                        "mode": mode,
-                        "rule": str(rule),
-                        "seed": int(seed),
-                        "step_size": float(rows["step_size"][first]),
-                        "train": float(rows["final_train"][first]),
-                        "test": float(rows["final_test"][first]),
-                    }
+                    FinalRate(
+                        mode=mode,
+                        rule=str(rule),
+                        seed=int(seed),
+                        step_size=float(rows["step_size"][first]),
+                        train=float(rows["final_train"][first]),
+                        test=float(rows["final_test"][first]),
+                    )
                 )
     return table

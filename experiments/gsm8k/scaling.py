@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -80,28 +80,38 @@ def share_over_seeds(hits: Sequence[np.ndarray]) -> Interval:
     return Interval(float(every.mean()), float(low), float(high), len(kept))
 
 
-def log_slope(x: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> tuple[float, float, int]:
-    """(slope, its standard error, points) of log|y| on log x by least squares; NaN with fewer than `FEWEST` points.
+class Slope(NamedTuple):
+    """Of log|y| on log x."""
+
+    slope: float
+    error: float
+    """Standard error."""
+    points: int
+
+
+def log_slope(x: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> Slope:
+    """By least squares; NaN with fewer than `FEWEST` points.
 
     With `groups`, one level for each is taken out first, so that only differences within a group count.
 
     >>> x = np.linspace(0.1, 0.5, 20)
-    >>> print(round(log_slope(x, -3 * x**2)[0], 6))
+    >>> print(round(log_slope(x, -3 * x**2).slope, 6))
     2.0
     """
     keep = (x > 0) & (y != 0) & np.isfinite(x) & np.isfinite(y)
+    unknown = Slope(float("nan"), float("nan"), int(keep.sum()))
     if keep.sum() < FEWEST or np.ptp(x[keep]) == 0:
-        return float("nan"), float("nan"), int(keep.sum())
+        return unknown
     logs, lost = [np.log(x[keep]), np.log(np.abs(y[keep]))], 0
     if groups is not None:
         _, member = np.unique(groups[keep], return_inverse=True)
         logs = [z - (np.bincount(member, z) / np.bincount(member))[member] for z in logs]
         lost = member.max()  # levels beyond the one that least squares counts
         if np.ptp(logs[0]) < 1e-12 or keep.sum() - 2 <= lost:
-            return float("nan"), float("nan"), int(keep.sum())
+            return unknown
     fit: Any = stats.linregress(logs[0], logs[1])
     free = keep.sum() - 2
-    return float(fit.slope), float(fit.stderr * np.sqrt(free / (free - lost))), int(keep.sum())
+    return Slope(float(fit.slope), float(fit.stderr * np.sqrt(free / (free - lost))), int(keep.sum()))
 
 
 def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:

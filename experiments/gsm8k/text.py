@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from experiments.gsm8k.plan import Plan
 from experiments.gsm8k.predictions import CONFIRMED, OPEN, REFUTED, Prediction
-from experiments.gsm8k.results import Results
+from experiments.gsm8k.results import FinalRate, Results
+from experiments.gsm8k.summary import Summary
 from experiments.report import escape, page, picture, table
 
 TITLE = "GRPO against REINFORCE on a small language model: GSM8K"
@@ -36,10 +36,10 @@ def _verdicts(found: Sequence[Prediction]) -> str:
     return f'<table class="words"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
-def _finals(summary: dict[str, Any]) -> list[list[object]]:
+def _finals(final: Sequence[FinalRate]) -> list[list[object]]:
     rows = []
     for mode in ("answer", "equations"):
-        mine = [row for row in summary["final"] if row["mode"] == mode]
+        mine = [row for row in final if row["mode"] == mode]
         for rule in dict.fromkeys(row["rule"] for row in mine):
             runs = [row for row in mine if row["rule"] == rule]
             train, test = (np.array([row[name] for row in runs]) for name in ("train", "test"))
@@ -56,7 +56,7 @@ def _finals(summary: dict[str, Any]) -> list[list[object]]:
     return rows
 
 
-def report(summary: dict[str, Any], found: Sequence[Prediction], results: Results, plan: Plan, figures: Path) -> bytes:
+def report(summary: Summary, found: Sequence[Prediction], results: Results, plan: Plan, figures: Path) -> bytes:
     """The whole page."""
     run, answer, equations = summary["run"], plan.answer, plan.equations
     notes = "".join(
@@ -86,8 +86,8 @@ def report(summary: dict[str, Any], found: Sequence[Prediction], results: Result
             "Every point is a prompt at one SFT state of one reported seed. Left: |κ| along the prompt's own gradient "
             "against σ, with slopes 1 and 2. Middle: |κ|/σ against p. Right: the sign of κ.",
         ),
-        f"<p>Among prompts of one state away from p = ½, the exponent of |κ| in σ was {results.alpha_slope:.2f} ± "
-        f"{results.alpha_error:.2f} on seeds that RL is not reported on ({results.alpha_points} prompt-states; the error counts prompts as independent), so "
+        f"<p>Among prompts of one state away from p = ½, the exponent of |κ| in σ was {results.exponent.slope:.2f} ± "
+        f"{results.exponent.error:.2f} on seeds that RL is not reported on ({results.exponent.points} prompt-states; the error counts prompts as independent), so "
         f"power({results.alpha:g}) is run as a rule.</p>",
         "<h2>Orthogonality and deviation over time</h2>",
         picture(
@@ -103,7 +103,7 @@ def report(summary: dict[str, Any], found: Sequence[Prediction], results: Result
         ),
         "<h2>Learning curves</h2>",
         picture(figures / "learning.png", "Mean over reported seeds; bands: their range. Steps as in the legends."),
-        table(("mode", "rule", "step", "train, by seed", "train, mean", "test, mean"), _finals(summary)),
+        table(("mode", "rule", "step", "train, by seed", "train, mean", "test, mean"), _finals(summary["final"])),
         picture(
             figures / "tuning.png",
             "Steps were tuned per rule on seeds that are not reported; a grid grows where its end is best.",

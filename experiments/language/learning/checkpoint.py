@@ -24,7 +24,8 @@ import numpy as np
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from experiments.language.learning.objective import Model
+from experiments.language.learning.state import State
+from experiments.language.model.model import Model, make_model
 from experiments.language.model.pretrained import load_model, save_model
 from experiments.language.model.transformer import Architecture, Parameters
 from experiments.language.problems.tokens import Vocabulary, pretrained_vocabulary
@@ -48,6 +49,14 @@ class Checkpoint:
         """What stays fixed in training."""
         return make_model(self.architecture, self.vocabulary)
 
+    def resumed(self, fresh: State) -> State:
+        """The state that was saved, with an optimizer as that of `fresh`.
+
+        Raises:
+            ValueError: as `optimizer_state`.
+        """
+        return State(self.parameters, self.optimizer_state(fresh.optimiser), self.state["step"])
+
     def optimizer_state(self, like: Any) -> Any:
         """The optimizer's state, shaped as `like` (what `optimizer.init` gives).
 
@@ -66,31 +75,27 @@ class Checkpoint:
         return jax.tree.unflatten(structure, [jnp.asarray(x, y.dtype) for x, y in zip(found, leaves, strict=True)])
 
 
-def make_model(architecture: Architecture, vocabulary: Vocabulary) -> Model:
-    """The fixed side of training and sampling."""
-    return Model(architecture, vocabulary.separator_id, vocabulary.end_id, vocabulary.pad_id)
+def folder_of(out: Path, step: int) -> Path:
+    """OUT/step_N."""
+    return out / f"{PREFIX}{step:08d}"
 
 
-def save_checkpoint(
-    out: Path,
-    step: int,
-    model: Model,
-    parameters: Parameters,
-    vocabulary: Vocabulary,
-    optimizer_state: Any,
-    state: dict[str, Any],
-) -> Path:
-    """Write OUT/step_N; returns it. A folder of that name is replaced."""
-    folder = out / f"{PREFIX}{step:08d}"
+def save_checkpoint(out: Path, state: State, model: Model, vocabulary: Vocabulary, about: dict[str, Any]) -> Path:
+    """Write OUT/step_N; returns it. A folder of that name is replaced.
+
+    Arguments:
+        about: what else state.json says: task, configuration.
+    """
+    folder = folder_of(out, state.step)
     partial = out / f".{folder.name}.{os.getpid()}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        save_model(partial, model.architecture, parameters)
+        save_model(partial, model.architecture, state.parameters)
         vocabulary.save(partial / "vocabulary.json")
-        leaves = [np.asarray(x, order="C") for x in jax.tree.leaves(optimizer_state)]
+        leaves = [np.asarray(x, order="C") for x in jax.tree.leaves(state.optimiser)]
         write_bytes(partial / "optimizer.safetensors", save_tensors({f"{i:04d}": x for i, x in enumerate(leaves)}))
-        write_bytes(partial / "state.json", json.dumps({"step": step, **state}, indent=1).encode())
+        write_bytes(partial / "state.json", json.dumps({"step": state.step, **about}, indent=1).encode())
         old = _set_aside(folder)
         try:
             partial.replace(folder)
@@ -124,12 +129,12 @@ def keep_only(out: Path, steps: set[int]) -> None:
     """Remove the other checkpoints."""
     for step in steps_saved(out):
         if step not in steps:
-            old = _set_aside(out / f"{PREFIX}{step:08d}")
+            old = _set_aside(folder_of(out, step))
             if old:
                 shutil.rmtree(old, ignore_errors=True)
 
 
-def load_checkpoint(folder: Path, *, mode: str | None = None) -> Checkpoint:
+def load_checkpoint(folder: str | Path, *, mode: str | None = None) -> Checkpoint:
     """Read a checkpoint of ours, the latest of a run's folder, or a pretrained model's folder.
 
     Arguments:
@@ -144,7 +149,7 @@ def load_checkpoint(folder: Path, *, mode: str | None = None) -> Checkpoint:
         raise ValueError(f"checkpoint is {folder}, which is not a folder; allowed: a checkpoint's or a model's folder")
     saved = steps_saved(folder)
     if saved:
-        folder = folder / f"{PREFIX}{saved[-1]:08d}"
+        folder = folder_of(folder, saved[-1])
     architecture, parameters = load_model(folder)
     if not (folder / "state.json").exists():
         if mode is None:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import get_args
 
 import jax
 import numpy as np
 import optax
 from jaxtyping import Array, Float
 
+from experiments.language.learning.choices import OptimiserName, ScheduleName
 from experiments.language.model.transformer import Parameters
 
-OptimiserName = Literal["sgd", "momentum", "adam", "adamw"]
-ScheduleName = Literal["constant", "linear", "cosine"]
 
-
-def make_transform(name: OptimiserName, *, max_norm: float | None = None) -> optax.GradientTransformation:
+def make_transform(name: str, *, max_norm: float | None = None) -> optax.GradientTransformation:
     """The direction of the step, for a step size of 1 that is applied by `descend`.
 
     Arguments:
-        name: sgd (no memory), momentum (.9), adam (.9, .999), adamw (adam with weight decay .01).
+        name: an `OptimiserName`: sgd (no memory), momentum (.9), adam (.9, .999), adamw (adam with weight decay .01).
         max_norm: gradients longer than this are shortened to it first.
 
     Raises:
@@ -39,8 +37,14 @@ def make_transform(name: OptimiserName, *, max_norm: float | None = None) -> opt
     return core if max_norm is None else optax.chain(optax.clip_by_global_norm(max_norm), core)
 
 
-def make_schedule(name: ScheduleName, step_size: float, num_steps: int, *, warmup: int = 0) -> Callable[[int], float]:
+def make_schedule(name: str, step_size: float, num_steps: int, *, warmup: int = 0) -> Callable[[int], float]:
     """Step size by step number.
+
+    Arguments:
+        name: a `ScheduleName`.
+
+    Raises:
+        ValueError: an unknown name.
 
     >>> [round(make_schedule("linear", 1.0, 4)(t), 2) for t in range(5)]
     [1.0, 0.75, 0.5, 0.25, 0.0]
@@ -64,7 +68,7 @@ def descend(
     parameters: Parameters,
     state: optax.OptState,
     gradient: Parameters,
-    step_size: float,
+    step_size: float | np.floating | Array,
 ) -> tuple[Parameters, optax.OptState, Float[Array, ""]]:
     """One step down the gradient of a loss; also the length of the update."""
     direction, state = transform.update(gradient, state, parameters)

@@ -3,8 +3,8 @@
     config.json + model.safetensors (or its shards)   ⇄   Architecture + pytree
 
 Their matrices are [out, in], one tensor a layer; ours are [in, out], layers stacked on a leading axis. A field that
-asks for something that `model.py` does not do is refused: a model that loads is the model that was trained. No network,
-no pickle. Logits against `transformers`: tests/parity. All else: tests/experiments/language/model/test_pretrained.py.
+asks for what `transformer.py` does not do is refused: a model that loads is the model that was trained. No network, no
+pickle. Logits against `transformers`: tests/parity. All else: tests/experiments/language/model/test_pretrained.py.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def load_model(folder: str | Path) -> tuple[Architecture, Parameters]:
 
     Raises:
         ValueError: a file that is missing, truncated or no such file; a field of config.json that asks for what
-            `model.py` does not do; a tensor that is missing, unexpected, of another shape or type, or not finite.
+            `transformer.py` does not do; a tensor that is missing, unexpected, of another shape or type, or not finite.
 
     Reference: Touvron et al. 2023, arXiv 2302.13971 (Llama); Yang et al. 2024, arXiv 2407.10671 (Qwen2).
     """

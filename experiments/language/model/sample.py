@@ -9,13 +9,15 @@ tests/experiments/language/model/test_sample.py.
 from __future__ import annotations
 
 from math import ceil, isqrt
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from experiments.language.model.transformer import Architecture, Cache, Parameters, next_logits
+from experiments.language.model.model import Batch, Model
+from experiments.language.model.transformer import Cache, Parameters, next_logits
 
 
 class Samples(eqx.Module):
@@ -53,15 +55,12 @@ def _invert(weights: Float[Array, "*batch n"], u: Float[Array, "*batch 1"]) -> I
 
 def sample(
     parameters: Parameters,
-    architecture: Architecture,
+    model: Model,
     cache: Cache,
     *,
     key: Key[Array, ""] | None,
     group_size: int,
     max_length: int,
-    separator: int,
-    end: int,
-    pad: int,
 ) -> Samples:
     """Draw responses at temperature 1; jit with everything after `cache` but `key` static.
 
@@ -70,15 +69,14 @@ def sample(
         key: of the draws; None decodes greedily (the most likely token, the least id among equals).
         group_size: G responses a prompt.
         max_length: R, at most so many tokens, the end token included.
-        separator, end, pad: token ids.
     """
-    a = architecture
+    a = model.architecture
     P = cache.lengths.shape[0]
     dtype = cache.keys.dtype
     own = jnp.zeros((a.num_layers, P, group_size, a.num_kv_heads, max_length, a.head), dtype)
-    responses = jnp.full((P, group_size, max_length), pad, jnp.int32)
+    responses = jnp.full((P, group_size, max_length), model.pad, jnp.int32)
     lengths = jnp.zeros((P, group_size), jnp.int32)
-    last = jnp.full((P, group_size), separator, jnp.int32)
+    last = jnp.full((P, group_size), model.separator, jnp.int32)
     ended = jnp.zeros((P, group_size), bool)
 
     def unfinished(carry: tuple) -> Bool[Array, ""]:
@@ -96,11 +94,30 @@ def sample(
             token = draw(logits, key=jax.random.fold_in(key, time))
         chosen = jnp.take_along_axis(logits, token[..., None], axis=-1)[..., 0] - jax.nn.logsumexp(logits, axis=-1)
         log_π = log_π + jnp.where(ended, 0, chosen)
-        token = jnp.where(ended, pad, token)
+        token = jnp.where(ended, model.pad, token)
         responses = jax.lax.dynamic_update_slice(responses, token[..., None], (zero, zero, time))
         lengths = lengths + (~ended).astype(jnp.int32)
-        return time + 1, own, token, ended | (token == end), responses, lengths, log_π
+        return time + 1, own, token, ended | model.ends(token), responses, lengths, log_π
 
     start = (jnp.zeros((), jnp.int32), (own, own), last, ended, responses, lengths, jnp.zeros((P, group_size), dtype))
     _, _, _, ended, responses, lengths, log_π = jax.lax.while_loop(unfinished, step, start)
     return Samples(responses, lengths, ended, log_π)
+
+
+class Sampler:
+    """`sample`, compiled once for a model and a size."""
+
+    def __init__(self, model: Model, longest: int):
+        self.model, self.longest = model, longest
+        self._draw = jax.jit(self._sample, static_argnames=("group_size", "greedy"))
+
+    def _sample(self, parameters: Parameters, batch: Batch, key: Any, group_size: int, greedy: bool) -> Samples:
+        cache = self.model.encode(parameters, batch)
+        key = None if greedy else key
+        return sample(parameters, self.model, cache, key=key, group_size=group_size, max_length=self.longest)
+
+    def __call__(
+        self, parameters: Parameters, batch: Batch, key: Any, group_size: int, *, greedy: bool = False
+    ) -> Samples:
+        """G responses of at most `longest` tokens to each of the batch's prompts; its own responses do not matter."""
+        return self._draw(parameters, batch, key, group_size=group_size, greedy=greedy)

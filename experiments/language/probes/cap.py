@@ -16,11 +16,12 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
-from curvature._advantages import Estimator
+from curvature import Estimator
 from curvature.groups import adaptivity, adaptivity_window
-from experiments.language.learning.learners import Sampler
-from experiments.language.learning.objective import Batch, Model
+from experiments.language.model.model import Batch, Model
+from experiments.language.model.sample import Sampler
 from experiments.language.model.transformer import Parameters
+from experiments.language.streams import Stream
 
 
 def _slopes(model: Model, θ: Parameters, one: Batch, responses: Array, lengths: Array) -> tuple[Array, Array]:
@@ -48,7 +49,7 @@ class CapCheck:
         The factor's standard error is the delta method's for a ratio of means over groups. NaN where no group varies.
         """
         G, M = self.group_size, self.num_groups
-        samples = self._sampler(parameters, batch, jax.random.fold_in(jax.random.key(seed), 7), G * M)
+        samples = self._sampler(parameters, batch, jax.random.fold_in(jax.random.key(seed), Stream.CAP), G * M)
         right = (np.asarray(samples.responses) == np.asarray(batch.responses)).all(axis=-1)
         rows: dict[str, list[float]] = {name: [] for name in ("pass_rate", "factor", "factor_error", "predicted")}
         for i in range(len(batch)):

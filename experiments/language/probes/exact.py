@@ -27,26 +27,14 @@ from curvature import along, success_hessian_vector_product, success_parts, succ
 from curvature._phases import own_surplus
 from curvature.coherence import cross_ratio_of_gram, orthogonality_of_gram, relative_gain
 from curvature.local import extreme_eigenvalues_of
-from experiments.language.learning.learners import Sampler, summary
-from experiments.language.learning.objective import Batch, Model
+from experiments.language.learning.pass_rates import summary
+from experiments.language.model.model import Batch, Model
+from experiments.language.model.sample import Sampler
 from experiments.language.model.transformer import Parameters
+from experiments.language.probes.effort import STANDARD, Effort
 
 FLAT = 1e-6
 """Prompts with σ below this are left out of what divides by σ: p or 1 − p is below 1e-12."""
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What a probe computes beyond gradients and curvature along the own gradient."""
-
-    chunk: int = 8
-    """Prompts whose gradients are computed together: memory against speed."""
-    num_spectra: int = 4
-    """Prompts, spread over p, whose extreme eigenvalues of ∇²J are found by Lanczos."""
-    num_wrong: int = 16
-    """Responses drawn a prompt for sd(M_u), T5's third part; 0 leaves the parts out."""
-    spectrum_tolerance: float = 1e-2
-    """Relative accuracy of those eigenvalues."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +50,7 @@ class Probe:
 class Prober:
     """Compiled once for a model and a number of prompts; call it with parameters and prompts."""
 
-    def __init__(self, model: Model, effort: Effort = Effort(), *, longest: int = 6, seed: int = 0):
+    def __init__(self, model: Model, effort: Effort = STANDARD, *, longest: int = 6, seed: int = 0):
         self.model, self.effort, self.seed = model, effort, seed
         log_p = model.answer_log_probabilities
         self._scores = jax.jit(self._all_scores)

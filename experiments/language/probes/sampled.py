@@ -18,10 +18,11 @@ from jaxtyping import Array, Float
 
 from curvature import along, sampled_curvature, sampled_variance
 from curvature.halves import split_half_indices_of
-from experiments.language.learning.learners import Sampler
-from experiments.language.learning.objective import Batch, Model
+from experiments.language.model.model import Batch, Model
+from experiments.language.model.sample import Sampler
 from experiments.language.model.transformer import Parameters
 from experiments.language.problems.task import Task
+from experiments.language.streams import Stream
 
 
 def _log_π(model: Model, one: Batch, θ: Parameters) -> Float[Array, " S"]:
@@ -58,7 +59,7 @@ class SampledProber:
     ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
         """(a row a prompt, a row for the state)."""
         θ, N, S = parameters, len(task.train), self.half
-        key = jax.random.fold_in(jax.random.key(seed), 11)
+        key = jax.random.fold_in(jax.random.key(seed), Stream.SAMPLED_PROBE)
         halves, rewards, gradients = [], [], []
         for k in range(2):
             drawn = self._sampler(θ, task.train, jax.random.fold_in(key, k), S)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import threading
 from fractions import Fraction
-from typing import Any, Literal, Protocol, TypeAlias, get_args
+from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 Mode: TypeAlias = Literal["answer", "equations", "text"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -46,6 +46,7 @@ _CHANGES_VALUE = re.compile(
 """Words after a number that are no unit: "3 million" is not 3."""
 
 
+@runtime_checkable
 class Answered(Protocol):
     """What `is_correct` needs of a problem."""
 

@@ -5,6 +5,7 @@ import numpy as np
 from curvature.groups import adaptivity, adaptivity_window
 from experiments.gsm8k.plan import PRESETS
 from experiments.gsm8k.results import Results
+from experiments.gsm8k.scaling import Slope
 
 PLAN = PRESETS["cpu"]
 TARGETS = (0.0, 0.5, 0.8, 0.95)
@@ -101,33 +102,29 @@ def make(
         for s in N
         for i, value in enumerate(factor(b, s, rng))
     ]
+    seen_states = [
+        {"cross_ratio": sampled_ratio(s), "cross_ratio_resolved": float(seen(s)), "half_cosine": 0.2} for s in N
+    ]
     return Results(
-        {"states": columns(states), "prompts": {name: value.ravel() for name, value in flat.items()}},
-        2.0,
-        2.0,
-        0.1,
-        50,
-        [],
-        columns(runs),
-        columns(probes),
-        columns(runs),
-        columns(caps),
-        columns([row for row in runs if row["rule"] != "power(2)"]),
-        {
-            "states": columns(
-                [
-                    {"cross_ratio": sampled_ratio(s), "cross_ratio_resolved": float(seen(s)), "half_cosine": 0.2}
-                    for s in N
-                ]
-            ),
+        late={"states": columns(states), "prompts": {name: value.ravel() for name, value in flat.items()}},
+        alpha=2.0,
+        exponent=Slope(2.0, 0.1, 50),
+        tuning=[],
+        answer=columns(runs),
+        probes=columns(probes),
+        small=columns(runs),
+        cap=columns(caps),
+        equations=columns([row for row in runs if row["rule"] != "power(2)"]),
+        sampled={
+            "states": columns(seen_states),
             "prompts": {
                 "seed": np.repeat(np.arange(seeds), 40),
                 "std": np.full(40 * seeds, 0.4),
                 "curvature_resolved": np.tile(np.arange(40) < 40 * resolved, seeds),
             },
         },
-        {},
-        1,
+        notes={},
+        num_parameters=1,
     )
 
 

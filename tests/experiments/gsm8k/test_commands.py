@@ -5,10 +5,7 @@ Whatever computes runs as the command does, in a process of its own; compiled pr
 
 import json
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import get_type_hints
@@ -22,41 +19,33 @@ from safetensors.numpy import load_file, save_file
 from experiments import cli
 from experiments.convergence.config import Reproduce
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
-from experiments.gsm8k.plan import Sizes
-from experiments.language.learning.checkpoint import make_model, save_checkpoint
+from experiments.language.learning.checkpoint import save_checkpoint
+from experiments.language.learning.state import State
+from experiments.language.model.model import make_model
+from experiments.language.model.sizes import Sizes
 from experiments.language.model.transformer import initial_parameters
-from experiments.language.problems.task import Questions, make_task
+from experiments.language.problems.questions import Questions
+from experiments.language.problems.task import make_task
 from tests import golden
-from tests.command import COMMAND
 from tests.experiments.gsm8k.processes import call, environment, row, write_rows
+from tests.experiments.gsm8k.runs import (
+    FEW,
+    SFT,
+    assert_same_run,
+    kill_midway,
+    last_checkpoint,
+    last_line,
+    refused,
+    succeed,
+    tables,
+)
 
 pytestmark = pytest.mark.early
-
-TINY = ["--width", "16", "--num-layers", "2", "--num-heads", "2", "--num-kv-heads", "1", "--mlp-width", "32"]
-FEW = ["--num-prompts", "8", "--num-test", "8"]
-SFT = ["gsm8k", "sft", *TINY, *FEW, "--step-size", "0.01"]
-CLOCK = {"wall_time_s"}
 
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return environment(tmp_path_factory)
-
-
-def succeed(arguments: list[str], env: dict[str, str]) -> str:
-    done = call(arguments, env)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
-
-
-def last_line(done) -> str:
-    """The error, which stands alone after the progress bar."""
-    assert done.returncode == 2, (done.stdout, done.stderr[-2000:])
-    lines = done.stderr.splitlines()
-    assert "Traceback" not in done.stderr
-    assert sum(line.startswith("grpo-curvature: error:") for line in lines) == 1
-    assert lines[-1].startswith("grpo-curvature: error:")
-    return lines[-1]
 
 
 @pytest.fixture(scope="module")
@@ -72,44 +61,6 @@ def started(data: Path, env: dict[str, str], tmp_path_factory: pytest.TempPathFa
     said = succeed([*SFT, "--data", str(data), "--target", "0.2", "--check-every", "10", "--out", str(out)], env)
     assert "(target 0.2 reached)" in said
     return out
-
-
-def last_checkpoint(out: Path) -> Path:
-    (only,) = sorted(out.glob("step_*"))
-    return only
-
-
-def tables(out: Path) -> dict[str, dict[str, list]]:
-    """Every part of the rows but for the clock."""
-    return {
-        path.name: {k: v for k, v in pq.read_table(path).to_pydict().items() if k not in CLOCK}
-        for path in sorted((out / "rows").glob("*.parquet"))
-    }
-
-
-def assert_same_run(first: Path, second: Path) -> None:
-    """The same rows, parameters and optimizer state, to the last bit."""
-    a, b = tables(first), tables(second)
-    assert list(a) == list(b)
-    for name in a:
-        assert json.dumps(a[name]) == json.dumps(b[name]), name  # as text, so that NaN equals itself
-    one, two = last_checkpoint(first), last_checkpoint(second)
-    assert one.name == two.name
-    for name in ("model.safetensors", "optimizer.safetensors", "config.json", "vocabulary.json", "state.json"):
-        assert (one / name).read_bytes() == (two / name).read_bytes(), name
-
-
-def kill_midway(arguments: list[str], out: Path, env: dict[str, str], parts: int) -> None:
-    """Start the run and kill it once so many parts of its rows are written."""
-    with subprocess.Popen(
-        [COMMAND, *arguments], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        deadline = time.monotonic() + 200
-        while len(list((out / "rows").glob("*.parquet"))) < parts:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.003)
-        process.send_signal(signal.SIGKILL)
 
 
 # --- the chain -----------------------------------------------------------------------------------------------------
@@ -208,12 +159,13 @@ def test_the_sampled_probe_says_what_is_inside_its_noise(started: Path, env: dic
 def test_population_steps_exist_in_mode_answer_alone(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    questions = Questions(data, mode="equations", num_prompts=8)
+    questions = Questions(data=data, mode="equations", num_prompts=8)
     task = make_task(questions, questions.read(), seed=0)
-    architecture = Sizes(16, 1, 2, 1, 16).architecture(task.vocabulary.size)
+    sizes = Sizes(width=16, num_layers=1, num_heads=2, num_kv_heads=1, mlp_width=16)
+    architecture = sizes.architecture(task.vocabulary.size)
     parameters = initial_parameters(architecture, key=jax.random.key(0))
     model = make_model(architecture, task.vocabulary)
-    save_checkpoint(tmp_path / "A", 0, model, parameters, task.vocabulary, (), {"mode": "equations"})
+    save_checkpoint(tmp_path / "A", State(parameters, ()), model, task.vocabulary, {"mode": "equations"})
     arguments = ["gsm8k", "train", "--checkpoint", str(tmp_path / "A"), "--exact", "--out", str(tmp_path / "B")]
     assert "--exact is set and the mode is 'equations'; allowed: mode 'answer'" in refused(arguments, capsys)
     assert not (tmp_path / "B").exists()
@@ -293,18 +245,6 @@ def test_divergence_gives_one_line_and_is_not_saved(
     assert last_checkpoint(out).name == "step_00000000"
     for value in load_file(last_checkpoint(out) / "model.safetensors").values():
         assert np.isfinite(value).all()
-
-
-def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line of a command that reads its input and computes nothing."""
-    with pytest.raises(SystemExit) as stop:
-        cli.main(arguments)
-    assert stop.value.code == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert said.err.startswith("grpo-curvature: error: ")
-    return said.err
 
 
 def train_again(started: Path, out: Path) -> list[str]:

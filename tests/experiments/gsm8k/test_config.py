@@ -1,15 +1,17 @@
 """Every flag refuses what it cannot take, in one sentence; a run's identity holds what decides its results."""
 
 import json
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from experiments.cli import parse
-from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate, plain
+from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.gsm8k.plan import PRESETS, STEP_RATIO, Sizes
-from experiments.language.problems.task import Questions
+from experiments.language.problems.questions import Questions
 
 SFT, TRAIN, PROBE, VALIDATE = ["sft"], ["train", "--checkpoint", "A"], ["probe", "--checkpoint", "A"], ["validate"]
 
@@ -44,7 +46,8 @@ BAD = {
         *QUESTIONS,
         *SEED,
         *POSITIVE,
-        ("--rule", "grpo", "grpo"),
+        ("--rule", "grpo", "--rule is 'grpo'; allowed: none, group, batch, or power(A)"),
+        *[("--rule", value, "allowed: ") for value in ("pooled", "decoupled", "power(-1)", "power(9)", "")],
         *[("--alpha", value, "numbers in [0, 8]") for value in ("-1", "9", "nan")],
         ("--estimator", "ppo", "allowed: "),
         ("--optimiser", "lion", "lion"),
@@ -107,8 +110,8 @@ def test_every_flag_has_a_bad_value() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Questions(Path("x"), True), "--download is set and --data is x; allowed: one of them"),
-        (lambda: Validate(Path("x"), True), "--download is set and --data is x; allowed: one of them"),
+        (lambda: Questions(data=Path("x"), download=True), "--download is set and --data is x; allowed: one of them"),
+        (lambda: Validate(data=Path("x"), download=True), "--download is set and --data is x; allowed: one of them"),
         (lambda: Train(Path("a"), exact=True, estimator="trl"), "--estimator is 'trl'; allowed with --exact: none"),
     ],
 )
@@ -200,14 +203,17 @@ def test_the_plan_takes_seeds_and_the_optimiser_s_steps() -> None:
     assert adam.optimiser == "adam"
 
 
-def test_advantages_follow_the_rule_or_the_trainer() -> None:
-    assert Train(Path("a"), rule="power", alpha=3.0).advantages().alpha == 3
-    assert Train(Path("a"), rule="none").advantages().scale == "none"
-    assert Train(Path("a"), rule="none", estimator="trl").advantages() != Train(Path("a"), rule="none").advantages()
+def test_a_rule_s_exponent_stands_in_its_name_or_beside_it() -> None:
+    rules = [Train(Path("a"), rule=rule, alpha=1.5).chosen_rule() for rule in ("power", "power(1.5)", "power(3)")]
+    assert [rule.name for rule in rules] == ["power(1.5)", "power(1.5)", "power(3)"]
+    assert parse(["gsm8k", *TRAIN, "--rule", "power", "--alpha", "3"]).chosen_rule() == rules[2]
+    assert parse(["gsm8k", *TRAIN, "--rule", "power(3)"]).chosen_rule() == rules[2]
+    assert parse(["gsm8k", *TRAIN]).chosen_rule().name == "group"
 
 
-def test_plain_is_strict_json() -> None:
-    messy = {"a": [Path("x/y"), float("nan")], "b": (float("inf"), 1.5, None, True), "c": {"d": "nan"}}
-    found = plain(messy)
-    assert found == {"a": ["x/y", None], "b": [None, 1.5, None, True], "c": {"d": "nan"}}
-    json.dumps(found, allow_nan=False)
+def test_no_library_is_imported_to_read_flags() -> None:
+    """JAX alone takes a second."""
+    heavy = "{'jax', 'scipy', 'pyarrow', 'optax', 'equinox', 'tokenizers', 'matplotlib'}"
+    program = f"import sys, experiments.gsm8k.config; print(*sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -19,13 +19,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiments import cli, store
-from experiments.gsm8k import validate as module
 from experiments.gsm8k.config import Validate
-from experiments.gsm8k.legs import FIRST_TUNING_SEED, LegRun
-from experiments.gsm8k.plan import PRESETS, Leg, Plan, Sizes
+from experiments.gsm8k.parts import Parts
+from experiments.gsm8k.plan import FIRST_TUNING_SEED, PRESETS, Effort, Leg, Plan, Sizes
 from experiments.gsm8k.predictions import CONFIRMED, OPEN, REFUTED
-from experiments.gsm8k.validate import Parts, expected_parts, exponent, prepare
-from experiments.language.probes.exact import Effort
+from experiments.gsm8k.validate import expected_parts, measured_exponent, prepare
+from experiments.language.learning.learners import Groups, Likelihood, Population
+from experiments.language.learning.pass_rates import Measure
+from experiments.language.probes.cap import CapCheck
+from experiments.language.probes.exact import Prober
+from experiments.language.probes.sampled import SampledProber
 from tests import golden
 from tests.experiments.gsm8k.processes import call, environment, row, write_rows
 
@@ -33,14 +36,39 @@ pytestmark = pytest.mark.early
 
 NO_SPECTRA = Effort(chunk=6, num_spectra=0, num_wrong=0)
 TINY = Plan(
-    Sizes(16, 1, 2, 1, 16),
-    2,
-    3,
-    Leg(6, 4, 40, 4, 0.1, 4, (0.01, 0.02), 1, 2, ("none", "group", "power")),
-    Leg(4, 2, 40, 12, 0.1, 2, (0.001, 0.002), 1, 0, ("none", "group"), 2, 4, 2),
-    (0.5,),
-    0.005,
-    NO_SPECTRA,
+    sizes=Sizes(width=16, num_layers=1, num_heads=2, num_kv_heads=1, mlp_width=16),
+    num_seeds=2,
+    num_sft_seeds=3,
+    answer=Leg(
+        num_prompts=6,
+        num_test=4,
+        prompt_length=40,
+        response_length=4,
+        target=0.1,
+        num_steps=4,
+        step_sizes=(0.01, 0.02),
+        num_tuning=1,
+        num_probes=2,
+        rules=("none", "group", "power"),
+    ),
+    equations=Leg(
+        num_prompts=4,
+        num_test=2,
+        prompt_length=40,
+        response_length=12,
+        target=0.1,
+        num_steps=2,
+        step_sizes=(0.001, 0.002),
+        num_tuning=1,
+        num_probes=0,
+        rules=("none", "group"),
+        prompts_per_step=2,
+        group_size=4,
+        num_samples=2,
+    ),
+    late=(0.5,),
+    small_step=0.005,
+    full=NO_SPECTRA,
     light=NO_SPECTRA,
     half_samples=4,
     cap_groups=8,
@@ -205,16 +233,11 @@ def test_a_finished_validation_computes_nothing_and_says_the_same(
     def never(*_, **__):
         raise AssertionError("it computes")
 
-    for name in ("population", "groups", "light", "full", "measure", "final", "likelihood"):
-        real = LegRun.__init__
-
-        def build(self, *args, real=real, name=name, **kwargs):
-            real(self, *args, **kwargs)
-            setattr(self, name, never)
-
-        monkeypatch.setattr(LegRun, "__init__", build)
-    monkeypatch.setattr(module.CapCheck, "__call__", never)
-    monkeypatch.setattr(module.SampledProber, "__call__", never)
+    for learner in (Likelihood, Population, Groups):
+        monkeypatch.setattr(learner, "step", never)
+    for probe in (Measure, Prober, CapCheck, SampledProber):
+        monkeypatch.setattr(probe, "__call__", never)
+    monkeypatch.setattr(Measure, "exact", never)
     in_process(finished, monkeypatch)
     assert timeless((out / "summary.json").read_text()) == timeless(before[0])
     assert timeless((out / "report.html").read_text()) == timeless(before[1])
@@ -306,7 +329,7 @@ def test_the_exponent_is_that_of_the_states() -> None:
         σ, target = np.sqrt(p * (1 - p)), np.repeat([0.0, 0.8], 40)
         κ = σ**1.7 * 10.0**target * np.sign(0.5 - p)
         tables.append({"pass_rate": p, "std": σ, "curvature_own": κ, "target": target, "seed": np.full(80, seed)})
-    slope, error, number = exponent(tables)
+    slope, error, number = measured_exponent(tables)
     assert slope == pytest.approx(1.7)
     assert error < 1e-6
     assert number == sum(((t["pass_rate"] <= 0.35) | (t["pass_rate"] > 0.65)).sum() for t in tables)
@@ -317,7 +340,10 @@ def test_other_data_are_another_run_and_the_same_data_elsewhere_are_not(tmp_path
     same, moved, other = (
         write_rows(tmp_path / name, part) for name, part in (("a", rows), ("b", rows), ("c", rows[:-1]))
     )
-    ids = [prepare(Validate(data, preset="quick", out=tmp_path / "out")).source.run_id for data in (same, moved, other)]
+    ids = [
+        prepare(Validate(data=data, preset="quick", out=tmp_path / "out")).source.run_id
+        for data in (same, moved, other)
+    ]
     assert ids[0] == ids[1] != ids[2]
 
 

@@ -14,10 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from experiments.language.learning.objective import Batch, Model
+from experiments.language.model.model import Batch, Model
 from experiments.language.model.transformer import Architecture, all_logits, initial_parameters
 from experiments.language.problems.rows import Problem
 from experiments.language.problems.task import Task
+from experiments.language.problems.tokens import Vocabulary
 
 PAD, END, SEPARATOR = 0, 1, 2
 QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
@@ -28,7 +29,7 @@ TWO_LAYERS = Architecture(vocabulary=6, width=16, num_layers=2, num_heads=4, num
 
 
 def model(architecture=SMALLEST):
-    return Model(architecture, SEPARATOR, END, PAD)
+    return Model(architecture, separator=SEPARATOR, end=END, pad=PAD)
 
 
 def parameters(architecture=SMALLEST, seed=0, dtype=jnp.float32, scale=1.0):
@@ -190,8 +191,11 @@ def trained(num_steps=60, dtype=jnp.float32, step_size=0.02):
     return jax.tree.map(lambda x: x.astype(dtype), rounded)
 
 
-class Digits:
-    """Decodes words 3, 4, 5 to "1", "2", "3"; stands in for a tokenizer."""
+class Digits(Vocabulary):
+    """Decodes words 3, 4, 5 to "1", "2", "3", without a tokenizer."""
+
+    def __init__(self):
+        pass
 
     def decode(self, ids):
         found = ""
@@ -206,4 +210,7 @@ def task(rows=ALL, longest=3):
     """`batch` with the problems that it answers, in mode "answer"."""
     problems = tuple(Problem("?", "".join(str(t - 2) for t in RIGHT[x]), None, "") for x in rows)
     b = batch(rows, longest)
-    return Task("answer", Digits(), problems, b, b, problems, longest, "digest")  # pyright: ignore[reportArgumentType]
+    return Task(
+        mode="answer", vocabulary=Digits(), problems=problems, train=b, test=b, test_problems=problems,
+        longest=longest, digest="digest",
+    )  # fmt: skip

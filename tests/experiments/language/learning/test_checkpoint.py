@@ -14,12 +14,13 @@ from experiments.language.learning import checkpoint as module
 from experiments.language.learning.checkpoint import (
     keep_only,
     load_checkpoint,
-    make_model,
     save_checkpoint,
     steps_saved,
 )
 from experiments.language.learning.optimiser import make_transform
+from experiments.language.learning.state import State, start
 from experiments.language.model import pretrained
+from experiments.language.model.model import make_model
 from experiments.language.model.transformer import Architecture
 from experiments.language.problems.tokens import train_vocabulary
 from tests.experiments.language import tiny
@@ -41,9 +42,8 @@ def adam_state(count=7, seed=1):
 
 
 def save(out, step=40, parameters=θ, state=None):
-    return save_checkpoint(
-        out, step, MODEL, parameters, VOCABULARY, adam_state() if state is None else state, {"seed": 3}
-    )
+    now = State(parameters, adam_state() if state is None else state, step)
+    return save_checkpoint(out, now, MODEL, VOCABULARY, {"seed": 3})
 
 
 def assert_bitwise(found, expected):
@@ -65,6 +65,9 @@ def test_the_round_trip_is_bit_for_bit(tmp_path):
         assert_bitwise(found.optimizer_state(ADAM.init(θ)), adam_state())
         assert found.vocabulary.digest == VOCABULARY.digest
         assert found.model == MODEL
+        resumed = found.resumed(start(θ, ADAM))
+        assert resumed.step == 40
+        assert_bitwise((resumed.parameters, resumed.optimiser), (θ, adam_state()))
     assert sorted(path.name for path in tmp_path.iterdir()) == [folder.name]
 
 

@@ -7,34 +7,27 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from curvature._advantages import Estimator
-from experiments.language.learning.learners import (
-    Groups,
-    GroupSettings,
-    Likelihood,
-    Measure,
-    Population,
-    State,
-    epoch_rows,
-    start,
-    summary,
-)
-from experiments.language.learning.objective import Batch, make_rule
+from curvature import Estimator
+from experiments.language.learning.choices import learning_rule
+from experiments.language.learning.learners import Groups, GroupSettings, Likelihood, Population
 from experiments.language.learning.optimiser import make_transform
-from experiments.language.model.sample import Samples
+from experiments.language.learning.state import State, epoch_rows, start
+from experiments.language.learning.weights import population_weight
 from tests.experiments.language import tiny
 
 MODEL, BATCH, TASK = tiny.model(), tiny.batch(), tiny.task()
 SGD = make_transform("sgd")
 θ = tiny.trained()
+
+
+def weight(name):
+    return population_weight(learning_rule(name))
 
 
 def make_population():
@@ -58,12 +51,6 @@ def adam():
         yield make_transform("adam")
 
 
-@pytest.fixture(scope="module")
-def measure():
-    with tiny.quick():
-        return Measure(MODEL, 3, num_samples=4_000, chunk=2)
-
-
 def moved(state):
     return tiny.flat(state.parameters).astype(np.float64) - tiny.flat(θ)
 
@@ -72,40 +59,16 @@ def assert_close(found, expected):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-# --- epochs -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("number", "size"), [(12, 4), (12, 12), (7, 1), (11, 3), (3, 8)])
-def test_every_epoch_covers_each_prompt_at_most_once_in_fresh_order(number, size):
-    a_round = number // min(size, number)
-    epochs = []
-    for epoch in range(3):
-        rows = np.concatenate([epoch_rows(number, size, 5, epoch * a_round + k) for k in range(a_round)])
-        assert len(rows) == a_round * min(size, number)
-        assert len(np.unique(rows)) == len(rows)
-        if number % min(size, number) == 0:
-            assert sorted(rows) == list(range(number))
-        epochs.append(rows.tolist())
-    if number > 3:
-        assert epochs[0] != epochs[1] != epochs[2]
-        assert epoch_rows(number, size, 6, 0).tolist() != epochs[0][: min(size, number)]
-
-
-def test_what_does_not_fill_a_batch_changes_from_epoch_to_epoch():
-    seen = {int(x) for step in range(40) for x in epoch_rows(11, 5, 0, step)}
-    assert seen == set(range(11))
-
-
 # --- population ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "alpha"), [("none", 0.0), ("group", 1.0), ("power", 2.0)])
+@pytest.mark.parametrize(("name", "alpha"), [("none", 0.0), ("group", 1.0), ("power(2)", 2.0)])
 def test_a_population_step_is_η_times_the_direction(population, name, alpha):
     wide = tiny.doubled(θ)
     J, g = np.asarray(tiny.success(wide)), np.asarray(tiny.gradients(wide))
     σ = np.sqrt(J * (1 - J))
     direction = (g / σ[:, None] ** alpha).mean(axis=0)
-    state, row = population.step(start(θ, SGD), BATCH, 0.07, make_rule(name))
+    state, row = population.step(start(θ, SGD), BATCH, 0.07, weight(name))
     # θ is rounded to 6e-8 when the step is added
     np.testing.assert_allclose(moved(state), 0.07 * direction, rtol=0, atol=3e-7)
     assert state.step == 1
@@ -118,11 +81,11 @@ def test_a_population_step_is_η_times_the_direction(population, name, alpha):
 
 def test_rules_and_step_sizes_share_one_program(population):
     state = start(θ, SGD)
-    for name in ("none", "group", "power"):
+    for name in ("none", "group", "power(1.5)"):
         for η in (0.1, 0.02):
-            state, _ = population.step(state, BATCH, η, make_rule(name, 1.5))
+            state, _ = population.step(state, BATCH, η, weight(name))
     assert population._step._cache_size() == 1
-    population.step(state, BATCH, 0.1, make_rule("batch"))
+    population.step(state, BATCH, 0.1, weight("batch"))
     assert population._step._cache_size() == 2
     assert state.step == 6
 
@@ -131,8 +94,8 @@ def test_certain_and_hopeless_prompts_leave_finite_rows_and_steps(population):
     """Embeddings 40 times as long: log p of 0 to rounding, sometimes above it, and of some −1000."""
     extreme = {**θ, "final_norm": 40 * θ["final_norm"]}
     rows = []
-    for name in ("none", "group", "power"):
-        state, row = population.step(start(extreme, SGD), BATCH, 1e-3, make_rule(name))
+    for name in ("none", "group", "power(2)"):
+        state, row = population.step(start(extreme, SGD), BATCH, 1e-3, weight(name))
         assert np.isfinite(tiny.flat(state.parameters)).all()
         rows.append(row)
     for row in rows:
@@ -148,16 +111,9 @@ def test_a_rounding_above_certainty_gives_a_finite_row(population, monkeypatch):
         return parameters, optimiser, length, slope, (value, log_p.at[0].set(3e-7))
 
     monkeypatch.setattr(population, "_step", above)
-    _, row = population.step(start(θ, SGD), BATCH, 0.1, make_rule("none"))
+    _, row = population.step(start(θ, SGD), BATCH, 0.1, weight("none"))
     assert np.isfinite(list(row.values())).all()
     assert row["std"] > 0.1
-
-
-def test_summary_by_hand():
-    p, σ = np.linspace(0, 1, 11), np.full(11, 0.25)
-    assert summary(p, σ) == pytest.approx(
-        {"pass_rate": 0.5, "pass_rate_10": 0.1, "pass_rate_50": 0.5, "pass_rate_90": 0.9, "std": 0.25}
-    )
 
 
 # --- likelihood ---------------------------------------------------------------------------------------------------
@@ -260,55 +216,6 @@ def test_several_updates_clip_and_the_penalty_holds_the_policy():
     assert np.abs(moved(state)).max() > 0
 
 
-# --- measuring ----------------------------------------------------------------------------------------------------
-
-
-def test_exact_pass_rates_are_those_of_enumeration(measure):
-    J = np.asarray(tiny.success(tiny.doubled(θ)))
-    found = measure.exact(θ, BATCH)
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, J, rtol=1e-5)
-    np.testing.assert_array_equal(measure(θ, TASK), found)
-    np.testing.assert_array_equal(measure(θ, TASK, test=True), found)
-    assert J.max() > 2 * J.min()
-
-
-class Marked(tiny.Digits):
-    """As mode "text" wants answers: after ####."""
-
-    def decode(self, ids):
-        return "#### " + super().decode(ids)
-
-
-def test_sampled_pass_rates_are_within_4_errors_of_exact(measure):
-    J = np.asarray(tiny.success(tiny.doubled(θ)))
-    found = measure.sampled(θ, TASK, seed=1)
-    error = np.sqrt(J * (1 - J) / 4_000)
-    assert (np.abs(found - J) < 4 * error).all()
-    assert (np.abs(found - J[::-1]) > 4 * error).any()
-    assert (measure.sampled(θ, TASK, seed=2) != found).any()
-    marked = measure(θ, replace(TASK, mode="text", vocabulary=Marked()), seed=1)
-    answered = [bool(problem.answer) for problem in TASK.problems]
-    np.testing.assert_array_equal(marked, np.where(answered, found, 0))  # mode "text" knows no empty answer
-    np.testing.assert_array_equal(measure.sampled(θ, TASK, seed=1, test=True), found)
-
-
-def test_a_pass_rate_is_never_above_1(measure, monkeypatch):
-    monkeypatch.setattr(measure, "_log_p", lambda _, b: jnp.full(len(b), 3e-7, jnp.float32))
-    assert measure.exact(θ, BATCH).tolist() == [1.0] * 5
-
-
-def test_no_prompt_is_forgotten_where_chunks_do_not_divide(measure):
-    assert measure.exact(θ, BATCH[slice(0, 3)]).shape == (3,)
-    np.testing.assert_array_equal(measure.exact(θ, BATCH[slice(0, 3)]), measure.exact(θ, BATCH)[:3])
-
-
-def test_responses_that_did_not_end_are_wrong():
-    y = jnp.asarray([[[3, 1, 0], [3, 0, 0], [3, 1, 0]]], jnp.int32)
-    made = Samples(y, jnp.asarray([[2, 3, 2]], jnp.int32), jnp.asarray([[True, False, False]]), jnp.zeros((1, 3)))
-    assert TASK.rewards([TASK.problems[0]], made).tolist() == [[1, 0, 0]]
-
-
 # --- several devices ----------------------------------------------------------------------------------------------
 
 
@@ -316,7 +223,7 @@ def steps(population, groups):
     """What a step of each learner gives, as plain numbers: run here and in a process with two devices."""
     found = {}
     for number in (4, 5):  # 4 divides by two devices, 5 does not
-        state, row = population.step(start(θ, SGD), tiny.batch(tuple(range(number))), 0.05, make_rule("group"))
+        state, row = population.step(start(θ, SGD), tiny.batch(tuple(range(number))), 0.05, weight("group"))
         found[f"population of {number}"] = [*tiny.flat(state.parameters).tolist(), *row.values()]
     state, row = groups.step(start(θ, SGD), TASK, 0.05, Estimator(), seed=0)
     found["groups"] = [*tiny.flat(state.parameters).tolist(), *row.values()]
@@ -343,7 +250,3 @@ def test_two_devices_make_the_step_of_one(population, groups):
     assert two.keys() == one.keys()
     for name, values in one.items():
         np.testing.assert_allclose(two[name], values, rtol=1e-5, atol=1e-5, err_msg=name)
-
-
-def test_a_batch_is_a_pytree_of_rows():
-    assert isinstance(BATCH[np.array([1])], Batch)

@@ -15,16 +15,10 @@ from jax.flatten_util import ravel_pytree
 from curvature import success_std
 from curvature._advantages import Estimator
 from curvature.groups import adaptivity
-from experiments.language.learning.objective import (
-    RULES,
-    Batch,
-    Model,
-    Rule,
-    group_loss,
-    likelihood_loss,
-    make_rule,
-    population_loss,
-)
+from experiments.language.learning.choices import learning_rule
+from experiments.language.learning.objective import group_loss, likelihood_loss, population_loss
+from experiments.language.learning.weights import population_weight
+from experiments.language.model.model import Batch, Model
 from tests.experiments.language import tiny
 
 NAN = float("nan")
@@ -39,8 +33,8 @@ likelihood = jit(lambda θ, b: likelihood_loss(θ, MODEL, b))
 
 
 @jit
-def population_direction(θ, rule):
-    gradient, log_p = jax.grad(population_loss, has_aux=True)(θ, MODEL, BATCH, rule)
+def population_direction(θ, weight):
+    gradient, log_p = jax.grad(population_loss, has_aux=True)(θ, MODEL, BATCH, weight)
     return -ravel_pytree(gradient)[0], log_p
 
 
@@ -78,56 +72,32 @@ def test_deviation_keeps_its_digits_at_both_ends_and_rounding_above_0_is_certain
 @pytest.mark.parametrize(
     ("rule", "objective"),
     [
-        (make_rule("none"), jnp.mean),
-        (make_rule("group"), lambda J: jnp.mean(2 * jnp.arcsin(jnp.sqrt(J)))),
-        (make_rule("power", 1.0), lambda J: jnp.mean(2 * jnp.arcsin(jnp.sqrt(J)))),
-        (make_rule("power"), lambda J: jnp.mean(jnp.log(J) - jnp.log1p(-J))),
-        (make_rule("power", 0.0), jnp.mean),
+        ("none", jnp.mean),
+        ("group", lambda J: jnp.mean(2 * jnp.arcsin(jnp.sqrt(J)))),
+        ("power(1)", lambda J: jnp.mean(2 * jnp.arcsin(jnp.sqrt(J)))),
+        ("power(2)", lambda J: jnp.mean(jnp.log(J) - jnp.log1p(-J))),
+        ("power(0)", jnp.mean),
     ],
-    ids=["none", "group", "power(1)", "power(2)", "power(0)"],
 )
 def test_t8_each_rule_is_the_gradient_of_its_objective(rule, objective):
-    found, log_p = population_direction(θ, rule)
+    found, log_p = population_direction(θ, population_weight(learning_rule(rule)))
     np.testing.assert_allclose(found, tiny.ascent(objective, θ), rtol=0, atol=1e-11 * np.abs(found).max())
     np.testing.assert_allclose(jnp.exp(log_p), tiny.success(θ), rtol=1e-12)
     halved = tiny.ascent(objective, θ) / 2
     assert np.abs(found - halved).max() > 0.1 * np.abs(found).max()  # the constant is part of the claim
 
 
-@pytest.mark.parametrize("name", ["batch", "power"])
+@pytest.mark.parametrize("name", ["batch", "power(1.5)"])
 def test_batch_and_fractional_powers_weigh_enumerated_gradients(name):
     J = np.asarray(tiny.success(θ))
     σ = np.sqrt(J * (1 - J))
     g = np.asarray(tiny.gradients(θ))
-    weight = {"batch": np.full(5, 1 / σ.mean()), "power": σ**-1.5}[name]
-    found, _ = population_direction(θ, make_rule(name, 1.5))
+    weight = {"batch": np.full(5, 1 / σ.mean()), "power(1.5)": σ**-1.5}[name]
+    found, _ = population_direction(θ, population_weight(learning_rule(name)))
     expected = (weight[:, None] * g).mean(axis=0)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * np.abs(expected).max())  # float32 exponents: exact
     summed = expected * 5
     assert np.abs(np.asarray(found) - summed).max() > np.abs(expected).max()  # the sum, not the mean: refused
-
-
-def test_a_direction_is_finite_where_prompts_are_certain_or_hopeless():
-    sure = jnp.asarray([0.0, -1e-9, -0.7, -80.0, -1000.0], jnp.float32)
-    for name in RULES:
-        weights = make_rule(name).coefficients(sure)
-        assert np.isfinite(np.asarray(weights)).all(), name
-        if name != "batch":
-            assert weights[0] == 0  # σ = 0 exactly: no gradient to scale
-
-
-def test_rules_by_name():
-    assert [(float(make_rule(n).alpha), make_rule(n).shared) for n in RULES] == [
-        (0.0, False), (1.0, False), (1.0, True), (2.0, False),
-    ]  # fmt: skip
-    for bad in ("grpo", "", "None"):
-        with pytest.raises(ValueError, match=f"rule is '{bad}'; allowed: none, group, batch, power"):
-            make_rule(bad)
-    for bad in (-0.1, 8.1, NAN):
-        with pytest.raises(ValueError, match=f"alpha is {bad}; allowed: numbers in \\[0, 8\\]"):
-            make_rule("power", bad)
-    assert make_rule("power", 8.0).alpha == 8
-    assert make_rule("power", 0.0).alpha == 0
 
 
 # --- likelihood ---------------------------------------------------------------------------------------------------
@@ -227,12 +197,16 @@ def test_t12_t13_the_mean_over_all_groups(G, longest, prompt):
     assert np.abs(group - exact).max() > 1e-2 * scale  # nor is it the exact GRPO
 
 
-class Table:
+class Table(Model):
     """A policy whose parameters ARE the tokens' log-probabilities: what is left is the loss itself."""
 
     def token_log_probabilities(self, parameters, batch):
-        counts = np.arange(parameters.shape[-1]) < np.asarray(batch.response_lengths)[..., None]
-        return jnp.where(counts, parameters, 0)
+        table = parameters["log_π"]
+        counts = np.arange(table.shape[-1]) < np.asarray(batch.response_lengths)[..., None]
+        return jnp.where(counts, table, 0)
+
+
+TABLE = Table(tiny.SMALLEST, separator=tiny.SEPARATOR, end=tiny.END, pad=tiny.PAD)
 
 
 def of_table(log_π, b, A, old=None, reference=None, *, clip=None, kl=0.0):
@@ -240,7 +214,7 @@ def of_table(log_π, b, A, old=None, reference=None, *, clip=None, kl=0.0):
     arrays = [None if x is None else jnp.asarray(x) for x in (old, reference)]
 
     def loss(table):
-        return group_loss(table, Table(), b, jnp.asarray(A), *arrays, clip=clip, kl=kl)  # pyright: ignore
+        return group_loss({"log_π": table}, TABLE, b, jnp.asarray(A), *arrays, clip=clip, kl=kl)
 
     (value, extra), gradient = jax.value_and_grad(loss, has_aux=True)(jnp.asarray(log_π))
     return float(value), extra, np.asarray(gradient)
@@ -315,11 +289,3 @@ def test_float32_groups_stay_float32_and_close():
     assert {x.dtype for x in (loss, found, *extra.values())} == {jnp.dtype(jnp.float32)}
     expected = np.asarray(loss_and_gradient(θ, b, A)[2])
     np.testing.assert_allclose(found, expected, rtol=0, atol=5e-6 * np.abs(expected).max())  # some 10s of roundings
-
-
-def test_batches_are_cut_by_rows():
-    assert len(BATCH) == 5
-    assert BATCH[np.array([3, 0])].lengths.tolist() == [3, 4]
-    assert BATCH[slice(1, 3)].responses.shape == (2, 1, 3)
-    assert isinstance(Model(tiny.SMALLEST, 2, 1, 0), Model)
-    assert Rule(jnp.zeros(())).shared is False

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.language.learning.objective import Batch
+from experiments.language.model.model import Batch
 from experiments.language.model.sample import _invert, draw, sample
 from experiments.language.model.transformer import all_logits, encode
 from tests.experiments.language import tiny
@@ -22,10 +22,8 @@ draw = jax.jit(draw, compiler_options=tiny.QUICK)
 @partial(jax.jit, compiler_options=tiny.QUICK, static_argnames=("architecture", "group_size", "max_length", "greedy"))
 def rollout(θ, b, key, architecture=tiny.SMALLEST, group_size=4, max_length=3, greedy=False):
     cache = encode(θ, architecture, b.prompts, b.lengths)
-    return sample(
-        θ, architecture, cache, key=None if greedy else key, group_size=group_size, max_length=max_length,
-        separator=tiny.SEPARATOR, end=tiny.END, pad=tiny.PAD,
-    )  # fmt: skip
+    key = None if greedy else key
+    return sample(θ, tiny.model(architecture), cache, key=key, group_size=group_size, max_length=max_length)
 
 
 def assert_frequencies(found, probabilities, sigmas=4.0):

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from experiments.language.probes.exact import FLAT, Effort, Prober
+from experiments.language.probes.effort import Effort
+from experiments.language.probes.exact import FLAT, Prober
 from tests.experiments.language import tiny
 
 η = 0.03

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.language.probes.sampled import SampledProber
+from experiments.language.problems.task import Task
 from tests.experiments.language import tiny
 
 TASK = tiny.task()
@@ -117,11 +118,11 @@ def test_the_same_seed_gives_the_same_rows(prober, repetitions):
     assert (again["curvature"] != repetitions[0][4][0]["curvature"]).any()
 
 
-class Coin:
+class Coin(Task):
     """A task whose rewards have nothing to do with the responses."""
 
     def __init__(self, seed):
-        self.train, self.problems, self.random = TASK.train, TASK.problems, np.random.default_rng(seed)
+        vars(self).update(vars(TASK), random=np.random.default_rng(seed))
 
     def rewards(self, problems, samples):
         return self.random.integers(0, 2, samples.ended.shape).astype(np.float32)

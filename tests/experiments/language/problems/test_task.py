@@ -9,8 +9,9 @@ import pytest
 
 from experiments.language.model.sample import Samples
 from experiments.language.problems.generator import generate
+from experiments.language.problems.questions import RESPONSE_LENGTH, Questions
 from experiments.language.problems.rows import Splits
-from experiments.language.problems.task import RESPONSE_LENGTH, Questions, everywhere, make_task
+from experiments.language.problems.task import make_task
 
 SPLITS = generate(60, 20)
 Q = Questions(num_prompts=12, num_test=8, prompt_length=200, vocabulary_size=300)
@@ -125,11 +126,6 @@ def test_equations_are_rewarded_by_their_answer():
     answers = [[task.vocabulary.response("####" + p.answer + "1")] for p in task.problems]
     padded = [[ids + [task.vocabulary.pad_id] * (60 - len(ids)) for ids in row] for row in answers]
     assert task.rewards(task.problems, samples(padded, np.ones((4, 1), bool))).tolist() == [[0]] * 4
-
-
-def test_one_device_leaves_trees_as_they_are(task):
-    assert shard(task.train) is task.train
-    assert everywhere(task.train) is task.train
 
 
 @pytest.mark.parametrize(
