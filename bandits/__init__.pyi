@@ -24,10 +24,9 @@ from .oracle import Exact, Expected, Oracle, Sampled
 from .pass_rates import PassRates, read_pass_rates, synthetic_pass_rates, with_prior
 from .policy import Local, Policy, Softmax, contract, draw_counts, gradient_norms, interference, kl_divergence
 from .rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards, realisable, rewards_with_moments
-from .update import NAMES, Batch, Decoupled, Power, Rule, make_rule
+from .update import Batch, Decoupled, Power, UpdateRule, Weighted, make_rule
 
 __all__ = [
-    "NAMES",
     "Autoregressive",
     "Batch",
     "Certified",
@@ -49,7 +48,6 @@ __all__ = [
     "Power",
     "Problem",
     "Responses",
-    "Rule",
     "Run",
     "Sampled",
     "Score",
@@ -57,6 +55,8 @@ __all__ = [
     "State",
     "StepSize",
     "Trajectory",
+    "UpdateRule",
+    "Weighted",
     "batch_runs",
     "best_known_value",
     "bilinear_problem",

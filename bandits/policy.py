@@ -170,6 +170,7 @@ def estimate_from_counts(
 ) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
     """(coefficients of φ, deviation of the rewards) of groups given as counts of each arm."""
     centred = rewards - jnp.sum(counts * rewards, axis=-1, keepdims=True) / group_size
+    centred = centred - jnp.sum(counts * centred, axis=-1, keepdims=True) / group_size  # twice, as in `moments`
     centred = jnp.where(varies(rewards, counts > 0), centred, 0)
     return counts * centred / group_size, jnp.sqrt(jnp.sum(counts * centred**2, axis=-1) / (group_size - ddof))
 
