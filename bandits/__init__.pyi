@@ -22,7 +22,7 @@ from .features import (
 )
 from .oracle import Exact, Expected, Oracle, Sampled
 from .pass_rates import PassRates, read_pass_rates, synthetic_pass_rates, with_prior
-from .policy import Local, Policy, Softmax, contract, draw_counts, gradient_norms, interference, kl_divergence
+from .policy import Local, Policy, Softmax, draw_counts, interference
 from .rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards, realisable, rewards_with_moments
 from .update import Batch, Decoupled, Power, UpdateRule, Weighted, make_rule
 
@@ -63,7 +63,6 @@ __all__ = [
     "block_size",
     "coherent",
     "constant",
-    "contract",
     "draw_counts",
     "draw_labels",
     "embed",
@@ -72,10 +71,8 @@ __all__ = [
     "equicorrelation",
     "from_array",
     "from_pass_rates",
-    "gradient_norms",
     "init",
     "interference",
-    "kl_divergence",
     "kl_limited",
     "locate",
     "log_bilinear",

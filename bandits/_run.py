@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Key, PyTree
 from bandits._problem import Problem, locate
 from bandits._step import StepSize
 from bandits.oracle import Exact, Oracle
-from bandits.policy import Local, contract, gradient_norms, interference
+from bandits.policy import Local, interference
 from bandits.update import Decoupled, UpdateRule
 from curvature.check import check_count, is_concrete
 
@@ -97,7 +97,7 @@ def step(
     move = here.features.move(v)
     s = step_size.multiple(local, move, problem.policy)
     change = move.at(s)
-    norms = gradient_norms(here.features, contract(here.features, local.coefficients))
+    norms = jnp.sqrt(here.features.squared_norms(here.features.contract(local.coefficients)))
     new = State(
         jax.tree.map(lambda old, way: old + s * way, state.parameters, v),
         locate(problem, local.logits + change),

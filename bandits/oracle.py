@@ -13,10 +13,10 @@ from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Key, PyTree
 
 from bandits._problem import Problem
-from bandits.policy import Local, contract, estimate_from_counts
+from bandits.policy import Local
 from bandits.update import UpdateRule, Weighted
 from curvature.check import check_count, check_interval, is_concrete
 from curvature.groups import expected_weight
@@ -42,7 +42,7 @@ class Exact(Oracle):
     draws: ClassVar[bool] = False
 
     def direction(self, rule: UpdateRule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
-        return rule.direction(problem.features, contract(problem.features, local.coefficients), local.std)
+        return rule.direction(problem.features, problem.features.contract(local.coefficients), local.std)
 
 
 class _Grouped(Oracle):
@@ -88,7 +88,7 @@ class Expected(_Grouped):
         G = self.group_size
         weights = rule.group_weights(G, ddof=self.ddof, epsilon=self.epsilon)
         factor = self.baseline_factor * (G - 1) / G * expected_weight(jnp.clip(local.value, 0, 1), weights)
-        return problem.features.gather(factor[:, None] * contract(problem.features, local.coefficients))
+        return problem.features.gather(factor[:, None] * problem.features.contract(local.coefficients))
 
 
 class Sampled(_Grouped):
@@ -96,17 +96,5 @@ class Sampled(_Grouped):
 
     def direction(self, rule: UpdateRule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
         coefficients, s = problem.policy.group_estimate(local, problem.rewards, self.group_size, self.ddof, key=key)
-        return self._along(rule, problem, coefficients, s)
-
-    def estimate(
-        self, counts: Float[Array, "N K"], rewards: Float[Array, "N K"]
-    ) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
-        """(coefficients of φ in ĝ, σ̂ + ε) of groups given as counts of each arm of one softmax."""
-        coefficients, s = estimate_from_counts(counts, rewards, self.group_size, self.ddof)
-        return self.baseline_factor * coefficients, s + self.epsilon
-
-    def _along(
-        self, rule: UpdateRule, problem: Problem, coefficients: Float[Array, "N K"], std: Float[Array, " N"]
-    ) -> PyTree:
-        estimate = contract(problem.features, self.baseline_factor * coefficients)
-        return rule.direction(problem.features, estimate, std + self.epsilon)
+        estimate = problem.features.contract(self.baseline_factor * coefficients)
+        return rule.direction(problem.features, estimate, s + self.epsilon)
