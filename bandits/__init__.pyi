@@ -22,12 +22,11 @@ from .features import (
 )
 from .oracle import Exact, Expected, Oracle, Sampled
 from .pass_rates import PassRates, read_pass_rates, synthetic_pass_rates, with_prior
-from .policy import Local, Policy, Softmax, contract, draw_counts, gradient_norms, interference, kl_divergence
+from .policy import Local, Policy, Softmax, draw_counts, interference
 from .rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards, realisable, rewards_with_moments
-from .update import NAMES, Batch, Decoupled, Power, Rule, make_rule
+from .update import Batch, Decoupled, Power, UpdateRule, Weighted, make_rule
 
 __all__ = [
-    "NAMES",
     "Autoregressive",
     "Batch",
     "Certified",
@@ -49,7 +48,6 @@ __all__ = [
     "Power",
     "Problem",
     "Responses",
-    "Rule",
     "Run",
     "Sampled",
     "Score",
@@ -57,13 +55,14 @@ __all__ = [
     "State",
     "StepSize",
     "Trajectory",
+    "UpdateRule",
+    "Weighted",
     "batch_runs",
     "best_known_value",
     "bilinear_problem",
     "block_size",
     "coherent",
     "constant",
-    "contract",
     "draw_counts",
     "draw_labels",
     "embed",
@@ -72,10 +71,8 @@ __all__ = [
     "equicorrelation",
     "from_array",
     "from_pass_rates",
-    "gradient_norms",
     "init",
     "interference",
-    "kl_divergence",
     "kl_limited",
     "locate",
     "log_bilinear",

@@ -21,8 +21,8 @@ from jaxtyping import Array, Float, Key, PyTree
 from bandits._problem import Problem, locate
 from bandits._step import StepSize
 from bandits.oracle import Exact, Oracle
-from bandits.policy import Local, contract, gradient_norms, interference
-from bandits.update import Decoupled, Rule
+from bandits.policy import Local, interference
+from bandits.update import Decoupled, UpdateRule
 from curvature.check import check_count, is_concrete
 
 BLOCK_NUMBERS = 2**14
@@ -87,7 +87,7 @@ def init(problem: Problem, *, key: Key[Array, ""]) -> State:
 
 
 def step(
-    problem: Problem, rule: Rule, oracle: Oracle, step_size: StepSize, state: State
+    problem: Problem, rule: UpdateRule, oracle: Oracle, step_size: StepSize, state: State
 ) -> tuple[State, Float[Array, "N K"], Float[Array, ""]]:
     """One update: (the new state, the change of the logits [N, K], the multiple)."""
     # a split costs a quarter of an exact step: none where nothing is drawn
@@ -97,7 +97,7 @@ def step(
     move = here.features.move(v)
     s = step_size.multiple(local, move, problem.policy)
     change = move.at(s)
-    norms = gradient_norms(here.features, contract(here.features, local.coefficients))
+    norms = jnp.sqrt(here.features.squared_norms(here.features.contract(local.coefficients)))
     new = State(
         jax.tree.map(lambda old, way: old + s * way, state.parameters, v),
         locate(problem, local.logits + change),
@@ -135,7 +135,7 @@ def record(
 
 def simulate(
     problem: Problem,
-    rule: Rule,
+    rule: UpdateRule,
     oracle: Oracle,
     step_size: StepSize,
     num_steps: int,
@@ -215,7 +215,13 @@ def batch_runs(simulate_one: Callable[..., Any], *, block: int = 64) -> Callable
 
 @eqx.filter_jit
 def _simulate_many(
-    problem: Problem, rule: Rule, oracle: Oracle, step_size: StepSize, num_steps: int, keys: Array, record_every: int
+    problem: Problem,
+    rule: UpdateRule,
+    oracle: Oracle,
+    step_size: StepSize,
+    num_steps: int,
+    keys: Array,
+    record_every: int,
 ) -> Run:
     def one(key: Key[Array, ""]) -> Run:
         return simulate(problem, rule, oracle, step_size, num_steps, key=key, record_every=record_every)
@@ -225,7 +231,7 @@ def _simulate_many(
 
 def run_many(
     problem: Problem,
-    rule: Rule,
+    rule: UpdateRule,
     step_size: StepSize,
     num_steps: int,
     *,
@@ -251,7 +257,7 @@ def run_many(
 
 def run(
     problem: Problem,
-    rule: Rule,
+    rule: UpdateRule,
     step_size: StepSize,
     num_steps: int,
     *,

@@ -17,7 +17,7 @@ from bandits._run import State, init, step
 from bandits._step import StepSize
 from bandits.oracle import Oracle
 from bandits.policy import interference
-from bandits.update import Rule
+from bandits.update import UpdateRule
 
 
 class Score(eqx.Module):
@@ -56,7 +56,7 @@ class _Tally(eqx.Module):
 
 def score(
     problem: Problem,
-    rule: Rule,
+    rule: UpdateRule,
     oracle: Oracle,
     step_size: StepSize,
     num_steps: int,

@@ -18,6 +18,7 @@ from bandits.features import FeatureMap, Features, Kronecker, coherent, equicorr
 from bandits.policy import Local, Policy
 from bandits.rewards import draw_labels
 from curvature._certificate import best_step_along
+from curvature._moments import centre
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
 from curvature.divergence import softmax_kl_along
 from curvature.sequence import (
@@ -101,7 +102,7 @@ class Autoregressive(Policy):
         """
         steps, total, error = self._draw(local, rewards, group_size, key)
         alive = jnp.ptp(total, axis=1, keepdims=True) > jnp.max(error, axis=1, keepdims=True)
-        centred = jnp.where(alive, total - jnp.mean(total, axis=1, keepdims=True), 0)
+        centred = jnp.where(alive, centre(total), 0)
         std = jnp.sqrt(jnp.sum(centred**2, axis=1) / (group_size - ddof))
         weights = jnp.broadcast_to(centred / group_size, steps.shape)
         prompts = jnp.arange(steps.shape[1])[:, None]

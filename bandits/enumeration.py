@@ -61,13 +61,6 @@ class Responses(eqx.Module):
         """π(y)."""
         return np.exp(self.log_probabilities)
 
-    def score_hessians(self) -> Float[np.ndarray, "M d d"]:
-        """∇²_θ log π(y). O(V^H d²) memory."""
-        total = np.zeros((self.tokens.shape[0], *self.covariances.shape[1:]))
-        for s in self.states.T:
-            total -= self.covariances[s]
-        return total
-
     def along(self, direction: Numbers) -> tuple[Float[np.ndarray, " M"], Float[np.ndarray, " M"]]:
         """(u·∇log π(y), M_u(y) = (u·∇log π)² + uᵀ∇²log π u) of T5: O(V^H (H + d))."""
         u = np.asarray(direction, float)

@@ -1,7 +1,7 @@
 """Where a rule's gradients come from, behind one interface: exact, expected over groups of G, or sampled groups of G.
 
     sampled   ĝ_x = (1/G) Σ_i (r_i − r̄) φ(x, y_i),  σ̂_x = sd(r_1..r_G) + ε
-    expected  E[ĝ_x σ̂_x^{−α}], exact for binary rewards by T12's binomial sum (curvature/groups.py)
+    expected  E[ĝ_x w(k)] over the number k of right responses, by T12's binomial sum (curvature/groups.py)
 
 The leave-one-out baseline multiplies (r_i − r̄) by G/(G−1). Independent checks: tests/bandits/test_oracle.py.
 """
@@ -13,13 +13,13 @@ from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Key, PyTree
 
 from bandits._problem import Problem
-from bandits.policy import Local, contract, estimate_from_counts
-from bandits.update import Power, Rule
+from bandits.policy import Local
+from bandits.update import UpdateRule, Weighted
 from curvature.check import check_count, check_interval, is_concrete
-from curvature.groups import binomial, group_std
+from curvature.groups import expected_weight
 
 
 class Oracle(eqx.Module):
@@ -29,10 +29,10 @@ class Oracle(eqx.Module):
     """Whether `key` is used; a run gives a new key at every step only where it is."""
 
     @abstractmethod
-    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
+    def direction(self, rule: UpdateRule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
         """The rule's direction in Θ; `key` is used by sampling only."""
 
-    def validate(self, rule: Rule, problem: Problem) -> None:
+    def validate(self, rule: UpdateRule, problem: Problem) -> None:
         """Raises ValueError where this oracle cannot serve this rule on this problem."""
 
 
@@ -41,8 +41,8 @@ class Exact(Oracle):
 
     draws: ClassVar[bool] = False
 
-    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
-        return rule.direction(problem.features, contract(problem.features, local.coefficients), local.std)
+    def direction(self, rule: UpdateRule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
+        return rule.direction(problem.features, problem.features.contract(local.coefficients), local.std)
 
 
 class _Grouped(Oracle):
@@ -74,8 +74,8 @@ class Expected(_Grouped):
 
     draws: ClassVar[bool] = False
 
-    def validate(self, rule: Rule, problem: Problem) -> None:
-        if not isinstance(rule, Power):
+    def validate(self, rule: UpdateRule, problem: Problem) -> None:
+        if not isinstance(rule, Weighted):
             raise ValueError(
                 f"rule is {type(rule).__name__.lower()}; allowed with expected groups: none, group or power, "
                 "whose expectation is a sum over one prompt's group (use sampled groups)"
@@ -83,31 +83,18 @@ class Expected(_Grouped):
         if is_concrete(problem.rewards) and not problem.policy.is_binary(problem.rewards):
             raise ValueError("rewards are not all 0 or 1; allowed with expected groups: binary rewards")
 
-    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
-        assert isinstance(rule, Power)  # `validate` said so
+    def direction(self, rule: UpdateRule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
+        assert isinstance(rule, Weighted)  # `validate` said so
         G = self.group_size
-        s = jnp.asarray(group_std(G, ddof=self.ddof, epsilon=self.epsilon), local.value.dtype)
-        weight = binomial(jnp.clip(local.value, 0, 1), G - 2) @ rule.weight(s)
-        factor = self.baseline_factor * (G - 1) / G * weight
-        return problem.features.gather(factor[:, None] * contract(problem.features, local.coefficients))
+        weights = rule.group_weights(G, ddof=self.ddof, epsilon=self.epsilon)
+        factor = self.baseline_factor * (G - 1) / G * expected_weight(jnp.clip(local.value, 0, 1), weights)
+        return problem.features.gather(factor[:, None] * problem.features.contract(local.coefficients))
 
 
 class Sampled(_Grouped):
     """One group of G responses for every prompt at every step."""
 
-    def direction(self, rule: Rule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
+    def direction(self, rule: UpdateRule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
         coefficients, s = problem.policy.group_estimate(local, problem.rewards, self.group_size, self.ddof, key=key)
-        return self._along(rule, problem, coefficients, s)
-
-    def estimate(
-        self, counts: Float[Array, "N K"], rewards: Float[Array, "N K"]
-    ) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
-        """(coefficients of φ in ĝ, σ̂ + ε) of groups given as counts of each arm of one softmax."""
-        coefficients, s = estimate_from_counts(counts, rewards, self.group_size, self.ddof)
-        return self.baseline_factor * coefficients, s + self.epsilon
-
-    def _along(
-        self, rule: Rule, problem: Problem, coefficients: Float[Array, "N K"], std: Float[Array, " N"]
-    ) -> PyTree:
-        estimate = contract(problem.features, self.baseline_factor * coefficients)
-        return rule.direction(problem.features, estimate, std + self.epsilon)
+        estimate = problem.features.contract(self.baseline_factor * coefficients)
+        return rule.direction(problem.features, estimate, s + self.epsilon)

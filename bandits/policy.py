@@ -99,7 +99,7 @@ class Softmax(Policy):
 
     def kl_divergence(self, local: Local, change: Float[Array, "N K"]) -> Float[Array, " N"]:
         """`softmax_kl`."""
-        return kl_divergence(local, change)
+        return softmax_kl(local.probabilities, change)
 
     def kl_along(
         self, local: Local, change: Float[Array, "N K"], multiple: Float[Array, ""]
@@ -141,21 +141,6 @@ class Softmax(Policy):
         return bool(np.isin(np.asarray(rewards), (0.0, 1.0)).all())
 
 
-def kl_divergence(local: Local, change: Float[Array, "N K"]) -> Float[Array, " N"]:
-    """KL(π ‖ π') of one softmax a prompt, after the logits change by `change`: nats, ≥ 0."""
-    return softmax_kl(local.probabilities, change)
-
-
-def contract(features: FeatureMap, coefficients: Float[Array, "N K"]) -> Float[Array, "N m"]:
-    """Each prompt's gradient in its short form: a_x = Σ_y coefficient(x, y) u_{x,y}, which stands for e_x ⊗ a_x."""
-    return features.contract(coefficients)
-
-
-def gradient_norms(features: FeatureMap, per_prompt: Float[Array, "N m"]) -> Float[Array, " N"]:
-    """|g_x| of gradients in their short form."""
-    return jnp.sqrt(features.squared_norms(per_prompt))
-
-
 def draw_counts(probabilities: Float[Array, "N K"], group_size: int, *, key: Key[Array, ""]) -> Int[Array, "N K"]:
     """How often each arm appears among G independent draws, by inverting the distribution function: O(N K G)."""
     cdf = jnp.cumsum(probabilities, axis=-1)
@@ -170,13 +155,14 @@ def estimate_from_counts(
 ) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
     """(coefficients of φ, deviation of the rewards) of groups given as counts of each arm."""
     centred = rewards - jnp.sum(counts * rewards, axis=-1, keepdims=True) / group_size
+    centred = centred - jnp.sum(counts * centred, axis=-1, keepdims=True) / group_size  # twice, as in `moments`
     centred = jnp.where(varies(rewards, counts > 0), centred, 0)
     return counts * centred / group_size, jnp.sqrt(jnp.sum(counts * centred**2, axis=-1) / (group_size - ddof))
 
 
 def interference(features: FeatureMap, local: Local) -> tuple[Float[Array, " N"], Float[Array, ""], Float[Array, ""]]:
     """(|g_x|², χ, O) at this point, from gradients in their short form: `curvature.cross_ratio`, `orthogonality`."""
-    a = contract(features, local.coefficients)
+    a = features.contract(local.coefficients)
     squares, weight = features.squared_norms(a), inverse_power(local.std, 1)
     total, scaled = features.gather(a), features.gather(weight[:, None] * a)
     return squares, _inner(total, scaled) / jnp.sum(weight * squares), _inner(total, total) / jnp.sum(squares)

@@ -100,6 +100,7 @@ def rewards_with_moments(logits: Numbers, value: Numbers, std: Numbers, raw: Num
             check_shape(name, array, (z.shape[0],))
     π = jax.nn.softmax(z)
     centred = x - jnp.sum(π * x, axis=-1, keepdims=True)
+    centred = centred - jnp.sum(π * centred, axis=-1, keepdims=True)  # twice, as in `curvature.moments`
     spread = jnp.sqrt(jnp.sum(π * centred**2, axis=-1, keepdims=True))
     flat = np.asarray((spread[:, 0] == 0) | (jnp.ptp(x, axis=-1) == 0))
     if flat.any():

@@ -1,10 +1,10 @@
 """Update rules: how per-prompt gradients and deviations become one direction (a step is on the SUM over prompts).
 
-    none  Σ g_x (REINFORCE, Dr. GRPO)    group  Σ g_x/σ_x (GRPO)    batch  Σ g_x / mean σ
-    power Σ g_x/σ_x^α                    decoupled  (Σ σ_x P_x)⁻¹ Σ g_x (T9)
+    none, group, power(a)  Σ g_x/σ_x^a, a = 0, 1, a       batch  Σ g_x/mean σ       decoupled  (Σ σ_x P_x)⁻¹ Σ g_x (T9)
 
-A prompt with σ_x = 0 contributes 0. `batch` divides by the mean of the prompts' deviations; trainers whose "batch"
-means the deviation of all pooled rewards divide by a number that also contains the spread of J_x between prompts.
+Their names are those of `curvature.rule`. A prompt with σ_x = 0 contributes 0. `batch` divides by the mean of the
+prompts' deviations; trainers whose "batch" means the deviation of all pooled rewards divide by a number that also
+contains the spread of J_x between prompts. Independent checks: tests/bandits/test_update.py.
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from bandits.features import FeatureMap
-from curvature.check import Numbers, check_interval
+from curvature.check import check_interval
+from curvature.groups import group_std
+from curvature.rule import NAMES, parse
 from curvature.safe import inverse_power
 
+SERVED = tuple(name for name in NAMES if name != "pooled")
+"""The rules that can be made here: all but the one that needs the rewards of other prompts."""
 
-class Rule(eqx.Module):
+
+class UpdateRule(eqx.Module):
     """Maps the prompts' gradients e_x ⊗ a_x and deviations to one direction in Θ."""
 
     @abstractmethod
@@ -28,8 +33,23 @@ class Rule(eqx.Module):
         """The direction; exact or estimated gradients and deviations alike."""
 
 
-class Power(Rule):
-    """Σ g_x/σ_x^α: `none` is α = 0, `group` α = 1. The only rules that weigh each prompt by its own σ alone."""
+class Weighted(UpdateRule):
+    """Σ w_x g_x, w_x from prompt x alone: only these have a mean over groups that is a sum over one prompt's (T12)."""
+
+    @abstractmethod
+    def weight(self, std: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """W of a prompt, or of a group, with this deviation."""
+
+    @abstractmethod
+    def group_weights(self, group_size: int, *, ddof: int, epsilon: float) -> Float[Array, " counts"]:
+        """w(k) of a group with k = 0 … G right responses, as `curvature.rule.Rule.group_weights`."""
+
+    def direction(self, features: FeatureMap, per_prompt: Float[Array, "N m"], std: Float[Array, " N"]) -> PyTree:
+        return features.gather(self.weight(std)[:, None] * per_prompt)
+
+
+class Power(Weighted):
+    """Σ g_x/σ_x^α: `none` is α = 0, `group` α = 1."""
 
     alpha: Float[Array, ""]
 
@@ -37,18 +57,19 @@ class Power(Rule):
         """σ^{−α}, 0 at σ = 0."""
         return inverse_power(std, self.alpha)
 
-    def direction(self, features: FeatureMap, per_prompt: Float[Array, "N m"], std: Float[Array, " N"]) -> PyTree:
-        return features.gather(self.weight(std)[:, None] * per_prompt)
+    def group_weights(self, group_size: int, *, ddof: int, epsilon: float) -> Float[Array, " counts"]:
+        """(σ̂ + ε)^{−α}."""
+        return self.weight(jnp.asarray(group_std(group_size, ddof=ddof, epsilon=epsilon), self.alpha.dtype))
 
 
-class Batch(Rule):
+class Batch(UpdateRule):
     """Σ g_x / mean σ."""
 
     def direction(self, features: FeatureMap, per_prompt: Float[Array, "N m"], std: Float[Array, " N"]) -> PyTree:
         return features.gather(inverse_power(jnp.mean(std), 1) * per_prompt)
 
 
-class Decoupled(Rule):
+class Decoupled(UpdateRule):
     """(Σ σ_x P_x + λ mean(σ) I)⁻¹ Σ g_x; the inverse is a pseudo-inverse at λ = 0."""
 
     projectors: Float[Array, "N m m"] | None
@@ -59,31 +80,21 @@ class Decoupled(Rule):
         return features.decouple(per_prompt, std, self.ridge * jnp.mean(std), self.projectors)
 
 
-NAMES = ("none", "group", "batch", "power", "decoupled")
-
-
-def make_rule(name: str, features: FeatureMap, *, alpha: Numbers = 1.5, ridge: float = 0.0) -> Rule:
+def make_rule(name: str, features: FeatureMap, *, alpha: float = 1.5, ridge: float = 0.0) -> UpdateRule:
     """A rule by its name.
 
     Arguments:
-        name: one of `NAMES`.
+        name: one of `SERVED`, such as "group" or "power(2)"; "power" alone takes its exponent from `alpha`.
         features: of the problem (its spans enter `decoupled`).
-        alpha: exponent of `power`, ≥ 0.
+        alpha: exponent of "power" where the name has none, ≥ 0.
         ridge: λ of `decoupled`, relative to the mean deviation, ≥ 0.
 
     Raises:
         ValueError: an unknown name, a negative exponent or ridge.
     """
-    if name == "none":
-        return Power(jnp.asarray(0.0))
-    if name == "group":
-        return Power(jnp.asarray(1.0))
-    if name == "power":
-        check_interval("alpha", alpha, 0, float("inf"), open_ends="h")
-        return Power(jnp.asarray(alpha, jnp.result_type(float)))
-    if name == "batch":
-        return Batch()
-    if name == "decoupled":
+    rule, dtype = parse(name, alpha=alpha, allowed=SERVED), jnp.result_type(float)
+    if rule.kind == "decoupled":
         check_interval("ridge", ridge, 0, float("inf"), open_ends="h")
-        return Decoupled(features.projectors(), jnp.asarray(ridge, jnp.result_type(float)))
-    raise ValueError(f"rule is {name!r}; allowed: {', '.join(NAMES)}")
+        return Decoupled(features.projectors(), jnp.asarray(ridge, dtype))
+    # a strong type for every α: none, group and power(α) share a compiled program
+    return Batch() if rule.kind == "batch" else Power(jnp.asarray(rule.alpha, dtype))

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bandits import Constant, Exact, Features, Problem, Rule, from_pass_rates, make_rule, simulate
+from bandits import Constant, Exact, Features, Problem, UpdateRule, from_pass_rates, make_rule, simulate
 from bandits._run import Run, batch_runs, block_size
 from benchmarks.machine import Limits, measure
 
@@ -94,7 +94,7 @@ def benchmark_runs(
     for name in RULES:
         rule, chunk = make_rule(name, problem.features), iterations // 10
 
-        def one(size: Constant, rule: Rule = rule, length: int = iterations, start: Problem = problem) -> Run:
+        def one(size: Constant, rule: UpdateRule = rule, length: int = iterations, start: Problem = problem) -> Run:
             return simulate(start, rule, Exact(), size, length, key=jax.random.key(0), record_every=length)
 
         ours = batch_runs(one, block=block_size(problem))

@@ -18,29 +18,37 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from curvature._moments import varies
+from curvature._moments import centre, varies
 from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape
+from curvature.rule import NAMES, Rule, parse, words
+
+SCALES = tuple(name for name in NAMES if name != "decoupled")
+"""The rules of `curvature.rule` that divide rewards: all but the one that needs features."""
 
 CHOICES: Mapping[str, tuple[Any, ...]] = MappingProxyType(
     {
-        "scale": ("group", "none", "batch", "pooled", "power"),
         "baseline": ("mean", "leave_one_out", "none"),
         "std": ("group", "leave_one_out"),
         "zero_std": ("zero", "unscaled"),
         "ddof": (0, 1),
     }
 )
-"""What each setting of an `Estimator` may be."""
+"""What the other settings of an `Estimator` may be."""
 
 
 class Estimator(eqx.Module):
-    """One way from rewards to advantages. Call it with [P, G] rewards; jit and vmap as you like."""
+    """One way from rewards to advantages. Call it with [P, G] rewards; jit and vmap as you like.
+
+    Raises:
+        ValueError: a setting that is not allowed, alone or with the others.
+    """
 
     scale: str = eqx.field(static=True, default="group")
-    """What divides: the deviation of the prompt's own group, nothing, the mean over prompts of those deviations (the
-    theory's `batch`), the deviation of all P·G rewards at once (TRL's), or the group's to the power `alpha`."""
+    """A rule's name, which says what divides: "group", the deviation of the prompt's own group; "none", nothing;
+    "batch", the mean over prompts of those deviations (the theory's); "pooled", the deviation of all P·G rewards
+    (TRL's); "power(a)", the group's to the power a."""
     alpha: float = eqx.field(static=True, default=1.0)
-    """Exponent of "power": 0 is "none", 1 is "group"."""
+    """Exponent of "power" where the name has none: 0 is "none", 1 is "group"."""
     ddof: int = eqx.field(static=True, default=0)
     """0: population deviation (the paper); 1: sample deviation (PyTorch's default)."""
     epsilon: float = eqx.field(static=True, default=0.0)
@@ -59,8 +67,20 @@ class Estimator(eqx.Module):
                 raise ValueError(f"{name} is {value!r}; allowed: {', '.join(map(repr, allowed))}")
         check_interval("epsilon", self.epsilon, 0, float("inf"), open_ends="h")
         check_interval("alpha", self.alpha, 0, float("inf"), open_ends="h")
-        if self.std == "leave_one_out" and self.scale not in ("group", "power"):
-            raise ValueError(f"scale is {self.scale!r}; allowed with std 'leave_one_out': 'group', 'power'")
+        rule = self.rule
+        if self.std == "leave_one_out" and not self._divides_by_own(rule):
+            raise ValueError(
+                f"scale is {self.scale!r}; allowed with std 'leave_one_out': {words(('group', 'power(A)'))}"
+            )
+
+    @property
+    def rule(self) -> Rule:
+        """What `scale` and `alpha` name."""
+        return parse(self.scale, alpha=self.alpha, allowed=SCALES, argument="scale")
+
+    @staticmethod
+    def _divides_by_own(rule: Rule) -> bool:
+        return rule.kind == "weight" and rule.name != "none"
 
     def __call__(self, rewards: Numbers) -> Float[Array, "P G"]:
         """Advantages of P prompts' groups of G responses.
@@ -85,17 +105,18 @@ class Estimator(eqx.Module):
         check_finite("rewards", r)
         self._check_size(*r.shape)
         centred = self._centred(r)
-        if self.scale == "none":
+        rule = self.rule
+        if rule.name == "none":
             return centred
         s = self._deviation(r)
         alive = s > 0
         s = jnp.where(alive, s, 1) + self.epsilon
-        if self.scale == "power":
-            s = s**self.alpha
+        if rule.kind == "weight":
+            s = s**rule.alpha
         return jnp.where(alive, centred / s, centred if self.zero_std == "unscaled" else 0)
 
     def _check_size(self, num_prompts: int, group_size: int) -> None:
-        sampled = self.scale in ("group", "power", "batch") and self.ddof == 1
+        sampled = (self._divides_by_own(self.rule) or self.scale == "batch") and self.ddof == 1
         if group_size < 2 and (self.baseline == "leave_one_out" or self.std == "leave_one_out" or sampled):
             raise ValueError(f"rewards has {group_size} response a prompt; allowed with these settings: at least 2")
         if self.scale == "pooled" and self.ddof == 1 and num_prompts * group_size < 2:
@@ -106,7 +127,7 @@ class Estimator(eqx.Module):
         if self.baseline == "none":
             return r
         G = r.shape[1]
-        centred = jnp.where(_vary(r), r - jnp.mean(r, axis=1, keepdims=True), 0)
+        centred = jnp.where(_vary(r), centre(r), 0)
         return centred * (G / (G - 1)) if self.baseline == "leave_one_out" else centred
 
     def _deviation(self, r: Float[Array, "P G"]) -> Float[Array, "#P #G"]:
@@ -125,7 +146,7 @@ def _vary(r: Float[Array, "*batch n"]) -> Array:
 
 def _std(r: Float[Array, "*batch n"], ddof: int) -> Float[Array, "*batch 1"]:
     """Deviation along the last axis, exactly 0 where nothing varies."""
-    square = jnp.sum((r - jnp.mean(r, axis=-1, keepdims=True)) ** 2, axis=-1, keepdims=True)
+    square = jnp.sum(centre(r) ** 2, axis=-1, keepdims=True)
     return jnp.sqrt(jnp.where(_vary(r), square / max(r.shape[-1] - ddof, 1), 0))
 
 
@@ -183,8 +204,8 @@ def advantages(rewards: Numbers, estimator: Estimator | str = "paper") -> Float[
     >>> print(jnp.round(advantages([[1.0, 0.0]], "trl"), 3))  # ±½ over √½ + 1e-4
     [[ 0.707 -0.707]]
     """
-    if isinstance(estimator, str):
-        if estimator not in PRESETS:
-            raise ValueError(f"estimator is {estimator!r}; allowed: an Estimator, or one of {', '.join(PRESETS)}")
+    if isinstance(estimator, str) and estimator in PRESETS:
         estimator = PRESETS[estimator]
+    if not isinstance(estimator, Estimator):
+        raise ValueError(f"estimator is {estimator!r}; allowed: an Estimator, or one of {', '.join(PRESETS)}")
     return estimator(rewards)

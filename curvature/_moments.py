@@ -62,6 +62,12 @@ def varies(rewards: Float[Array, "*batch K"], present: Bool[Array, "*batch K"]) 
     return highest > jnp.min(jnp.where(present, rewards, jnp.inf), axis=-1, keepdims=True)
 
 
+def centre(values: Float[Array, "*batch n"]) -> Float[Array, "*batch n"]:
+    """Values less their mean along the last axis, twice: the first mean is rounded in proportion to the values."""
+    once = values - jnp.mean(values, axis=-1, keepdims=True)
+    return once - jnp.mean(once, axis=-1, keepdims=True)
+
+
 def tilt(
     logits: Float[Array, " K"], rewards: Float[Array, " K"]
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, " K"], Float[Array, " K"]]:

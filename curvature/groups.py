@@ -10,7 +10,6 @@ population ones, the baseline is the group's mean. Independent checks (Monte Car
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import lgamma
 
 import equinox as eqx
@@ -20,8 +19,9 @@ from jax.scipy.special import xlogy
 from jaxtyping import Array, Float
 
 from curvature._certificate import psi
-from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
+from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_length, check_shape
 from curvature.constants import STEP, STEP_UNIT
+from curvature.rule import parse
 from curvature.safe import ratio
 
 
@@ -41,37 +41,45 @@ def binomial(pass_rate: Float[Array, "*shape"], number: int) -> Float[Array, "*s
     )
 
 
-def group_std(group_size: int, *, ddof: int = 0, epsilon: float = 0.0) -> Float[np.ndarray, " mixed"]:
-    """Deviation (+ ε) of a group with k = 1..G−1 right answers: √(k(G−k)/(G(G−ddof))) + ε.
+def group_std(group_size: int, *, ddof: int = 0, epsilon: float = 0.0) -> Float[np.ndarray, " counts"]:
+    """Deviation (+ ε) of a group with k = 0 … G right responses: √(k(G−k)/(G(G−ddof))) + ε.
 
     Raises:
         ValueError: G < 2, ddof not 0 or 1, ε negative.
+
+    >>> print(group_std(4)[1:3].round(4))  # √(3/16), √(1/4)
+    [0.433 0.5  ]
     """
     check_count("group_size", group_size, 2)
     if ddof not in (0, 1):
         raise ValueError(f"ddof is {ddof!r}; allowed: 0 (population) or 1 (sample)")
     check_interval("epsilon", epsilon, 0, float("inf"), open_ends="h")
-    k = np.arange(1, group_size)
+    k = np.arange(group_size + 1)
     return np.sqrt(k * (group_size - k) / (group_size * (group_size - ddof))) + epsilon
 
 
-def expected_weight(
-    pass_rate: Numbers, group_size: int, weight: Callable[[Array], Array], *, ddof: int = 0, epsilon: float = 0.0
-) -> Float[Array, "*shape"]:
-    """E ĝ / (pq Δμ (G−1)/G) for the estimator ĝ · weight(deviation of the group): E_{j~Bin(G−2,p)} weight(s_{j+1}).
+def expected_weight(pass_rate: Numbers, weights: Numbers) -> Float[Array, "*shape"]:
+    """E ĝ / (pq Δμ (G−1)/G) where the estimate of a group with k right responses is ĝ · w(k): E_{j~Bin(G−2,p)} w(j+1).
 
     Exact for binary rewards, any weight: multiply the exact gradient g = pq Δμ by (G−1)/G and by this.
 
     Arguments:
         pass_rate: p in [0, 1], any shape.
-        group_size: G ≥ 2.
-        weight: maps the G−1 deviations (+ ε) of mixed groups to multipliers.
-        ddof: 0 for the population deviation, 1 for the sample deviation (TRL, verl).
-        epsilon: added to the deviation.
+        weights: [G+1] w(k) for k = 0 … G ≥ 2, as `curvature.rule.Rule.group_weights` has it. The first and the last are
+            not used: a group that is all right or all wrong has ĝ = 0.
+
+    Raises:
+        ValueError: p outside [0, 1], fewer than 3 weights, a weight between the ends that is not finite.
+
+    >>> from curvature.rule import parse
+    >>> print(expected_weight(0.3, parse("none").group_weights(4)))
+    1.0
     """
-    p = _pass_rate(pass_rate)
-    s = jnp.asarray(group_std(group_size, ddof=ddof, epsilon=epsilon), p.dtype)
-    return binomial(p, group_size - 2) @ weight(s)
+    p, w = _pass_rate(pass_rate), as_float("weights", weights)
+    check_shape("weights", w, (None,))
+    check_length("weights", w, 3)
+    check_finite("weights", w[1:-1])
+    return binomial(p, w.shape[0] - 3) @ w[1:-1].astype(p.dtype)
 
 
 def adaptivity(pass_rate: Numbers, group_size: int) -> Float[Array, "*shape"]:
@@ -83,7 +91,7 @@ def adaptivity(pass_rate: Numbers, group_size: int) -> Float[Array, "*shape"]:
     >>> print(adaptivity(0.3, 2), round(float(adaptivity(1.0, 16)), 4))  # 16/√15
     2.0 4.1312
     """
-    return expected_weight(pass_rate, group_size, lambda s: 1 / s)
+    return expected_weight(pass_rate, parse("group").group_weights(group_size))
 
 
 def adaptivity_window(group_size: int) -> tuple[float, float]:

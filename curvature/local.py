@@ -79,6 +79,7 @@ def _parts(
     π: Float[Array, " K"], advantages: Float[Array, " K"], σ: Float[Array, ""], M: Float[Array, " K"]
 ) -> CurvatureParts:
     M = M - π @ M
+    M = M - π @ M  # twice, as in `moments`: the first mean carries a rounding of the size of M
     spread = jnp.sqrt(π @ M**2)
     return CurvatureParts(ratio(π @ (advantages * M), σ * spread), σ, spread)
 

@@ -62,21 +62,24 @@ class Rule:
         >>> [round(w, 3) for w in parse("group").group_weights(4)]  # 1/√(3/16), 1/√(1/4), 1/√(3/16)
         [0.0, 2.309, 2.0, 2.309, 0.0]
         """
-        if group_size < 2:
-            raise ValueError(f"group_size is {group_size!r}; allowed: integers of at least 2")
+        if isinstance(group_size, bool) or not hasattr(group_size, "__index__") or group_size < 2:
+            raise ValueError(f"group_size is {group_size!r}; allowed: an integer of at least 2")
         return tuple(self.weight(k / group_size) for k in range(group_size + 1))
 
     def __str__(self) -> str:
         return self.name
 
 
-def parse(name: object, *, alpha: float | None = None, allowed: Collection[str] = NAMES) -> Rule:
+def parse(
+    name: object, *, alpha: float | None = None, allowed: Collection[str] = NAMES, argument: str = "rule"
+) -> Rule:
     """A rule by its name.
 
     Arguments:
         name: one of `NAMES`; "power" alone takes its exponent from `alpha`.
         alpha: exponent of "power" where the name has none.
         allowed: the entries of `NAMES` that the caller can serve.
+        argument: what the caller calls the rule, for its refusals.
 
     Raises:
         ValueError: another name, or an exponent that is no finite number of at least 0.
@@ -90,18 +93,26 @@ def parse(name: object, *, alpha: float | None = None, allowed: Collection[str] 
     text = name.replace(" ", "") if isinstance(name, str) else ""
     match = re.fullmatch(r"power(?:\(([^()]*)\))?", text)
     if match and "power(A)" in allowed:
-        try:
-            exponent = float(alpha if match[1] is None and alpha is not None else match[1] or "nan")
-        except ValueError:
-            exponent = math.nan
+        given = match[1] is None and alpha is not None
+        exponent = _number("" if isinstance(alpha, str) else alpha) if given else _number(match[1])
         if 0 <= exponent < math.inf:
             return Rule(f"power({repr(exponent + 0.0).removesuffix('.0')})", "weight", exponent + 0.0)
+        if given:
+            raise ValueError(f"alpha is {alpha!r}; allowed: a finite number of at least 0")
     if text in allowed and text == name:
         if text in EXPONENT:
             return Rule(text, "weight", EXPONENT[text])
         if text == "batch" or text == "pooled" or text == "decoupled":
             return Rule(text, text)
-    raise ValueError(f"rule is {name!r}; allowed: {words(allowed)}")
+    raise ValueError(f"{argument} is {name!r}; allowed: {words(allowed)}")
+
+
+def _number(value: object) -> float:
+    """NaN where it is none."""
+    try:
+        return float(value)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def words(allowed: Collection[str] = NAMES) -> str:

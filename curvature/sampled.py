@@ -12,6 +12,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from curvature._moments import centre
 from curvature.check import Numbers, as_float, check_finite, check_length, check_shape
 
 
@@ -32,7 +33,7 @@ class Estimate(eqx.Module):
 def _covariance(x: Float[Array, " S"], y: Float[Array, " S"]) -> tuple[Array, Array, Array]:
     """Unbiased Cov(x, y), its standard error (plug-in central moments), and its permutation null."""
     S = x.shape[0]
-    x, y = x - jnp.mean(x), y - jnp.mean(y)
+    x, y = centre(x), centre(y)
     m11, m20, m02 = jnp.mean(x * y), jnp.mean(x**2), jnp.mean(y**2)
     # Var = [μ22 − (S−2)/(S−1) μ11² + μ20 μ02/(S−1)]/S; with 1/S moments it is never negative
     variance = (jnp.mean((x * y) ** 2) - (S - 2) / (S - 1) * m11**2 + m20 * m02 / (S - 1)) / S

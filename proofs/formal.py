@@ -112,24 +112,6 @@ def prove(module: str, name: str) -> str:
     return f"{module}.v, {name}: {len(used)} axioms, all of them of the real numbers"
 
 
-def recompile(module: str, values: Mapping[str, str]) -> str:
-    """Compile `module` with other constants.
-
-    Raises:
-        Unproved: it does not compile, as is expected of a false constant.
-        RuntimeError: a constant is not there, or a file before `module` failed, so that nothing was learnt about it.
-    """
-    with tempfile.TemporaryDirectory(prefix="grpo-curvature-coq-") as folder:
-        attempt = compile_all(Path(folder), needed=module, values=values, compiled=build())
-    message = attempt.errors[module]
-    if message is None:
-        return f"{module}.v compiles with {dict(values)}"
-    broken = [name for name in requirements(module) if attempt.errors[name] is not None]
-    if broken:
-        raise RuntimeError(f"{broken[0]}.v failed before {module}.v was reached")
-    raise Unproved(message)
-
-
 @dataclass(frozen=True)
 class Build:
     """Compiled proofs: the folder, and for each module what coqc complained about (None: it compiled)."""

@@ -28,7 +28,7 @@ from bandits import (
 )
 from bandits._run import Trajectory
 from bandits._step import KLLimited
-from bandits.update import Rule
+from bandits.update import UpdateRule
 from experiments.convergence.tables import Compared
 from experiments.rows import Rows, join
 from experiments.statistics import interval
@@ -64,7 +64,7 @@ def stack(num_seeds: int, *, key: Key[Array, ""]) -> tuple[Problem, Key[Array, "
 
 
 @eqx.filter_jit
-def _runs(problems: Problem, keys: Array, steps: Float[Array, "C B"], rule: Rule) -> Trajectory:
+def _runs(problems: Problem, keys: Array, steps: Float[Array, "C B"], rule: UpdateRule) -> Trajectory:
     """[coherence, seed, step]; groups depend on the seed alone, so steps and rules are compared on the same luck."""
 
     def one(p: Problem, key: Array, step_size: Array) -> Trajectory:

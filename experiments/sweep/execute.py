@@ -28,7 +28,7 @@ from bandits._score import Score, score
 from bandits._step import Certified, Constant, KLLimited, StepSize
 from bandits.achievable import best_known_value
 from bandits.oracle import Exact, Oracle, Sampled
-from bandits.update import Batch, Decoupled, Power, Rule
+from bandits.update import Batch, Decoupled, Power, UpdateRule
 from experiments.rows import Rows, join
 from experiments.sweep.grid import AXES, Setting
 from experiments.sweep.problems import HIDDEN, Numbers, Shape, always_realisable, build
@@ -115,7 +115,7 @@ def _program(
     def one(job: Job) -> Score:
         problem_key, run_key = jax.random.split(job.key)
         problem = build(shape, job.numbers, key=problem_key)
-        rule: Rule = (
+        rule: UpdateRule = (
             Power(job.alpha)
             if kind == "power"
             else Batch()

@@ -15,12 +15,10 @@ from bandits import (
     Sampled,
     Softmax,
     coherent,
-    contract,
     draw_labels,
     equicorrelation,
     from_array,
     from_pass_rates,
-    gradient_norms,
     kl_limited,
     locate,
     make_rule,
@@ -65,8 +63,8 @@ def test_everything_exact_is_that_of_the_responses_written_out():
         w, moved = p.policy.width(change), locate(p, p.offsets + change).value
         kl = jax.jvp(lambda s: p.policy.kl_divergence(local, s * change), (1.0,), (1.0,))
         along = p.policy.kl_along(local, change, jnp.asarray(1.0))
-        a = contract(p.features, local.coefficients)
-        norms, gathered = gradient_norms(p.features, a), p.features.gather(a).ravel()
+        a = p.features.contract(local.coefficients)
+        norms, gathered = jnp.sqrt(p.features.squared_norms(a)), p.features.gather(a).ravel()
         return local, change, w, moved, p.policy.remainder_bound(local.std, w), kl, along, norms, gathered
 
     found = quantities(p, jax.random.normal(KEY, p.features.shape))
@@ -244,7 +242,11 @@ def test_a_problem_starts_at_its_pass_rates(reward, coherence):
     @jax.jit
     def at_the_start(made):
         local = locate(made, made.offsets)
-        return local, made.best_values(), gradient_norms(made.features, contract(made.features, local.coefficients))
+        return (
+            local,
+            made.best_values(),
+            jnp.sqrt(made.features.squared_norms(made.features.contract(local.coefficients))),
+        )
 
     local, best, norms = at_the_start(made)
     np.testing.assert_allclose(local.value, p, rtol=1e-13)
@@ -274,12 +276,12 @@ def test_one_token_is_the_problem_of_one_softmax():
 
     def numbers(made):
         local = locate(made, made.offsets)
-        a = contract(made.features, local.coefficients)
+        a = made.features.contract(local.coefficients)
         change = made.features.move(made.features.gather(a)).linear
         slopes, w = jnp.sum(local.coefficients * change, axis=1), made.policy.width(change)
         kl, remainder = made.policy.kl_divergence(local, change), made.policy.remainder_bound(local.std, w)
         step = made.policy.best_step(slopes, local.std, w)
-        return local.value, local.std, gradient_norms(made.features, a), w, kl, remainder, step
+        return local.value, local.std, jnp.sqrt(made.features.squared_norms(a)), w, kl, remainder, step
 
     np.testing.assert_array_equal(one.features.arms, jnp.broadcast_to(one.features.arms[:1], one.features.arms.shape))
     for found, wanted in zip(jax.jit(numbers)(one), jax.jit(numbers)(arms), strict=True):
@@ -307,7 +309,7 @@ def test_a_remainder_without_its_length_is_refused():
 def test_the_best_step_maximises_the_certified_gain():
     made = sequence_problem([0.05, 0.3, 0.6], horizon=5, num_tokens=3, coherence=0.6, key=jax.random.key(1))
     local = locate(made, made.offsets)
-    direction = made.features.gather(contract(made.features, local.coefficients))
+    direction = made.features.gather(made.features.contract(local.coefficients))
     change = made.features.move(direction).linear
     slopes, w = jnp.sum(local.coefficients * change, axis=1), made.policy.width(change)
     s = float(made.policy.best_step(slopes, local.std, w))
@@ -327,7 +329,7 @@ def test_a_limit_on_the_divergence_binds():
     @jax.jit
     def divergence():
         local = locate(made, made.offsets)
-        move = made.features.move(made.features.gather(contract(made.features, local.coefficients)))
+        move = made.features.move(made.features.gather(made.features.contract(local.coefficients)))
         step = kl_limited(50.0, 0.02).multiple(local, move, made.policy)
         return jnp.mean(made.policy.kl_divergence(local, move.at(step)))
 

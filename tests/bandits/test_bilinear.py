@@ -12,8 +12,6 @@ from bandits import (
     Expected,
     Sampled,
     constant,
-    contract,
-    gradient_norms,
     init,
     kl_limited,
     locate,
@@ -58,9 +56,9 @@ def test_features_are_the_jacobian_of_the_logits():
 def test_gradients_norms_and_sums_are_autodiffs():
     flat, here, local = elsewhere()
     g = jax.jacobian(values)(flat)
-    a = contract(here.features, local.coefficients)
+    a = here.features.contract(local.coefficients)
     np.testing.assert_allclose(ravel_pytree(here.features.gather(a))[0], g.sum(axis=0), rtol=0, atol=1e-14)
-    np.testing.assert_allclose(gradient_norms(here.features, a), jnp.linalg.norm(g, axis=1), rtol=1e-12)
+    np.testing.assert_allclose(jnp.sqrt(here.features.squared_norms(a)), jnp.linalg.norm(g, axis=1), rtol=1e-12)
 
 
 def test_the_move_is_exact_for_long_steps():
@@ -75,7 +73,7 @@ def test_the_move_is_exact_for_long_steps():
 
 def test_decoupled_is_that_of_the_current_spans():
     flat, here, local = elsewhere()
-    a = contract(here.features, local.coefficients)
+    a = here.features.contract(local.coefficients)
     rule = make_rule("decoupled", PROBLEM.features)
     bases = jax.vmap(curvature.span_basis)(jax.jacobian(logits)(flat))
     expected = curvature.decoupled(jax.jacobian(values)(flat), local.std, bases)

@@ -22,6 +22,7 @@ from bandits import (
     problem,
     random_arms,
 )
+from tests.bandits.counted import estimate
 
 KEY = jax.random.key(0)
 RULES = {"none": 0.0, "group": 1.0, "power": 1.5}
@@ -142,12 +143,12 @@ def test_estimate_of_hand_made_groups():
     # G = 4, rewards 1, 1, 1, 0 (arms 0, 0, 0, 1), and 0.5, 0.5, 2, 2 (arms 0, 0, 2, 2)
     counts = jnp.array([[3.0, 1.0, 0.0], [2.0, 0.0, 2.0]])
     rewards = jnp.array([[1.0, 0.0, 0.0], [0.5, 7.0, 2.0]])
-    coefficients, s = Sampled(4, ddof=1, epsilon=1e-4).estimate(counts, rewards)  # as TRL
+    coefficients, s = estimate(Sampled(4, ddof=1, epsilon=1e-4), counts, rewards)  # as TRL
     np.testing.assert_allclose(coefficients, [[3 / 16, -3 / 16, 0], [-0.375, 0, 0.375]], rtol=1e-14)
     np.testing.assert_allclose(s, [0.5 + 1e-4, sqrt(0.75) + 1e-4], rtol=1e-14)
-    _, population = Sampled(4).estimate(counts, rewards)
+    _, population = estimate(Sampled(4), counts, rewards)
     np.testing.assert_allclose(population, [sqrt(3) / 4, 0.75], rtol=1e-14)
-    larger, _ = Sampled(4, leave_one_out=True).estimate(counts, rewards)
+    larger, _ = estimate(Sampled(4, leave_one_out=True), counts, rewards)
     np.testing.assert_allclose(larger, np.asarray(coefficients) * 4 / 3, rtol=1e-14)
     # advantage of the first group's right answers: (1 − 3/4)/(0.5 + 1e-4), for 3 of 4 responses
     np.testing.assert_allclose(coefficients[0, 0] / s[0], 0.75 * 0.25 / 0.5001, rtol=1e-14)
@@ -159,10 +160,10 @@ def test_groups_of_equal_rewards_count_as_nothing(G):
     r = np.random.default_rng(G).normal(size=300)
     rewards = jnp.asarray(np.stack([r, np.random.default_rng(0).normal(size=300), r], axis=1))
     counts = jnp.asarray(np.tile([G - 1.0, 0.0, 1.0], (300, 1)))  # two arms that pay the same
-    coefficients, s = Sampled(G).estimate(counts, rewards)
+    coefficients, s = estimate(Sampled(G), counts, rewards)
     np.testing.assert_array_equal(coefficients, 0)
     np.testing.assert_array_equal(s, 0)
-    _, with_epsilon = Sampled(G, epsilon=0.5).estimate(counts, rewards)
+    _, with_epsilon = estimate(Sampled(G, epsilon=0.5), counts, rewards)
     np.testing.assert_array_equal(with_epsilon, 0.5)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import curvature
-from bandits import Softmax, coherent, contract, from_array, gradient_norms, kl_divergence, locate, problem, random_arms
+from bandits import Softmax, coherent, from_array, locate, problem, random_arms
 
 KEY = jax.random.key(0)
 
@@ -46,15 +46,15 @@ def test_local_quantities_and_gradients_are_curvatures_moments(kind, binary):
         np.testing.assert_allclose(local.value[x], m.value, rtol=1e-13)
         np.testing.assert_allclose(local.std[x], m.std, rtol=1e-12)
         # the gradient as the simulator holds it: e_x ⊗ a_x
-        alone = jnp.zeros((made.num_prompts, local.value.shape[0])).at[x, x].set(1) @ contract(
-            made.features, local.coefficients
+        alone = jnp.zeros((made.num_prompts, local.value.shape[0])).at[x, x].set(1) @ made.features.contract(
+            local.coefficients
         )
         np.testing.assert_allclose(made.features.gather(alone).reshape(-1), m.gradient, rtol=0, atol=1e-13)
-    a = contract(made.features, local.coefficients)
+    a = made.features.contract(local.coefficients)
     gradients = jax.vmap(lambda z, φ, r: curvature.moments(z, φ, r, hessian=False).gradient)(
         logits, dense, made.rewards
     )
-    np.testing.assert_allclose(gradient_norms(made.features, a), jnp.linalg.norm(gradients, axis=1), rtol=1e-11)
+    np.testing.assert_allclose(jnp.sqrt(made.features.squared_norms(a)), jnp.linalg.norm(gradients, axis=1), rtol=1e-11)
     np.testing.assert_allclose(made.features.gather(a).reshape(-1), gradients.sum(axis=0), rtol=0, atol=1e-13)
 
 
@@ -67,7 +67,7 @@ def test_gradient_is_the_derivative_of_the_sum_of_values():
 
     Θ = jax.random.normal(jax.random.key(2), made.features.shape)
     local = locate(made, made.offsets + made.features.logits(Θ))
-    found = made.features.gather(contract(made.features, local.coefficients))
+    found = made.features.gather(made.features.contract(local.coefficients))
     np.testing.assert_allclose(found, jax.grad(total)(Θ), rtol=0, atol=1e-13)
 
 
@@ -105,7 +105,7 @@ def test_kl_against_the_definition(scale, tolerance):
     offsets[5, 2:] = -np.inf  # one arm left: nothing can change
     change = scale * rng.normal(size=(N, K))
     made = problem(from_array(np.ones((N, K, 1))), offsets, np.zeros((N, K)))
-    found = kl_divergence(locate(made, made.offsets), jnp.asarray(change))
+    found = Softmax().kl_divergence(locate(made, made.offsets), jnp.asarray(change))
     wanted = [kl_oracle(z, u) for z, u in zip(offsets, change, strict=True)]
     np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=0)
     assert found[5] == 0
@@ -122,14 +122,16 @@ def test_kl_is_the_same_on_both_sides_of_its_switch_and_ignores_absent_arms_and_
         for absent, shift in ((0.0, 0.0), (1e9, 0.0), (-1e9, 0.5)):
             full = jnp.append(change + shift, absent)[None]
             np.testing.assert_allclose(
-                kl_divergence(local, full)[0], kl_oracle(np.asarray(offsets[0]), np.asarray(full[0])), rtol=1e-12
+                Softmax().kl_divergence(local, full)[0],
+                kl_oracle(np.asarray(offsets[0]), np.asarray(full[0])),
+                rtol=1e-12,
             )
 
 
 def test_kl_is_not_symmetric_and_of_the_right_way_round():
     offsets = jnp.log(jnp.array([[0.1, 0.9]]))
     local = locate(problem(from_array(np.ones((1, 2, 1))), offsets, np.zeros((1, 2))), offsets)
-    found = kl_divergence(local, jnp.log(jnp.array([[0.6, 0.4]])) - offsets)
+    found = Softmax().kl_divergence(local, jnp.log(jnp.array([[0.6, 0.4]])) - offsets)
     np.testing.assert_allclose(found, 0.1 * np.log(0.1 / 0.6) + 0.9 * np.log(0.9 / 0.4), rtol=1e-13)
     backwards = 0.6 * np.log(0.6 / 0.1) + 0.4 * np.log(0.4 / 0.9)
     assert abs(float(found[0]) - backwards) > 0.02
@@ -142,7 +144,7 @@ def test_kl_along_a_direction_is_the_kl_and_its_derivative(multiple):
     change = jnp.asarray(np.random.default_rng(4).normal(size=(3, 4)))
 
     def divergence(s):
-        return kl_divergence(local, s * change)
+        return Softmax().kl_divergence(local, s * change)
 
     values, slopes = Softmax().kl_along(local, change, jnp.asarray(multiple))
     np.testing.assert_allclose(values, divergence(jnp.asarray(multiple)), rtol=1e-12, atol=1e-15)  # absolute accuracy

@@ -9,12 +9,11 @@ import pytest
 
 import curvature
 from bandits import (
-    NAMES,
     Batch,
     Decoupled,
     Kronecker,
     Power,
-    Rule,
+    UpdateRule,
     coherent,
     equicorrelated,
     equicorrelation,
@@ -23,8 +22,11 @@ from bandits import (
     random_arms,
     simplex_arms,
 )
+from bandits.update import SERVED
+from curvature.rule import parse
 
 KEY = jax.random.key(0)
+RULES = ("none", "group", "batch", "power", "decoupled")
 
 
 class Case(NamedTuple):
@@ -32,7 +34,7 @@ class Case(NamedTuple):
     per_prompt: jax.Array  # [N, m]
     std: jax.Array  # [N]
 
-    def direction(self, rule: Rule) -> np.ndarray:
+    def direction(self, rule: UpdateRule) -> np.ndarray:
         v = rule.direction(self.features, self.per_prompt, self.std)
         assert v.shape == self.features.shape
         return np.asarray(v).reshape(-1)
@@ -213,7 +215,7 @@ def test_default_ridge_is_none():
 
 def test_rules_work_under_jit_and_vmap():
     case = CASES["coherent gaussian, deficient spans"]
-    for name in NAMES:
+    for name in RULES:
         rule = make_rule(name, case.features, ridge=0.1)
         together = jax.jit(jax.vmap(lambda s, rule=rule: rule.direction(case.features, s * case.per_prompt, case.std)))
         batched = together(jnp.array([1.0, 2.0]))
@@ -222,23 +224,43 @@ def test_rules_work_under_jit_and_vmap():
 
 
 def test_names():
-    assert NAMES == ("none", "group", "batch", "power", "decoupled")
+    assert SERVED == ("none", "group", "batch", "power(A)", "decoupled")
     features = CASES["array"].features
     # names made at run time, as flags are: not the interned literals
-    kinds = {"".join(list(name)): type(make_rule("".join(list(name)), features)) for name in NAMES}
+    kinds = {"".join(list(name)): type(make_rule("".join(list(name)), features)) for name in RULES}
     assert kinds == {"none": Power, "group": Power, "batch": Batch, "power": Power, "decoupled": Decoupled}
+    assert float(make_rule("power(2)", features, alpha=1.0).alpha) == 2.0
 
 
-@pytest.mark.parametrize("name", ["", "None", "a", "bz", "c", "e", "grpo", "h", "o", "q", "zebra", "\u03b1"])
+def test_exponents_have_one_type_so_that_one_program_serves_them():
+    features = CASES["array"].features
+    made = [make_rule(name, features) for name in ("none", "group", "power", "power(0.25)")]
+    assert len({jax.typeof(rule.alpha) for rule in made}) == 1
+    assert jax.typeof(made[0].alpha) != jax.typeof(jnp.asarray(0.0))  # weak, as it was
+
+
+@pytest.mark.parametrize(("ddof", "epsilon"), [(0, 0.0), (1, 1e-4)])
+def test_group_weights_are_those_of_written_out_groups(ddof, epsilon):
+    G, features = 5, CASES["array"].features
+    rewards = np.tril(np.ones((G, G)))[:-1]  # k = 1..G−1
+    for α in (0.0, 1.0, 2.5):
+        found = make_rule("power", features, alpha=α).group_weights(G, ddof=ddof, epsilon=epsilon)
+        np.testing.assert_allclose(found[1:-1], (rewards.std(axis=1, ddof=ddof) + epsilon) ** -α, rtol=1e-13)
+        if not ddof:
+            np.testing.assert_allclose(found, parse(f"power({α})").group_weights(G), rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["", "None", "a", "bz", "c", "e", "grpo", "h", "o", "q", "zebra", "\u03b1", "pooled"])
 def test_unknown_names_are_refused(name):
-    with pytest.raises(ValueError, match=f"rule is {name!r}; allowed: none, group, batch, power, decoupled"):
+    allowed = r"none, group, batch, decoupled, or power\(A\) with a number A of at least 0"
+    with pytest.raises(ValueError, match=f"rule is {name!r}; allowed: {allowed}"):
         make_rule(name, CASES["array"].features)
 
 
 @pytest.mark.parametrize("bad", [-1e-3, -0.5, -np.inf, np.inf, np.nan])
 def test_exponents_and_ridges_out_of_range_are_refused(bad):
     features = CASES["array"].features
-    with pytest.raises(ValueError, match=r"alpha contains .*; allowed: numbers in \[0, inf\)"):
+    with pytest.raises(ValueError, match=r"alpha is .*; allowed: a finite number of at least 0"):
         make_rule("power", features, alpha=bad)
     with pytest.raises(ValueError, match=r"ridge contains .*; allowed: numbers in \[0, inf\)"):
         make_rule("decoupled", features, ridge=float(bad))
@@ -254,7 +276,7 @@ def test_exponents_and_ridges_in_range_are_kept(good):
 
 def test_the_base_class_is_abstract():
     with pytest.raises(TypeError, match="abstract"):
-        Rule()
+        UpdateRule()
 
 
 @pytest.mark.parametrize("coherence", [0.0, 0.7, 0.99])

@@ -4,10 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bandits.oracle import Sampled
 from curvature import PRESETS, Estimator, advantages
 from curvature.groups import group_std
+from tests.bandits.counted import estimate
+from tests.refusals import unchecked
 
 NAN, INF = float("nan"), float("inf")
 ONE_IN_FOUR = [1.0, 0.0, 0.0, 0.0]
@@ -138,7 +142,7 @@ def test_binary_groups_equal_those_of_the_theory(ddof, epsilon):
     G = 6
     rewards = np.tril(np.ones((G, G)))[:-1]  # k = 1..G−1 right answers
     k = rewards.sum(axis=1, keepdims=True)
-    s = group_std(G, ddof=ddof, epsilon=epsilon)[:, None]
+    s = group_std(G, ddof=ddof, epsilon=epsilon)[1:-1, None]
     found = Estimator(ddof=ddof, epsilon=epsilon)(rewards)
     np.testing.assert_allclose(found, (rewards - k / G) / s, rtol=1e-13)
     power = Estimator(scale="power", alpha=0.5, ddof=ddof, epsilon=epsilon)(rewards)
@@ -152,7 +156,7 @@ def test_bandits_sampled_groups_are_the_same_estimator_in_counts(leave_one_out):
     arms, r = rng.integers(0, K, (N, G)), rng.standard_normal((N, K))
     counts = np.stack([np.bincount(a, minlength=K) for a in arms]).astype(float)
     oracle = Sampled(group_size=G, ddof=1, epsilon=1e-4, leave_one_out=leave_one_out)
-    coefficients, s = oracle.estimate(jnp.asarray(counts), jnp.asarray(r))
+    coefficients, s = estimate(oracle, counts, jnp.asarray(r))
     baseline = "leave_one_out" if leave_one_out else "mean"
     found = Estimator(ddof=1, epsilon=1e-4, baseline=baseline)(np.take_along_axis(r, arms, axis=1))
     summed = np.zeros((N, K))
@@ -175,6 +179,7 @@ def test_settings():
     np.testing.assert_allclose(Estimator(scale="power")(r), Estimator()(r), rtol=1e-15)
     # α = 2, ε = 1/2: ¾/(√3/4 + ½)² = .8615612
     close(Estimator(scale="power", alpha=2.0, epsilon=0.5)(r)[0, 0], 0.75 / (np.sqrt(3) / 4 + 0.5) ** 2)
+    close(Estimator(scale="power(2)", epsilon=0.5)(r)[0, 0], 0.75 / (np.sqrt(3) / 4 + 0.5) ** 2)
     # population deviation of the others: 1, 0, 0 has √(2/9); zero deviation gives 0 by default
     close(Estimator(std="leave_one_out")(r)[0], [0.0] + [-0.25 / np.sqrt(2 / 9)] * 3)
 
@@ -194,6 +199,33 @@ def test_equal_others_have_no_deviation_however_they_round(dtype):
     np.testing.assert_allclose(found[:, 7], -values, rtol=1e-6)
     rounding = np.stack([np.delete(row, 7) for row in rewards]).std(axis=1, ddof=1)
     assert (rounding > 0).any()  # what the deviation would be without asking whether anything varies
+
+
+MEAN_BASELINE = sorted(set(PRESETS) - {"nemo_rl"})
+"""The presets whose rows sum to 0: a response's own baseline and deviation make sums of anything."""
+
+
+def sums(found) -> np.ndarray:
+    """|Σ_i A_i| of each row over Σ_i |A_i|, 0 where every advantage is."""
+    size = np.abs(found).sum(axis=1)
+    return np.abs(np.asarray(found).sum(axis=1)) / np.where(size > 0, size, 1)
+
+
+@settings(max_examples=60)
+@given(st.floats(-1e3, 1e3), st.lists(st.integers(-3, 3), min_size=2, max_size=9))
+def test_rows_sum_to_0_even_where_rewards_differ_by_their_last_bit_only(value, ulps):
+    """A mean has an error of half a bit of the rewards: centred once, such a row would sum to its own size."""
+    rewards = value + np.asarray([ulps]) * np.spacing(abs(value))
+    for name in MEAN_BASELINE:
+        assert sums(advantages(rewards, name))[0] < 1e-12
+
+
+def test_a_group_that_is_equal_up_to_rounding_has_the_deviations_of_its_last_bits():
+    r = np.asarray([[0.7, 7 * 0.1, 0.7, 0.7]])
+    assert np.ptp(r) == np.spacing(0.7)
+    close(advantages(r), [[-1 / np.sqrt(3), np.sqrt(3), -1 / np.sqrt(3), -1 / np.sqrt(3)]])  # one in four
+    once = r - r.mean(axis=1, keepdims=True)
+    assert sums(once / np.sqrt((once**2).mean(axis=1, keepdims=True)))[0] > 0.1  # centred once, refused
 
 
 def test_single_responses_where_no_deviation_is_asked_for():
@@ -225,7 +257,12 @@ def test_dtypes():
         (lambda: Estimator(std="leave_one_out")([[1.0]]), "rewards has 1 response a prompt"),
         (lambda: Estimator(scale="batch", ddof=1)([[1.0]]), "rewards has 1 response a prompt"),
         (lambda: advantages([[1.0]], "trl_batch"), "rewards has 1 entry; allowed .*: at least 2"),
-        (lambda: Estimator(scale="std"), "scale is 'std'; allowed: 'group', 'none', 'batch', 'pooled', 'power'"),
+        (lambda: Estimator(scale="std"), "scale is 'std'; allowed: none, group, batch, pooled, or power"),
+        (lambda: Estimator(scale="decoupled"), "scale is 'decoupled'; allowed: none, group, batch, pooled, or power"),
+        (lambda: Estimator(scale="power", alpha="2"), "alpha is '2'; allowed: numbers"),
+        (lambda: Estimator(scale=None), "scale is None; allowed: none"),
+        (lambda: advantages(GROUPS, None), "estimator is None; allowed: an Estimator, or one of paper"),
+        (lambda: advantages(GROUPS, ["trl"]), "estimator is .*; allowed: an Estimator"),
         (lambda: Estimator(baseline="median"), "baseline is 'median'; allowed: 'mean', 'leave_one_out', 'none'"),
         (lambda: Estimator(std="iqr"), "std is 'iqr'; allowed: 'group', 'leave_one_out'"),
         (lambda: Estimator(zero_std="nan"), "zero_std is 'nan'; allowed: 'zero', 'unscaled'"),
@@ -235,10 +272,10 @@ def test_dtypes():
         (lambda: Estimator(scale="power", alpha=-1.0), r"alpha contains -1.0; allowed: numbers in \[0, inf\)"),
         (
             lambda: Estimator(scale="pooled", std="leave_one_out"),
-            "scale is 'pooled'; allowed with std 'leave_one_out': 'group', 'power'",
+            "scale is 'pooled'; allowed with std 'leave_one_out': group, or power",
         ),
     ],
 )
 def test_bad_input_is_named(call, text):
-    with pytest.raises(ValueError, match=text):
+    with unchecked(), pytest.raises(ValueError, match=text):
         call()

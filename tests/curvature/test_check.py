@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curvature.check import as_float, as_floats, check_finite, check_logits, check_shape
-from tests.curvature.refusals import INF, NAN, message, under_jit
+from tests.refusals import INF, NAN, message, under_jit
 
 
 @pytest.mark.parametrize("value", [[1, 0], np.array([1, 0]), np.array([True, False]), jnp.array([1, 0]), (1.0, 0)])

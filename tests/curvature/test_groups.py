@@ -56,7 +56,7 @@ def test_binomial_keeps_leading_axes():
 
 def test_group_std_is_that_of_zeros_and_ones():
     for G in (2, 5, 8):
-        rewards = [np.arange(G) < k for k in range(1, G)]
+        rewards = [np.arange(G) < k for k in range(G + 1)]
         np.testing.assert_allclose(group_std(G), [np.std(r) for r in rewards], rtol=1e-14)
         np.testing.assert_allclose(group_std(G, ddof=1), [np.std(r, ddof=1) for r in rewards], rtol=1e-14)
         np.testing.assert_allclose(group_std(G, epsilon=0.1), [np.std(r) + 0.1 for r in rewards], rtol=1e-14)
@@ -124,17 +124,17 @@ def test_expected_weight_of_any_scaling(G, ddof, epsilon):
     p = np.array([0.1, 0.6])
     for weight in (lambda s: 1 / s, lambda s: s**-0.5, lambda s: jnp.exp(-s)):
         direct = [binom.pmf(k, G, x) @ (k * (G - k) / G**2 * np.asarray(weight(s))) for x in p]
-        ours = expected_weight(p, G, weight, ddof=ddof, epsilon=epsilon)
+        ours = expected_weight(p, [NAN, *weight(group_std(G, ddof=ddof, epsilon=epsilon)[1:-1]), INF])
         np.testing.assert_allclose(ours, direct / (p * (1 - p) * (G - 1) / G), rtol=1e-12)
-    np.testing.assert_allclose(expected_weight(p, G, jnp.ones_like), 1.0, rtol=1e-13)
+    np.testing.assert_allclose(expected_weight(p, np.ones(G + 1)), 1.0, rtol=1e-13)
 
 
 def test_population_deviation_without_epsilon_is_the_default():
-    assert float(expected_weight(0.3, 5, lambda s: 1 / s)) == float(adaptivity(0.3, 5))
-    for f in (expected_weight, group_std):
-        parameters = inspect.signature(inspect.unwrap(f)).parameters
-        assert parameters["ddof"].default == 0
-        assert parameters["epsilon"].default == 0.0
+    inverse = 1 / group_std(5)[1:-1]
+    np.testing.assert_allclose(expected_weight(0.3, [0, *inverse, 0]), adaptivity(0.3, 5), rtol=1e-14)
+    parameters = inspect.signature(inspect.unwrap(group_std)).parameters
+    assert parameters["ddof"].default == 0
+    assert parameters["epsilon"].default == 0.0
 
 
 # --- T12: means and covariances -----------------------------------------------------------------------------------
@@ -340,7 +340,11 @@ E = np.eye(2)
         (lambda: group_std(4, ddof=2), r"ddof is 2; allowed: 0 \(population\) or 1 \(sample\)"),
         (lambda: group_std(4, epsilon=-0.1), r"epsilon contains -0.1; allowed: numbers in \[0, inf\)"),
         (lambda: group_std(4, epsilon=INF), r"epsilon contains inf; allowed: numbers in \[0, inf\)"),
-        (lambda: expected_weight(0.5, 4, jnp.exp, ddof=-1), "ddof is -1; allowed: 0"),
+        (lambda: group_std(4, ddof=-1), "ddof is -1; allowed: 0"),
+        (lambda: expected_weight(0.5, [1.0, 1.0]), "weights has length 2; allowed: at least 3"),
+        (lambda: expected_weight(0.5, [[1.0, 1.0, 1.0]]), r"weights has shape \(1, 3\); allowed: \(any,\)"),
+        (lambda: expected_weight(0.5, [0.0, NAN, 0.0]), "weights contains nan; allowed: finite numbers"),
+        (lambda: expected_weight(1.5, [0.0, 1.0, 0.0]), r"pass_rate contains 1.5; allowed: numbers in \[0, 1\]"),
         (lambda: grpo_statistics(0.5, [1.0, 2.0], E, E, 1), "group_size is 1; allowed: an integer of at least 2"),
         (lambda: grpo_statistics(2.0, [1.0, 2.0], E, E, 4), r"pass_rate contains 2.0; allowed: numbers in \[0, 1\]"),
         (lambda: grpo_statistics([0.5], [1.0, 2.0], E, E, 4), r"pass_rate has shape \(1,\); allowed: \(\)"),
@@ -376,6 +380,6 @@ def test_bad_input_is_named(call, text):
 
 
 def test_arguments_go_by_name_too():
-    np.testing.assert_allclose(group_std(group_size=2), [0.5], rtol=1e-15)
-    # G = 2: one mixed group, deviation ½
-    assert expected_weight(pass_rate=0.3, group_size=2, weight=lambda s: s) == 0.5
+    np.testing.assert_allclose(group_std(group_size=2), [0, 0.5, 0], rtol=1e-15)
+    # G = 2: one mixed group
+    assert expected_weight(pass_rate=0.3, weights=[0.0, 0.5, 0.0]) == 0.5

@@ -263,7 +263,7 @@ def test_success_parts_of_float32_stay_float32():
         (lambda: success_hessian_vector_product(ℓ0, θ0, jnp.zeros(3)), "direction has a leaf of shape"),
         (
             lambda: success(lambda θ: -1.0 * θ, 3),
-            "parameters has a leaf of dtype int.*; allowed: floating-point arrays",
+            "parameters has a leaf of dtype int.*; allowed: floating-point",
         ),
         (lambda: success_std(0.5), r"log_prob contains 0.5; allowed: numbers in \[-inf, 0.001\]"),
         (lambda: success_std([NAN]), "log_prob contains nan"),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curvature.rule import NAMES, parse, words
+from tests.refusals import unchecked
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,14 @@ def test_names(text: str, name: str, kind: str, alpha: float) -> None:
 def test_power_alone_takes_the_exponent_that_is_given() -> None:
     assert parse("power", alpha=1.5) == parse("power(1.5)")
     assert parse("power(2)", alpha=1.5) == parse("power(2)")
+
+
+@pytest.mark.parametrize("bad", [-1.0, math.inf, math.nan, "2", [1.0]])
+def test_a_bad_exponent_is_named(bad: object) -> None:
+    with unchecked(), pytest.raises(ValueError, match=re.escape(f"alpha is {bad!r}; allowed: a finite number")):
+        parse("power", alpha=bad)
+    with unchecked():
+        assert parse("group", alpha=bad).alpha == 1  # looked at only where it is used
 
 
 @pytest.mark.parametrize(
@@ -72,3 +81,5 @@ def test_rules_without_a_weight_of_the_prompt_say_so() -> None:
         parse("none").weight(1.5)
     with pytest.raises(ValueError, match="group_size is 1; allowed"):
         parse("none").group_weights(1)
+    with pytest.raises(ValueError, match=re.escape("scale is 'std'; allowed: none")):
+        parse("std", argument="scale")

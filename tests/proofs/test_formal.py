@@ -4,6 +4,7 @@ That the theorems are proved and their false variants refused is checked by the 
 """
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,24 @@ def test_a_contradicting_theorem_has_to_be_proved(monkeypatch, tmp_path):
         formal.contradict("Planted", "absent")
 
 
+def recompile(module: str, values: dict[str, str]) -> str:
+    """Compile `module` with other constants.
+
+    Raises:
+        Unproved: it does not compile, as is expected of a false constant.
+        RuntimeError: a constant is not there, or a file before `module` failed, so that nothing was learnt about it.
+    """
+    with tempfile.TemporaryDirectory(prefix="grpo-curvature-coq-") as folder:
+        attempt = formal.compile_all(Path(folder), needed=module, values=values, compiled=formal.build())
+    message = attempt.errors[module]
+    if message is None:
+        return f"{module}.v compiles with {values}"
+    broken = [name for name in formal.requirements(module) if attempt.errors[name] is not None]
+    if broken:
+        raise RuntimeError(f"{broken[0]}.v failed before {module}.v was reached")
+    raise Unproved(message)
+
+
 @pytest.mark.formal
 @pytest.mark.parametrize(
     ("module", "name", "value"),
@@ -172,7 +191,7 @@ def test_a_contradicting_theorem_has_to_be_proved(monkeypatch, tmp_path):
 def test_no_proof_survives_another_constant(module, name, value):
     """Each script needs its constant. Which constants are best is proved, by the theorems that `refuted` names."""
     with pytest.raises(Unproved, match=f"{module}.v does not compile"):
-        formal.recompile(module, {name: value})
+        recompile(module, {name: value})
 
 
 @pytest.mark.formal
@@ -183,8 +202,8 @@ def test_a_true_proof_is_not_refused(monkeypatch, tmp_path):
 
 @pytest.mark.formal
 def test_the_same_constants_compile_and_an_unknown_one_teaches_nothing():
-    assert formal.recompile("Deviation", {"SLOPE": "1 / 2"}) == "Deviation.v compiles with {'SLOPE': '1 / 2'}"
+    assert recompile("Deviation", {"SLOPE": "1 / 2"}) == "Deviation.v compiles with {'SLOPE': '1 / 2'}"
     with pytest.raises(RuntimeError, match="0 definitions of SLOPES"):
-        formal.recompile("Deviation", {"SLOPES": "1 / 2"})
+        recompile("Deviation", {"SLOPES": "1 / 2"})
     with pytest.raises(RuntimeError, match="failed before"):
-        formal.recompile("Deviation", {"RATE": "1 / (2"})
+        recompile("Deviation", {"RATE": "1 / (2"})
