@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import io
+import os
 import re
 import sys
 from typing import Annotated
@@ -30,10 +31,14 @@ three phases of training, `grpo-curvature prove`: every statement checked by mac
 Compiled programs are kept in your cache folder and used again by every run; `--no-cache` anywhere does without."""
 GSM8K = """A small language model on GSM8K: train it, measure it, hold the theory against it.
 
+The whole chain, or one stage after the other:
+
     grpo-curvature gsm8k validate                                   the whole chain, with a report (up to 15 minutes)
     grpo-curvature gsm8k sft --data DIR --out A                     fine-tune to a mean pass rate
     grpo-curvature gsm8k train --checkpoint A --data DIR --rule group --exact --out B
-    grpo-curvature gsm8k probe --checkpoint B --data DIR            curvature, orthogonality, σ"""
+    grpo-curvature gsm8k probe --checkpoint B --data DIR            curvature, orthogonality, σ
+
+`--help` after any of them lists its options."""
 
 
 def one_line(text: str) -> str:
@@ -111,6 +116,9 @@ def main(arguments: list[str] | None = None) -> None:
         use_cache(cached)
         kept = "; finished parts are kept, the same command goes on from there" if command.resumes else ""
         status = compute()
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except OSError as error:
         sys.exit(fail(f"{error}{kept}"))
     except (ValueError, FloatingPointError, StoppedError) as error:

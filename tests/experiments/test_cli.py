@@ -1,5 +1,7 @@
 """The real command: bad input gives one clear line and exit 2; help teaches."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiments.cli import main, one_line
-from tests.command import call
+from tests.command import COMMAND, call
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -135,6 +139,34 @@ def test_help_names_every_flag_and_exits_0(tmp_path: Path) -> None:
     assert "reproduce" in first.stdout
     for flag in ("--out", "--pass-rates", "--assumed-samples", "--seed", "--num-steps", "--num-seeds", "--fresh"):
         assert flag in second.stdout
+
+
+def test_examples_keep_their_lines(tmp_path: Path) -> None:
+    chain = call("gsm8k", "--help", cwd=tmp_path).stdout.splitlines()
+    assert "    grpo-curvature gsm8k sft --data DIR --out A                     fine-tune to a mean pass rate" in chain
+    assert sum(line.startswith("    grpo-curvature gsm8k ") for line in chain) == 4
+    grid = call("sweep", "--help", cwd=tmp_path).stdout.splitlines()
+    for line in ("[grid]                      # every combination is one setting", 'name = "coherence"'):
+        assert f"    {line}" in grid
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["sweep", "--rule", "grpo"], ["gsm8k", "sft", "--target", "2"]])
+def test_help_and_refusals_load_nothing_that_computes(arguments: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom experiments import cli\n"
+        f"try:\n    cli.main({arguments!r})\nexcept SystemExit:\n    pass\n"
+        "print([m for m in ('jax', 'scipy', 'matplotlib', 'dask', 'sympy', 'z3') if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    with subprocess.Popen([COMMAND, "sweep", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
 
 
 def test_version_is_the_distribution_s(tmp_path: Path) -> None:
