@@ -11,7 +11,7 @@ DATA ?=
 PRESET ?= cpu
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras
 
-.PHONY: help setup reproduce sweep phases validate test prove parity browser slow check format bench mutants lock clean
+.PHONY: help setup reproduce sweep phases validate test prove parity browser wheel slow check format bench mutants lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -58,6 +58,15 @@ prove: $(STAMP) ## Check every statement by machine, in Coq too (CI runs this to
 		echo "make prove needs Coq 8.16 with Coquelicot (Debian: coq libcoq-coquelicot): install it and try again"; exit 1; }
 	$(BIN)/grpo-curvature prove $(if $(call named,),--out "$(call named,)")
 	$(BIN)/python -m pytest -q -m formal tests/proofs
+
+# The wheel as a stranger gets it: built, installed with what it declares into an empty environment, run from elsewhere.
+wheel: $(STAMP) ## Build the wheel, install it into an empty environment, run two commands there (CI runs this too)
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check build/wheel/*.whl
+	cd build/wheel && venv/bin/grpo-curvature reproduce --out reproduction --num-steps 30 --num-seeds 2
+	cd build/wheel && venv/bin/grpo-curvature sweep quick --out sweep
 
 parity: $(PARITY_STAMP) ## The language model against transformers and torch, installed for it (CI runs this too)
 	$(BIN)/python -m pytest -q -m parity tests/parity

@@ -18,8 +18,8 @@ PACKAGES = {
 HEAD = """# The tree
 
 Written by `python docs/tree.py` from the files' own first sentences; a test compares. Imports point one way:
-curvature ← bandits, proofs ← experiments ← benchmarks. Data flows problem → policy → moments → update → trajectory → rows
-→ figures. tests/ mirrors the packages.
+curvature ← bandits, proofs ← experiments ← benchmarks. Data flows problem → policy → moments → update → trajectory →
+rows → figures. tests/ mirrors the packages.
 """
 
 

@@ -48,13 +48,21 @@ def code_digest() -> str:
 
 
 def commit() -> str:
-    """The commit the code is at, with "+changes" where the tree differs; "unknown" outside a checkout."""
+    """The commit the code is at, with "+changes" where the tree differs; "unknown" outside a checkout of its own.
+
+    An environment inside somebody's repository is none: that repository's commits say nothing of this code.
+    """
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
     try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
-        dirty = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True)
+        if Path(git("rev-parse", "--show-toplevel")) != ROOT:
+            return "unknown"
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
 
 
 def versions() -> dict[str, str]:

@@ -1,6 +1,9 @@
 """Where rows come from: what makes two runs the same, and in which words they differ."""
 
-from experiments.provenance import difference, fingerprint, provenance, run_id
+import subprocess
+from pathlib import Path
+
+from experiments.provenance import commit, difference, fingerprint, provenance, run_id
 
 CONFIG = {"command": "test", "n": 3}
 
@@ -25,3 +28,25 @@ def test_the_first_difference_is_told() -> None:
     assert difference(here | {"device": "tpu:v9"}, light) is None  # not asked
     assert difference(here | {"code_digest": "e" * 64}, here).startswith("other code (digest eeeeeeeeeeee, not ")
     assert difference(here | {"versions": here["versions"] | {"jax": "0.1"}}, here).startswith("jax 0.1, not ")
+
+
+def test_the_commit_is_that_of_the_code_s_own_checkout(tmp_path: Path, monkeypatch) -> None:
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        done = subprocess.run(["git", *identity, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    git("init", "-q")
+    (tmp_path / "code.py").write_text("")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    monkeypatch.setattr("experiments.provenance.ROOT", tmp_path)
+    assert commit() == git("rev-parse", "HEAD")
+    (tmp_path / "code.py").write_text("x = 1")
+    assert commit() == git("rev-parse", "HEAD") + "+changes"
+    inside = tmp_path / "venv" / "site-packages"
+    inside.mkdir(parents=True)
+    monkeypatch.setattr("experiments.provenance.ROOT", inside)
+    assert commit() == "unknown"
+    monkeypatch.setattr("experiments.provenance.ROOT", tmp_path / "nowhere")
+    assert commit() == "unknown"
