@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from tqdm import tqdm
 
 from curvature import PRESETS as ESTIMATORS
 from experiments import store
+from experiments.command import Compute
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train
 from experiments.gsm8k.describe import describe
-from experiments.gsm8k.folder import Run, follow
-from experiments.gsm8k.scaling import stack
+from experiments.gsm8k.training import Training
 from experiments.language.learning.checkpoint import Checkpoint, load_checkpoint
 from experiments.language.learning.learners import Groups, GroupSettings, Likelihood, Population
 from experiments.language.learning.optimiser import make_schedule, make_transform
@@ -34,11 +34,13 @@ from experiments.language.probes.exact import Prober
 from experiments.language.probes.sampled import SampledProber
 from experiments.language.problems.questions import Questions
 from experiments.language.problems.task import Task, make_task
-from experiments.strict_json import plain
+from experiments.rows import Rows, stack
+from experiments.strict_json import plain, write_json
+from experiments.study import Study
 
 
-def _print_notes(task: Task) -> None:
-    for note in task.notes:
+def _print_notes(notes: Iterable[str]) -> None:
+    for note in notes:
         tqdm.write(f"  {note}")
 
 
@@ -47,7 +49,7 @@ def _about(task: Task, questions: dict[str, Any], seed: int) -> dict[str, Any]:
     return {"mode": task.mode, "task": task.digest, "questions": questions, "seed": seed}
 
 
-def prepare_sft(config: Sft) -> Callable[[], None]:
+def prepare_sft(config: Sft) -> Compute:
     """Read and check everything; what is returned computes.
 
     Raises:
@@ -61,40 +63,39 @@ def prepare_sft(config: Sft) -> Callable[[], None]:
     else:
         architecture = config.sizes.architecture(task.vocabulary.size)
         parameters = initial_parameters(architecture, key=jax.random.key(config.seed))
-    out = store.writable_folder(config.out)
     identity = config.identity() | ({"checkpoint": _content(base)} if base else {})
-    run = Run(out, store.provenance(identity, config.seed, task.digest.encode()))
-    model = make_model(architecture, task.vocabulary)
-    transform = make_transform("adamw", max_norm=1.0)
-    state = run.restore(start(parameters, transform))
+    study = Study(config.out, identity, seed=config.seed, inputs=task.digest.encode())
 
-    def compute() -> None:
-        _print_notes(task)
-        tqdm.write(f"  {num_parameters(parameters):,} parameters")
+    def compute() -> int:
+        model, transform = make_model(architecture, task.vocabulary), make_transform("adamw", max_norm=1.0)
         learner = Likelihood(model, transform)
         schedule = make_schedule(config.schedule, config.step_size, config.max_steps, warmup=config.warmup)
 
         def step(s: State) -> tuple[State, Row]:
             return learner.step(s, task.train, schedule(s.step), batch_size=config.batch_size, seed=config.seed)
 
-        last = follow(
-            run,
-            state,
-            step,
-            model=model,
-            task=task,
-            measure=Measure(model, task.longest, num_samples=config.num_samples),
-            num_steps=config.max_steps,
-            pause_every=config.check_every,
-            target=config.target,
-            about=_about(task, plain(asdict(config.questions)), config.seed),
-            bar_name="sft",
-        )
+        with study:
+            training = Training(study)
+            state = training.restore(start(parameters, transform))
+            _print_notes([*task.notes, f"{num_parameters(parameters):,} parameters"])
+            last = training.follow(
+                state,
+                step,
+                model=model,
+                task=task,
+                measure=Measure(model, task.longest, num_samples=config.num_samples),
+                num_steps=config.max_steps,
+                pause_every=config.check_every,
+                target=config.target,
+                about=_about(task, plain(asdict(config.questions)), config.seed),
+                name="sft",
+            )
         reached = "reached" if last["train"] >= config.target else "NOT reached"
         print(
             f"mean pass rate {last['train']:.3f} on training prompts (target {config.target:g} {reached}), "
             f"{last['test']:.3f} on test prompts; checkpoint in {config.out}"
         )
+        return 0
 
     return compute
 
@@ -121,7 +122,7 @@ def task_of(found: Checkpoint, questions: Questions, *, seed: int) -> Task:
     return task
 
 
-def prepare_train(config: Train) -> Callable[[], None]:
+def prepare_train(config: Train) -> Compute:
     """Read and check everything; what is returned computes.
 
     Raises:
@@ -132,36 +133,37 @@ def prepare_train(config: Train) -> Callable[[], None]:
         raise ValueError(f"--exact is set and the mode is {found.vocabulary.mode!r}; allowed: mode 'answer'")
     task = task_of(found, config.questions, seed=config.seed)
     identity = config.identity() | {"checkpoint": _content(found)}
-    out = store.writable_folder(config.out)
-    run = Run(out, store.provenance(identity, config.seed, task.digest.encode()))
-    transform = make_transform(config.optimiser, max_norm=config.max_norm)
-    state = run.restore(start(found.parameters, transform))
+    study = Study(config.out, identity, seed=config.seed, inputs=task.digest.encode())
 
-    def compute() -> None:
-        _print_notes(task)
-        last = follow(
-            run,
-            state,
-            (_population_step if config.exact else _group_step)(config, found, task),
-            model=found.model,
-            task=task,
-            measure=Measure(found.model, task.longest, num_samples=config.num_samples),
-            num_steps=config.num_steps,
-            pause_every=config.save_every,
-            target=None,
-            about=_about(
-                task,
-                found.state.get("questions", plain(asdict(config.questions))),
-                found.state.get("seed", config.seed),
-            ),
-            bar_name=f"train {config.estimator or config.chosen_rule()}",
-        )
+    def compute() -> int:
+        step = (_population_step if config.exact else _group_step)(config, found, task)
+        questions = found.state.get("questions", plain(asdict(config.questions)))
+        with study:
+            training = Training(study)
+            state = training.restore(start(found.parameters, _transform(config)))
+            _print_notes(task.notes)
+            last = training.follow(
+                state,
+                step,
+                model=found.model,
+                task=task,
+                measure=Measure(found.model, task.longest, num_samples=config.num_samples),
+                num_steps=config.num_steps,
+                pause_every=config.save_every,
+                about=_about(task, questions, found.state.get("seed", config.seed)),
+                name=f"train {config.estimator or config.chosen_rule()}",
+            )
         print(
             f"mean pass rate {last['train']:.3f} on training prompts, {last['test']:.3f} on test prompts; "
             f"checkpoint in {config.out}"
         )
+        return 0
 
     return compute
+
+
+def _transform(config: Train) -> optax.GradientTransformation:
+    return make_transform(config.optimiser, max_norm=config.max_norm)
 
 
 def _schedule(config: Train) -> Callable[[int], float]:
@@ -170,18 +172,18 @@ def _schedule(config: Train) -> Callable[[int], float]:
 
 def _population_step(config: Train, found: Checkpoint, task: Task) -> Step:
     """Exact: every prompt."""
-    population = Population(found.model, make_transform(config.optimiser, max_norm=config.max_norm))
+    population = Population(found.model, _transform(config))
     schedule, weight = _schedule(config), population_weight(config.chosen_rule())
     return lambda s: population.step(s, task.train, schedule(s.step), weight)
 
 
 def _group_step(config: Train, found: Checkpoint, task: Task) -> Step:
     """Sampled groups, the reference being the start."""
-    c, transform = config, make_transform(config.optimiser, max_norm=config.max_norm)
+    c = config
     settings = GroupSettings(
         prompts_per_step=c.prompts_per_step, group_size=c.group_size, clip=c.clip, kl=c.kl, num_updates=c.num_updates
     )
-    groups = Groups(found.model, transform, settings, longest=task.longest, reference=found.parameters)
+    groups = Groups(found.model, _transform(c), settings, longest=task.longest, reference=found.parameters)
     schedule = _schedule(c)
     estimator = group_estimator(c.chosen_rule()) if c.estimator is None else ESTIMATORS[c.estimator]
     return lambda s: groups.step(s, task, schedule(s.step), estimator, seed=c.seed)
@@ -195,7 +197,7 @@ def _content(found: Checkpoint) -> str:
     return digest.hexdigest()
 
 
-def prepare_probe(config: ProbeCheckpoint) -> Callable[[], None]:
+def prepare_probe(config: ProbeCheckpoint) -> Compute:
     """Read and check everything; what is returned computes.
 
     Raises:
@@ -203,32 +205,33 @@ def prepare_probe(config: ProbeCheckpoint) -> Callable[[], None]:
     """
     found = load_checkpoint(config.checkpoint, mode=config.questions.mode)
     task = task_of(found, config.questions, seed=config.seed)
-    out = store.writable_folder(config.out)
     identity = config.identity() | {"checkpoint": _content(found)}
-    source = store.provenance(identity, config.seed, task.digest.encode())
+    study = Study(config.out, identity, seed=config.seed, inputs=task.digest.encode())
     exact = task.mode == "answer" and not config.sampled
     parameters = found.parameters
     if config.float64:
         parameters = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), parameters)
 
-    def compute() -> None:
-        _print_notes(task)
-        begun = time.perf_counter()
+    def measure() -> tuple[Rows, Row]:
         if exact:
             effort = Effort(num_spectra=config.num_spectra, num_wrong=config.num_wrong)
             prober = Prober(found.model, effort, longest=task.longest, seed=config.seed)
             probe = prober(parameters, task.train, step_size=config.step_size)
-            prompts, state = probe.prompts, probe.state
-        else:
-            sampled = SampledProber(found.model, longest=task.longest, half=config.half_samples)
-            prompts, state = sampled(parameters, task, seed=config.seed)
-        elapsed = time.perf_counter() - begun
-        store.write_rows(out / "prompts.parquet", prompts, source, elapsed)
-        store.write_rows(out / "state.parquet", stack([state]), source, elapsed)
-        summary = plain({"exact": exact, **state, "wall_time_s": elapsed})
-        text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
-        store.write_bytes(out / "summary.json", text.encode())
+            return probe.prompts, probe.state
+        prober = SampledProber(found.model, longest=task.longest, half=config.half_samples)
+        return prober(parameters, task, seed=config.seed)
+
+    def compute() -> int:
+        with study:
+            _print_notes(task.notes)
+            begun = time.perf_counter()
+            prompts, state = measure()
+            elapsed = time.perf_counter() - begun
+            store.write_rows(study.out / "prompts.parquet", prompts, study.source, elapsed)
+            store.write_rows(study.out / "state.parquet", stack([state]), study.source, elapsed)
+            write_json(study.out / "summary.json", {"exact": exact, **state, "wall_time_s": elapsed})
         print(describe(state, exact=exact))
-        print(f"{elapsed:.0f} s; rows in {out}")
+        print(f"{elapsed:.0f} s; rows in {study.out}")
+        return 0
 
     return compute

@@ -19,6 +19,7 @@ from experiments.language.learning.choices import ESTIMATORS, OptimiserName, Sch
 from experiments.language.model.sizes import Sizes
 from experiments.language.problems.questions import Questions
 from experiments.strict_json import plain
+from experiments.study import Study
 
 Flat = tyro.conf.OmitArgPrefixes
 
@@ -88,8 +89,7 @@ class Sft:
         """
         from experiments.gsm8k import commands
 
-        run = commands.prepare_sft(self)
-        return lambda: run() or 0
+        return commands.prepare_sft(self)
 
 
 @dataclass(frozen=True)
@@ -190,8 +190,7 @@ class Train:
         """
         from experiments.gsm8k import commands
 
-        run = commands.prepare_train(self)
-        return lambda: run() or 0
+        return commands.prepare_train(self)
 
 
 @dataclass(frozen=True)
@@ -245,8 +244,7 @@ class ProbeCheckpoint:
         """
         from experiments.gsm8k import commands
 
-        run = commands.prepare_probe(self)
-        return lambda: run() or 0
+        return commands.prepare_probe(self)
 
 
 @dataclass(frozen=True)
@@ -304,12 +302,13 @@ class Validate:
         Raises:
             ValueError: bad data, or a folder that this run may not write to.
         """
-        from experiments.gsm8k import validate
-
-        inputs = validate.prepare(self)
+        splits = self.questions.read()
+        study = Study(self.out, self.identity(), seed=self.seed, inputs=splits.digest().encode())
 
         def compute() -> int:
-            for row in validate.validate(self, inputs)["predictions"]:
+            from experiments.gsm8k.validate import validate
+
+            for row in validate(self, splits, study)["predictions"]:
                 print(f"{row['verdict']:>12}  {row['name']}: {row['evidence']}")
             return 0
 

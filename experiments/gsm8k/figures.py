@@ -13,19 +13,17 @@ from matplotlib.ticker import NullFormatter
 
 from curvature.groups import adaptivity
 from experiments.gsm8k.plan import Plan
-from experiments.gsm8k.predictions import REGIONS
+from experiments.gsm8k.predictions.regions import REGIONS
 from experiments.gsm8k.results import Results
-from experiments.gsm8k.scaling import Rows
-from experiments.plotting import COLOUR, DASH, MARKER, NAME
+from experiments.looks import look
+from experiments.rows import Rows, of
 
-POWER = "#CC79A7"
 REGION_MARKER = {"below ½": "o", "around ½": "x", "above ½": "^"}
 REGION_COLOUR = {"below ½": "#0072B2", "around ½": "#555555", "above ½": "#D55E00"}
 
 
 def _style(rule: str) -> dict:
-    known = rule if rule in COLOUR else "power(2)"
-    return {"color": COLOUR[known], "linestyle": DASH[known]}
+    return {"color": look(rule).colour, "linestyle": look(rule).dash}
 
 
 def _curves(ax: Axes, rows: Rows, column: str) -> None:
@@ -35,7 +33,7 @@ def _curves(ax: Axes, rows: Rows, column: str) -> None:
         steps = np.unique(rows["step"][here])
         runs = np.stack([rows[column][here & (rows["seed"] == s)] for s in np.unique(rows["seed"])])
         η = rows["step_size"][here][0]
-        ax.plot(steps, runs.mean(axis=0), label=f"{NAME.get(rule, rule)}, step {η:.3g}", **_style(rule))
+        ax.plot(steps, runs.mean(axis=0), label=f"{look(rule).name}, step {η:.3g}", **_style(rule))
         ax.fill_between(steps, runs.min(axis=0), runs.max(axis=0), color=_style(rule)["color"], alpha=0.15, lw=0)
     ax.set_xlabel("update")
     ax.legend(fontsize=8)
@@ -62,12 +60,11 @@ def tuning(results: Results) -> Figure:
         rows = [row for row in results.tuning if row["mode"] == mode]
         for rule in dict.fromkeys(row["rule"] for row in rows):
             mine = [row for row in rows if row["rule"] == rule]
-            known = rule if rule in MARKER else "power(2)"
             ax.plot(
                 [row["step_size"] for row in mine],
                 [row["score"] for row in mine],
-                marker=MARKER[known],
-                label=NAME.get(rule, rule),
+                marker=look(rule).marker,
+                label=look(rule).name,
                 **_style(rule),
             )
             best = max(mine, key=lambda row: row["best"])
@@ -131,10 +128,10 @@ def indices(results: Results) -> Figure:
                     ax.plot(
                         rows[x][here][order],
                         rows[name][here][order],
-                        marker=MARKER.get(rule or "none", "o"),
+                        marker=look(rule or "none").marker,
                         ms=4,
                         lw=1.1,
-                        label=NAME.get(rule or "", None) if seed == rows["seed"][0] else None,
+                        label=look(rule).name if rule and seed == rows["seed"][0] else None,
                         **style,
                     )
             ax.set(xlabel=label, title=title)
@@ -149,7 +146,7 @@ def indices(results: Results) -> Figure:
 
 def surplus(results: Results) -> Figure:
     """Predicted and realised one-step surplus of GRPO over REINFORCE along GRPO's runs."""
-    rows = {k: v[results.probes["rule"] == "group"] for k, v in results.probes.items()}
+    rows = of(results.probes, rule="group")
     figure, ax = plt.subplots(figsize=(7, 4))
     steps = np.unique(rows["step"])
     shown = (

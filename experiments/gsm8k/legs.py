@@ -16,8 +16,7 @@ import numpy as np
 
 from experiments.gsm8k.arms import Arm
 from experiments.gsm8k.plan import Leg, Plan
-from experiments.gsm8k.scaling import Rows, stack
-from experiments.gsm8k.starts import Starts, Tables
+from experiments.gsm8k.starts import Starts
 from experiments.gsm8k.tuning import Tried, tune
 from experiments.language.learning import lost
 from experiments.language.learning.learners import Groups, GroupSettings, Population
@@ -27,6 +26,7 @@ from experiments.language.learning.pass_rates import Measure
 from experiments.language.learning.state import Row, State, Step, start
 from experiments.language.learning.weights import group_estimator, population_weight
 from experiments.language.probes.exact import Prober
+from experiments.rows import Rows, Tables, join, stack
 
 
 class LegRun(ABC):
@@ -147,8 +147,7 @@ class ExactLeg(LegRun):
                 prompts.append(found.prompts | {"target": np.full(len(task.train), target)})
             return {
                 "states": stack(states, seed=seed),
-                "prompts": {k: np.concatenate([p[k] for p in prompts]) for k in prompts[0]}
-                | {"seed": np.full(len(states) * len(task.train), seed)},
+                "prompts": join(prompts) | {"seed": np.full(len(states) * len(task.train), seed)},
             }
 
         return self.starts.keep(f"{self.starts.mode}_late_{seed}", ("states", "prompts"), compute)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
 
-from experiments.gsm8k.scaling import Rows, Slope
+from experiments.gsm8k.scaling import Slope
 from experiments.gsm8k.tuning import Tried
+from experiments.rows import Rows
 
 
 class Probed(TypedDict):
@@ -58,11 +58,6 @@ class Results:
     notes: dict[str, list[str]]
     """By mode: what was read and left out."""
     num_parameters: int
-
-
-def join(tables: Sequence[Rows]) -> Rows:
-    """Tables one below the other; columns of the first."""
-    return {name: np.concatenate([t[name] for t in tables]) for name in tables[0]}
 
 
 def final_rates(results: Results) -> list[FinalRate]:

@@ -1,63 +1,21 @@
-"""Small statistics of the validation: slopes of log against log, intervals over seeds, paired differences.
+"""Small statistics of the validation: shares over seeds, slopes of log against log, ranks.
 
-Seeds are the replicates: an interval is Student's t over the seeds' own values, so that prompts of one model are never
-counted as independent. Independent checks: tests/experiments/gsm8k/test_scaling.py.
+Seeds are the replicates: prompts of one model are never counted as independent. Independent checks:
+tests/experiments/gsm8k/test_scaling.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
-Rows = dict[str, np.ndarray]
+from experiments.statistics import Interval, interval
+
 FEWEST = 8
 """Points below which no slope is fitted."""
-
-
-def stack(rows: Sequence[dict[str, float]], **constants: float) -> Rows:
-    """Rows as columns, with constant columns added; a value that a row lacks is NaN."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = {name: np.array([row.get(name, np.nan) for row in rows], np.float64) for name in names}
-    return columns | {name: np.full(len(rows), value) for name, value in constants.items()}
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over seeds with its 95% interval; NaN ends with fewer than two seeds."""
-
-    mean: float
-    low: float
-    high: float
-    number: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3g} [{self.low:.3g}, {self.high:.3g}]"
-
-    def within(self, low: float, high: float) -> bool:
-        """The whole interval lies strictly between: one that touches an end (0 [0, 0]) does not exclude it."""
-        return bool(low < self.low and self.high < high)
-
-    def excludes(self, value: float) -> bool:
-        """The value lies outside."""
-        return bool(value < self.low or value > self.high)
-
-
-def over_seeds(values: Sequence[float] | np.ndarray) -> Interval:
-    """Mean and Student's 95% interval; values that are NaN are left out.
-
-    >>> print(over_seeds([1.0, 2.0, 3.0]))  # 2 ± 4.303/√3
-    2 [-0.484, 4.48]
-    """
-    x = np.asarray(values, np.float64)
-    x = x[np.isfinite(x)]
-    if x.size < 2:
-        return Interval(float(x.mean()) if x.size else float("nan"), float("nan"), float("nan"), int(x.size))
-    half = float(stats.t.ppf(0.975, x.size - 1) * x.std(ddof=1) / np.sqrt(x.size))
-    return Interval(float(x.mean()), float(x.mean()) - half, float(x.mean()) + half, int(x.size))
 
 
 def share_over_seeds(hits: Sequence[np.ndarray]) -> Interval:
@@ -73,7 +31,7 @@ def share_over_seeds(hits: Sequence[np.ndarray]) -> Interval:
         return Interval(float("nan"), float("nan"), float("nan"), 0)
     every = np.concatenate(kept)
     wilson = stats.binomtest(int(every.sum()), every.size).proportion_ci(0.95, "wilson")
-    seeds = over_seeds([h.mean() for h in kept])
+    seeds = interval([h.mean() for h in kept])
     low, high = (wilson.low, wilson.high)
     if seeds.number > 1:
         low, high = min(low, seeds.low), max(high, seeds.high)

@@ -13,7 +13,6 @@ from typing import Protocol, runtime_checkable
 import jax
 
 from experiments.gsm8k.plan import Leg, Plan
-from experiments.gsm8k.scaling import Rows, stack
 from experiments.language.learning.checkpoint import load_checkpoint, save_checkpoint, steps_saved
 from experiments.language.learning.learners import Likelihood
 from experiments.language.learning.loop import every, learn, refusing
@@ -27,19 +26,21 @@ from experiments.language.problems.answers import Mode
 from experiments.language.problems.questions import Questions
 from experiments.language.problems.rows import Splits
 from experiments.language.problems.task import Task, make_task
+from experiments.rows import Tables, stack
 from experiments.strict_json import plain
 
 PAUSE = {"answer": 5, "equations": 10, "text": 10}
 """SFT steps between looks at the pass rate."""
 ADVICE = "try another --seed, or a smaller model (--preset)"
-Tables = dict[str, Rows]
 
 
 @runtime_checkable
 class Keep(Protocol):
-    """What keeps parts: the tables from disk where they are finished, else computed and written."""
+    """What keeps parts, as `Study.tables`: from disk where they are finished, else computed and written."""
 
-    def __call__(self, name: str, tables: tuple[str, ...], compute: Callable[[], Tables], whole: bool = True) -> Tables:
+    def __call__(
+        self, name: str, names: tuple[str, ...], compute: Callable[[], Tables], *, whole: bool = True
+    ) -> Tables:
         """`whole` is False where something beside the tables is missing, and they must be made again."""
         ...
 
@@ -103,7 +104,7 @@ class Starts:
             save_checkpoint(folder, state, self.model, self.vocabulary, about)
             return {"sft": stack(rows, seed=seed)}
 
-        self.keep(f"{self.mode}_start_{seed}", ("sft",), compute, bool(steps_saved(folder)))
+        self.keep(f"{self.mode}_start_{seed}", ("sft",), compute, whole=bool(steps_saved(folder)))
         return load_checkpoint(folder).parameters
 
     def fresh(self, seed: int) -> State:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TypedDict
 
-from experiments import store
-from experiments.gsm8k.config import Validate
-from experiments.gsm8k.predictions import Prediction
+from experiments.gsm8k.predictions.verdict import Prediction
 from experiments.gsm8k.results import FinalRate, Results, final_rates
 from experiments.gsm8k.tuning import Tried
 
@@ -26,10 +23,9 @@ class RunInfo(TypedDict):
     """Of all parts, added up."""
 
 
-class Summary(TypedDict):
-    """summary.json."""
+class Findings(TypedDict):
+    """What rows and verdicts say."""
 
-    schema_version: int
     predictions: list[dict[str, str]]
     """`Prediction`s, by the names of their fields."""
     alpha: float
@@ -41,15 +37,18 @@ class Summary(TypedDict):
     notes: dict[str, list[str]]
     num_parameters: int
     final: list[FinalRate]
+
+
+class Summary(Findings):
+    """summary.json: findings, and where they come from."""
+
+    schema_version: int
     run: RunInfo
 
 
-def summarise(
-    results: Results, found: Sequence[Prediction], config: Validate, source: store.Provenance, seconds: float
-) -> Summary:
+def summarise(results: Results, found: Sequence[Prediction]) -> Findings:
     """From rows and verdicts."""
-    return Summary(
-        schema_version=store.SCHEMA_VERSION,
+    return Findings(
         predictions=[asdict(prediction) for prediction in found],
         alpha=results.alpha,
         alpha_slope=results.exponent.slope,
@@ -59,12 +58,4 @@ def summarise(
         notes=results.notes,
         num_parameters=results.num_parameters,
         final=final_rates(results),
-        run=RunInfo(
-            run_id=source.run_id,
-            config=config.identity(),
-            commit=source.commit,
-            versions=json.loads(source.versions),
-            device=source.device,
-            wall_time_s=round(seconds, 1),
-        ),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.gsm8k.plan import Plan
-from experiments.gsm8k.predictions import CONFIRMED, OPEN, REFUTED, Prediction
+from experiments.gsm8k.predictions.verdict import CONFIRMED, OPEN, REFUTED, Prediction
 from experiments.gsm8k.results import FinalRate, Results
 from experiments.gsm8k.summary import Summary
 from experiments.report import escape, page, picture, table

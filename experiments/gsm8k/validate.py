@@ -8,35 +8,34 @@ Each part's tables are written as soon as they are finished, so the same command
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from typing import cast
 
 import numpy as np
 from tqdm import tqdm
 
-from experiments import plotting, store
+from experiments import folder
 from experiments.gsm8k import figures
 from experiments.gsm8k.arms import Arm, arms
 from experiments.gsm8k.config import Validate
 from experiments.gsm8k.legs import ExactLeg, LegRun, SampledLeg
 from experiments.gsm8k.parallel import each
-from experiments.gsm8k.parts import Parts
 from experiments.gsm8k.plan import Plan
-from experiments.gsm8k.predictions import predictions, sides
-from experiments.gsm8k.results import Probed, Results, join
-from experiments.gsm8k.scaling import Rows, Slope, log_slope, stack
-from experiments.gsm8k.starts import Starts, Tables
+from experiments.gsm8k.predictions.regions import sides
+from experiments.gsm8k.predictions.table import predictions
+from experiments.gsm8k.results import Probed, Results
+from experiments.gsm8k.scaling import Slope, log_slope
+from experiments.gsm8k.starts import Starts
 from experiments.gsm8k.summary import Summary, summarise
 from experiments.gsm8k.text import report
 from experiments.gsm8k.tuning import Tried
 from experiments.language.probes.cap import CapCheck
 from experiments.language.probes.sampled import SampledProber
 from experiments.language.problems.answers import Mode
+from experiments.language.problems.questions import Questions
 from experiments.language.problems.rows import Splits
-from experiments.strict_json import plain
+from experiments.rows import Rows, Tables, join, stack
+from experiments.study import Study
 
 FALLBACK_ALPHA = 2.0
 """Where the exponent cannot be measured, the log-linear value for p near 1."""
@@ -44,63 +43,34 @@ CAP_PROMPTS = 16
 """Prompts a seed, spread over p, on which the finite-group cap is checked."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Inputs:
-    """What was read and found in order before anything is computed."""
-
-    splits: Splits
-    source: store.Provenance
-    rows: Path
-    figures: Path
-    starts: Path
-
-
-def prepare(config: Validate) -> Inputs:
-    """Read the problems and make the folders.
-
-    Raises:
-        ValueError: bad data, or a folder that cannot be written to.
-    """
-    splits = config.questions.read()
-    out = store.writable_folder(config.out)
-    source = store.provenance(config.identity(), config.seed, splits.digest().encode())
-    rows, drawn, starts = (store.writable_folder(out / name) for name in ("rows", "figures", "starts"))
-    starts = store.writable_folder(starts / source.run_id)
-    return Inputs(splits=splits, source=source, rows=rows, figures=drawn, starts=starts)
-
-
-def validate(config: Validate, inputs: Inputs) -> Summary:
+def validate(config: Validate, splits: Splits, study: Study) -> Summary:
     """Compute what is not finished, judge the predictions, draw, and report; returns the content of summary.json.
 
     Raises:
         OSError: writing failed; finished parts are kept.
-        ValueError: the data do not suffice for the preset.
+        ValueError: a folder that this run may not write to, or data that do not suffice for the preset.
         FloatingPointError: SFT lost a run.
     """
-    started = time.perf_counter()
     plan = config.plan()
-    with tqdm(unit="part", total=expected_parts(plan)) as bar:
-        parts = Parts(inputs.rows, inputs.source, bar)
-        results = compute(plan, config, inputs, parts)
-        bar.total = bar.n
-        bar.refresh()
-    found = predictions(results, plan)
-    summary = summarise(results, found, config, inputs.source, parts.seconds)
-    for name, draw in figures.drawings(results, plan).items():
-        plotting.save(draw, inputs.figures, name)
-    text = (json.dumps(plain(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
-    store.write_bytes(config.out / "summary.json", text)
-    store.write_bytes(config.out / "report.html", report(summary, found, results, plan, inputs.figures))
-    print(f"{time.perf_counter() - started:.0f} s; report: {config.out / 'report.html'}")
-    return summary
+    study.num_parts = expected_parts(plan)
+    with study:
+        results = compute(plan, config.questions, splits, study)
+        study.bar.total = study.bar.n  # grids may have grown
+        found = predictions(results, plan)
+        study.draw(figures.drawings(results, plan))
+        summary = summarise(results, found)
+        full = study.publish(summary, lambda full: report(cast(Summary, full), found, results, plan, study.figures))
+        return cast(Summary, full)
 
 
-def compute(plan: Plan, config: Validate, inputs: Inputs, parts: Parts) -> Results:
+def compute(plan: Plan, base: Questions, splits: Splits, study: Study) -> Results:
     """Every part, in order."""
+    checkpoints = study.out / "starts" / study.source.run_id
+    folder.sweep(checkpoints)
 
     def starts(mode: Mode) -> Starts:
         leg = plan.answer if mode == "answer" else plan.equations
-        found = Starts(mode, plan, leg, config.questions, inputs.splits, keep=parts, folder=inputs.starts)
+        found = Starts(mode, plan, leg, base, splits, keep=study.tables, folder=checkpoints)
         for note in found.notes:
             tqdm.write(f"  {mode}: {note}")
         return found
@@ -116,7 +86,7 @@ def compute(plan: Plan, config: Validate, inputs: Inputs, parts: Parts) -> Resul
     rules = arms(plan.answer.rules, alpha, plan)
     steps, tuning = tuned(exact, rules)
     runs = exact_runs(plan, exact, rules, steps)
-    cap = cap_rows(plan, exact.starts, parts)
+    cap = cap_rows(plan, exact.starts, study)
 
     groups = SampledLeg(plan, plan.equations, starts("equations"))
     rules = arms(plan.equations.rules, alpha, plan)
@@ -131,7 +101,7 @@ def compute(plan: Plan, config: Validate, inputs: Inputs, parts: Parts) -> Resul
         small=join([tables["steps"] for _, tables in runs]),
         cap=cap,
         equations=join([tables["steps"] for tables in sampled_runs(plan, groups, rules, steps)]),
-        sampled=sampled_probes(plan, groups.starts, parts),
+        sampled=sampled_probes(plan, groups.starts, study),
         notes={"answer": exact.starts.notes, "equations": groups.starts.notes},
         num_parameters=exact.starts.num_parameters,
     )
@@ -177,7 +147,7 @@ def exact_runs(
     return each(both, [(arm, seed) for arm in rules for seed in plan.seeds])
 
 
-def cap_rows(plan: Plan, starts: Starts, parts: Parts) -> Rows:
+def cap_rows(plan: Plan, starts: Starts, study: Study) -> Rows:
     """The finite-group cap at the starting states of the reported seeds."""
     leg = plan.answer
     check = CapCheck(starts.model, longest=leg.response_length, group_size=leg.group_size, num_groups=plan.cap_groups)
@@ -188,7 +158,7 @@ def cap_rows(plan: Plan, starts: Starts, parts: Parts) -> Rows:
         chosen = np.argsort(p)[np.linspace(0, len(p) - 1, min(CAP_PROMPTS, len(p))).round().astype(int)]
         return {"cap": check(parameters, batch[chosen], seed=seed) | {"seed": np.full(len(chosen), seed)}}
 
-    found = each(lambda seed: parts(f"answer_cap_{seed}", ("cap",), lambda: one(seed)), plan.seeds)
+    found = each(lambda seed: study.tables(f"answer_cap_{seed}", ("cap",), lambda: one(seed)), plan.seeds)
     return join([tables["cap"] for tables in found])
 
 
@@ -202,7 +172,7 @@ def sampled_runs(plan: Plan, groups: SampledLeg, rules: Sequence[Arm], steps: di
     return each(one, [(arm, seed) for arm in rules for seed in plan.seeds])
 
 
-def sampled_probes(plan: Plan, starts: Starts, parts: Parts) -> Probed:
+def sampled_probes(plan: Plan, starts: Starts, study: Study) -> Probed:
     """The sampled probe at the starting states of the reported seeds."""
     prober = SampledProber(starts.model, longest=plan.equations.response_length, half=plan.half_samples)
 
@@ -212,7 +182,9 @@ def sampled_probes(plan: Plan, starts: Starts, parts: Parts) -> Probed:
         return {"states": stack([state], seed=seed), "prompts": prompts | seeds}
 
     names = ("states", "prompts")
-    return probed(each(lambda seed: parts(f"equations_sampled_probe_{seed}", names, lambda: one(seed)), plan.seeds))
+    return probed(
+        each(lambda seed: study.tables(f"equations_sampled_probe_{seed}", names, lambda: one(seed)), plan.seeds)
+    )
 
 
 def probed(tables: Sequence[Tables]) -> Probed:

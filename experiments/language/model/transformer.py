@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from curvature.check import check_count
+from curvature.ranges import check_count
 
 Parameters = dict  # nested: a pytree of arrays, see `initial_parameters`
 NEVER = -1e30

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeVar
 
-from curvature.check import check_count
+from curvature.ranges import check_count
 from experiments.language.problems.answers import digits
 from experiments.language.problems.rows import Problem, Splits, from_rows
 from experiments.language.problems.stories import MEN, STORIES, THINGS, WOMEN, Story

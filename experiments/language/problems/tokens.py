@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Int32, Integer
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from curvature.check import check_count
+from curvature.ranges import check_count
 from experiments.language.problems.answers import MODES, check_mode
 from experiments.language.problems.rows import SYMBOLS, Problem, read_equations
 
@@ -81,7 +81,7 @@ class Vocabulary:
             raise ValueError(f"text is {text[:60]!r}; allowed: the symbols {SYMBOLS}")
         return [*self.tokenizer.encode(text, add_special_tokens=False).ids, self.end_id]
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[int] | Integer[np.ndarray, " R"]) -> str:
         """The text before the first end token. Other special tokens stay visible, and a row of the embedding without a
         token reads �: what holds one is not the answer.
 
@@ -99,12 +99,6 @@ class Vocabulary:
             else:
                 runs[-1].append(token)
         return "�".join(self.tokenizer.decode(run, skip_special_tokens=False) for run in runs)
-
-    @property
-    def symbol_ids(self) -> dict[str, int]:
-        """The token of each response symbol, and of the end ("")."""
-        found = {symbol: self.tokenizer.encode(symbol, add_special_tokens=False).ids for symbol in SYMBOLS}
-        return {symbol: ids[-1] for symbol, ids in found.items()} | {"": self.end_id}
 
     @property
     def digest(self) -> str:

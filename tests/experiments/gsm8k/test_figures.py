@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from experiments.gsm8k import figures
-from experiments.gsm8k.predictions import REGIONS, predictions
-from experiments.gsm8k.results import final_rates, join
+from experiments.gsm8k.predictions.regions import REGIONS
+from experiments.gsm8k.predictions.table import predictions
+from experiments.gsm8k.results import final_rates
+from experiments.gsm8k.summary import summarise
 from experiments.gsm8k.text import report
 from experiments.plotting import STYLE
 from tests.experiments.gsm8k.made import PLAN, make
@@ -21,7 +23,7 @@ def full():
     r = make()
     rng = np.random.default_rng(0)
     r.late["states"] |= {"relative_gain": rng.random(16), "std": rng.random(16)}
-    r.probes |= {"relative_gain": rng.random(24), "std": rng.random(24)}
+    r.probes.update({"relative_gain": rng.random(24), "std": rng.random(24)})
     r.equations["reward"] = r.equations["pass_rate"]
     n = len(r.sampled["prompts"]["std"])
     r.sampled["prompts"] |= {
@@ -128,20 +130,13 @@ def test_final_rates_have_a_row_a_run() -> None:
     assert group == [0.6] * 4
 
 
-def test_join_puts_tables_below_each_other() -> None:
-    tables = [{"a": np.array([1, 2]), "b": np.array(["x", "y"])}, {"a": np.array([3]), "b": np.array(["zz"])}]
-    found = join(tables)
-    assert found["a"].tolist() == [1, 2, 3]
-    assert found["b"].tolist() == ["x", "y", "zz"]
-
-
 def test_the_report_escapes_and_stands_alone(tmp_path) -> None:
     r = full()
     for name in figures.drawings(r, PLAN):
         (tmp_path / f"{name}.png").write_bytes(b"\x89PNG" + name.encode())
     found = predictions(r, PLAN)
     run = {"run_id": "<id>", "commit": "c", "device": "d", "wall_time_s": 3.0, "config": {"preset": "cpu"}}
-    summary = {"run": run, "notes": r.notes, "num_parameters": 1234567, "final": final_rates(r)}
+    summary = summarise(replace(r, num_parameters=1234567), found) | {"run": run}
     page = report(summary, found, r, PLAN, tmp_path).decode()
     assert "<b>few</b>" not in page
     assert "&lt;b&gt;few&lt;/b&gt;" in page

@@ -6,24 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.gsm8k.predictions import (
-    CONFIRMED,
-    OPEN,
-    REFUTED,
-    cap,
-    envelope,
-    exponents,
-    judge,
-    orthogonality,
-    paired,
-    predictions,
-    region,
-    run_mean,
-    sampled,
-    sides,
-    slopes,
-)
-from experiments.gsm8k.scaling import over_seeds
+from experiments.gsm8k.predictions.curvature import envelope, exponents
+from experiments.gsm8k.predictions.groups import cap, sampled
+from experiments.gsm8k.predictions.interference import orthogonality
+from experiments.gsm8k.predictions.regions import region, sides, slopes
+from experiments.gsm8k.predictions.speed import paired, run_mean
+from experiments.gsm8k.predictions.table import predictions
+from experiments.gsm8k.predictions.verdict import CONFIRMED, OPEN, REFUTED, judge
+from experiments.statistics import interval
 from tests.experiments.gsm8k.made import PLAN, make
 
 
@@ -171,14 +161,14 @@ def test_a_dead_prompt_is_not_a_resolved_one() -> None:
     assert sampled(results)[1].verdict == REFUTED
 
 
-def test_differences_are_paired_over_seeds() -> None:
+def test_differences_are_paired_interval() -> None:
     """Seeds differ by far more than rules do; only their difference within a seed can show it."""
     results = make(learnt=lambda rule, s: 0.1 + 0.2 * s + (0.01 + 0.0001 * s if rule == "group" else 0))
     assert run_mean(results.answer, "group", 2) == pytest.approx(0.5 + 0.0102)
     found = paired(results.answer, "group", "none")
-    expected = over_seeds([0.01 + 0.0001 * s for s in range(4)])
+    expected = interval([0.01 + 0.0001 * s for s in range(4)])
     assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
-    unpaired = over_seeds([run_mean(results.answer, "group", s) for s in range(4)])
+    unpaired = interval([run_mean(results.answer, "group", s) for s in range(4)])
     assert not unpaired.excludes(run_mean(results.answer, "none", 0))
 
 
@@ -219,7 +209,7 @@ def test_noise_is_confirmed_or_refuted_no_more_often_than_the_level(seeds: int) 
     """A difference that is none: 2.5% on either side."""
     rng, number = np.random.default_rng(seeds), 4000
     verdicts = [
-        judge(over_seeds(x), confirmed=(0, np.inf), refuted=[(-np.inf, 0)]) for x in rng.normal(size=(number, seeds))
+        judge(interval(x), confirmed=(0, np.inf), refuted=[(-np.inf, 0)]) for x in rng.normal(size=(number, seeds))
     ]
     limit = 0.025 + 4 * np.sqrt(0.025 * 0.975 / number)
     assert 0 < np.mean([v == CONFIRMED for v in verdicts]) < limit

@@ -1,63 +1,11 @@
-"""Intervals and slopes against scipy, hand sums and repeated draws."""
+"""Shares and slopes against scipy, hand sums and repeated draws."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.gsm8k.scaling import (
-    FEWEST,
-    Interval,
-    log_slope,
-    over_seeds,
-    rank_correlation,
-    share_over_seeds,
-    stack,
-)
-
-
-@pytest.mark.parametrize("number", [2, 3, 5, 20])
-def test_the_interval_is_scipy_s(number: int) -> None:
-    x = np.random.default_rng(number).normal(3, 2, number)
-    found, expected = over_seeds(x), stats.ttest_1samp(x, 0).confidence_interval(0.95)
-    assert (found.mean, found.number) == (pytest.approx(x.mean(), abs=1e-12), number)
-    # 1e-9 relative: scipy inverts Student's distribution numerically
-    np.testing.assert_allclose([found.low, found.high], [expected.low, expected.high], rtol=1e-9)
-
-
-def test_the_interval_covers_95_percent_and_a_normal_one_does_not() -> None:
-    rng, number, size = np.random.default_rng(0), 4000, 4
-    draws = rng.normal(0.7, 3, (number, size))
-    found = [over_seeds(x) for x in draws]
-    share = np.mean([not interval.excludes(0.7) for interval in found])
-    error = np.sqrt(0.95 * 0.05 / number)
-    assert abs(share - 0.95) < 4 * error
-    normal = np.abs(draws.mean(axis=1) - 0.7) < 1.96 * draws.std(axis=1, ddof=1) / np.sqrt(size)
-    assert normal.mean() < 0.95 - 4 * error
-
-
-def test_missing_values_are_left_out_and_one_seed_has_no_interval() -> None:
-    assert over_seeds([1.0, np.nan, 3.0]) == over_seeds([1.0, 3.0])
-    one = over_seeds([2.0, np.nan])
-    assert (one.mean, one.number) == (2.0, 1)
-    assert np.isnan([one.low, one.high]).all()
-    none = over_seeds([np.nan])
-    assert none.number == 0
-    assert np.isnan([none.mean, none.low, none.high]).all()
-    # no interval decides nothing
-    for interval in (one, none):
-        assert not interval.within(-np.inf, np.inf)
-        assert not interval.excludes(1e9)
-
-
-def test_within_and_excludes() -> None:
-    interval = Interval(1.0, 0.5, 1.5, 3)
-    assert interval.within(0.4, 1.6)
-    assert not interval.within(0.5, 2)  # touches it
-    assert not interval.within(0.6, 2)
-    assert not interval.within(0, 1.4)
-    assert interval.excludes(0.4)
-    assert interval.excludes(1.6)
-    assert not interval.excludes(0.5)
+from experiments.gsm8k.scaling import FEWEST, log_slope, rank_correlation, share_over_seeds
+from experiments.statistics import interval
 
 
 def test_a_share_is_never_narrower_than_wilson_or_student() -> None:
@@ -70,7 +18,7 @@ def test_a_share_is_never_narrower_than_wilson_or_student() -> None:
         (p + z**2 / (2 * n)) / (1 + z**2 / n),
         z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)),
     )
-    student = over_seeds([h.mean() for h in hits])
+    student = interval([h.mean() for h in hits])
     assert found.mean == pytest.approx(p)
     assert found.low == pytest.approx(min(middle - half, student.low))
     assert found.high == pytest.approx(max(middle + half, student.high))
@@ -151,11 +99,3 @@ def test_the_rank_correlation_is_pearson_s_of_ranks() -> None:
     expected = np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1]
     assert rank_correlation(np.r_[x, np.nan], np.r_[y, 1.0]) == pytest.approx(expected)
     assert rank_correlation(x, np.exp(x)) == pytest.approx(1)
-
-
-def test_rows_become_columns_and_gaps_nan() -> None:
-    found = stack([{"a": 1, "b": 2.0}, {"a": 3}], seed=7)
-    assert list(found) == ["a", "b", "seed"]
-    assert found["a"].tolist() == [1, 3]
-    assert np.isnan(found["b"]).tolist() == [False, True]
-    assert found["seed"].tolist() == [7, 7]

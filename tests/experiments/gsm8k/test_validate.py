@@ -22,7 +22,7 @@ from experiments import cli, store
 from experiments.gsm8k.config import Validate
 from experiments.gsm8k.parts import Parts
 from experiments.gsm8k.plan import FIRST_TUNING_SEED, PRESETS, Effort, Leg, Plan, Sizes
-from experiments.gsm8k.predictions import CONFIRMED, OPEN, REFUTED
+from experiments.gsm8k.predictions.verdict import CONFIRMED, OPEN, REFUTED
 from experiments.gsm8k.validate import expected_parts, measured_exponent, prepare
 from experiments.language.learning.learners import Groups, Likelihood, Population
 from experiments.language.learning.pass_rates import Measure

@@ -1,6 +1,7 @@
 """Selections counted and repeated; what is refused; what a reward asks."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -136,7 +137,7 @@ def test_equations_are_rewarded_by_their_answer():
         ({"prompt_length": 0}, "--prompt-length is 0"),
         ({"vocabulary_size": 0}, "--vocabulary-size is 0"),
         ({"response_length": 0}, "--response-length is 0"),
-        ({"data": ".", "download": True}, "--download is set and --data is .; allowed: one of them"),
+        ({"data": Path(), "download": True}, "--download is set and --data is .; allowed: one of them"),
     ],
 )
 def test_bad_questions_are_named(change, text):

@@ -40,8 +40,9 @@ TEXTS = train_vocabulary([*QUESTIONS, *(p.solution for p in SPLITS.train)], size
 
 def test_every_symbol_is_one_token_and_is_in_no_other_token():
     assert VOCABULARY.size == 600
-    ids = VOCABULARY.symbol_ids
-    assert len(set(ids.values())) == len(SYMBOLS) + 1 == 22
+    ids = {symbol: VOCABULARY.response(symbol)[0] for symbol in SYMBOLS}
+    assert all(len(VOCABULARY.response(symbol)) == 2 for symbol in SYMBOLS)
+    assert len({*ids.values(), VOCABULARY.end_id}) == len(SYMBOLS) + 1 == 22
     special = {VOCABULARY.pad_id, VOCABULARY.end_id, VOCABULARY.separator_id}
     assert special == {0, 1, 2}
     texts = {i: VOCABULARY.tokenizer.decode([i], skip_special_tokens=False) for i in range(600) if i not in special}
