@@ -45,7 +45,7 @@ class State(eqx.Module):
 
 
 class Trajectory(eqx.Module):
-    """One row a recorded step, taken from the state before it; means are over prompts. [T] in a run, [S, T] in many."""
+    """One row per recorded step, taken from the state before it; means are over prompts. [T] in one run, [S, T]."""
 
     time: Float[Array, "*rows"]
     """Steps taken before this one."""
@@ -239,7 +239,11 @@ def run_many(
     oracle: Oracle | None = None,
     record_every: int = 1,
 ) -> Run:
-    """One run a key, compiled once and batched. Arguments as in `run`; every result gains a leading axis S."""
+    """One run per key, compiled once and batched. Arguments as in `run`; every result gains a leading axis S.
+
+    Raises:
+        ValueError: as `run`.
+    """
     oracle = Exact() if oracle is None else oracle
     check_count("num_steps", num_steps, 1)
     check_count("record_every", record_every, 1)

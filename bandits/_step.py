@@ -39,6 +39,7 @@ class Certified(StepSize):
     """
 
     def multiple(self, local: Local, move: Move, policy: Policy) -> Float[Array, ""]:
+        """Raises ValueError where features are learnt."""
         if move.quadratic is not None:
             raise ValueError("step_size is Certified(); allowed with learnt features: constant or kl_limited")
         slopes = jnp.sum(local.coefficients * move.linear, axis=-1)

@@ -28,7 +28,7 @@ def best_known_value(
     Arguments:
         key: random starts.
         num_starts: starts besides the ascent of Σ log J_x, at growing distances from 0.
-        num_steps: iterations a start and stage.
+        num_steps: iterations per start and stage.
     """
 
     def moved(θ: PyTree) -> Float[Array, " N"]:

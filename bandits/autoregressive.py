@@ -1,4 +1,4 @@
-"""Responses of H tokens from a softmax a state of an automaton: exact quantities, certificates and sampled groups.
+"""Responses of H tokens from a softmax per state of an automaton: exact quantities, certificates and sampled groups.
 
 The table of a prompt's logits z_x(s, v) is flat, K = S V, and so are its features φ(x, s, v) and rewards; everything
 exact comes from `curvature.sequence` in O(N H S V). A group of G responses is drawn in O(N G H log V + N S V).
@@ -21,14 +21,8 @@ from curvature._certificate import best_step_along
 from curvature._moments import centre
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
 from curvature.divergence import softmax_kl_along
-from curvature.sequence import (
-    reachable_states,
-    remainder_scale,
-    sequence_kl,
-    sequence_remainder_bound,
-    sequence_tilt,
-    sequence_width,
-)
+from curvature.sequence import reachable_states, sequence_kl, sequence_tilt, sequence_width
+from curvature.sequence_bounds import remainder_scale, sequence_remainder_bound
 
 
 class Autoregressive(Policy):
@@ -68,13 +62,13 @@ class Autoregressive(Policy):
         return Local(logits, π.reshape(logits.shape), J, σ, coefficients.reshape(logits.shape), occupancy)
 
     def kl_divergence(self, local: Local, change: Float[Array, "N K"]) -> Float[Array, " N"]:
-        """Σ_s visits(s) KL_s."""
+        """Σ_s visits(s) KL_s. Raises ValueError where `local` is another policy's."""
         return sequence_kl(_visits(local), self._table(local.probabilities), self._table(change))
 
     def kl_along(
         self, local: Local, change: Float[Array, "N K"], multiple: Float[Array, ""]
     ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
-        """`softmax_kl_along` of each state, times its visits."""
+        """`softmax_kl_along` of each state, times its visits. Raises ValueError where `local` is another policy's."""
         values, slopes = softmax_kl_along(self._table(local.probabilities), self._table(change), multiple)
         visits = _visits(local)
         return jnp.sum(visits * values, axis=-1), jnp.sum(visits * slopes, axis=-1)
@@ -96,7 +90,7 @@ class Autoregressive(Policy):
     def group_estimate(
         self, local: Local, rewards: Float[Array, "N K"], group_size: int, ddof: int, *, key: Key[Array, ""]
     ) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
-        """G responses a prompt, token by token; the score of a visit is one-hot(v) − π(·|s).
+        """G responses per prompt, token by token; the score of a visit is one-hot(v) − π(·|s).
 
         Rewards of a group that differ by no more than the rounding of their sums over H tokens count as equal.
         """

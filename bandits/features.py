@@ -4,7 +4,7 @@ r"""Features with exactly controlled coherence between prompts and exactly contr
 
 C is any correlation matrix; ‖P_x P_x'‖ = |C_xx'| where prompts share the span of their arms, and never more. C = I
 gives orthogonal spans, C = 11ᵀ identical features; a feature array φ[N, K, d] of any kind is the case e_x = 1.
-Parameters are a matrix Θ[r, m], so a run costs O(N r m + N K m) a step and the N K r m numbers of φ are never stored;
+Parameters are a matrix Θ[r, m], so a run costs O(N r m + N K m) per step and the N K r m numbers of φ are never stored;
 `Equicorrelated` (all ⟨e_x, e_x'⟩ = ρ) costs O(N K m). Learnt features are `bandits.bilinear`.
 Independent checks: tests/bandits/test_features.py.
 """
@@ -223,7 +223,7 @@ class Features(Kronecker):
 
 
 class Equicorrelated(Kronecker):
-    """e_x = √(1−ρ) ε_x ⊕ √ρ c: coherence ρ between every two prompts, in O(N m) a step instead of O(N² m).
+    """e_x = √(1−ρ) ε_x ⊕ √ρ c: coherence ρ between every two prompts, in O(N m) per step, not O(N² m).
 
     ρ is a number like any other, so that problems of all coherences, 0 and 1 too, run in one compiled program.
     """
@@ -295,6 +295,9 @@ def from_array(features: Numbers) -> Features:
 def equicorrelation(num_prompts: int, coherence: float) -> Float[np.ndarray, "N N"]:
     """(1−ρ) I + ρ 11ᵀ, ρ in [0, 1].
 
+    Raises:
+        ValueError: ρ outside [0, 1], fewer than 1 prompt.
+
     >>> equicorrelation(2, 0.5).tolist()
     [[1.0, 0.5], [0.5, 1.0]]
     """
@@ -326,6 +329,9 @@ def embed(correlation: Numbers, *, cutoff: float = 1e-12) -> Float[Array, "N r"]
 def simplex_arms(num_arms: int, diameter: float = 1.0) -> Float[Array, "K K-1"]:
     """Corners of a regular simplex around 0, every pair at distance D. Every arm is alike. K ≥ 2.
 
+    Raises:
+        ValueError: fewer than 2 arms, a diameter that is not positive and finite.
+
     >>> print(simplex_arms(2)[:, 0])
     [ 0.5 -0.5]
     """
@@ -342,7 +348,11 @@ def simplex_arms(num_arms: int, diameter: float = 1.0) -> Float[Array, "K K-1"]:
 def random_arms(
     num_prompts: int, num_arms: int, dimension: int, *, diameter: Numbers = 1.0, key: Key[Array, ""]
 ) -> Array:
-    """Gaussian arms [N, K, m], each prompt's scaled to have exactly its diameter (a number, or [N])."""
+    """Gaussian arms [N, K, m], each prompt's scaled to have exactly its diameter (a number, or [N]).
+
+    Raises:
+        ValueError: fewer than 1 prompt, 2 arms or 1 dimension, a diameter that is not positive and finite.
+    """
     check_count("num_prompts", num_prompts, 1)
     check_count("num_arms", num_arms, 2)
     check_count("dimension", dimension, 1)

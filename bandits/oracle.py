@@ -46,7 +46,7 @@ class Exact(Oracle):
 
 
 class _Grouped(Oracle):
-    """Settings of the group estimator."""
+    """Settings of the group estimator. Raises ValueError where one is out of range."""
 
     group_size: int = eqx.field(static=True)
     """G ≥ 2."""
@@ -75,6 +75,7 @@ class Expected(_Grouped):
     draws: ClassVar[bool] = False
 
     def validate(self, rule: UpdateRule, problem: Problem) -> None:
+        """Raises ValueError for a rule that is not `Weighted`, or rewards that are not all 0 or 1."""
         if not isinstance(rule, Weighted):
             raise ValueError(
                 f"rule is {type(rule).__name__.lower()}; allowed with expected groups: none, group or power, "

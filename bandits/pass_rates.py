@@ -95,6 +95,9 @@ def read_pass_rates(path: str | Path, *, assumed_samples: int = ASSUMED_SAMPLES)
 def synthetic_pass_rates(num_prompts: int = 256) -> PassRates:
     """The embedded default, in no way measured: a U-shaped spread of rates from .01 to .99, sin² of even steps, as
     language models have on a set of mixed difficulty.
+
+    Raises:
+        ValueError: fewer than 1 prompt.
     """
     check_count("num_prompts", num_prompts, 1)
     middle = (np.arange(num_prompts) + 0.5) / num_prompts

@@ -74,7 +74,7 @@ class Policy(eqx.Module):
     def group_estimate(
         self, local: Local, rewards: Float[Array, "N K"], group_size: int, ddof: int, *, key: Key[Array, ""]
     ) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
-        """One group of G responses a prompt: (coefficients of φ in (1/G) Σ_i (r_i − r̄) ∇log π(y_i), sd of r_i)."""
+        """One group of G responses per prompt: (coefficients of φ in (1/G) Σ_i (r_i − r̄) ∇log π(y_i), sd of r_i)."""
 
     @abstractmethod
     def best_values(self, offsets: Float[Array, "N K"], rewards: Float[Array, "N K"]) -> Float[Array, " N"]:

@@ -94,12 +94,12 @@ def pick(found: tuple[Any, ...]) -> tuple[Any, ...]:
 def benchmark_enumeration(*, num_states: int = 3, num_tokens: int = 3, repeats: int = 5) -> list[dict]:
     """Two rows a horizon; the second's ratio is the gain of the dynamic programme."""
     z, r, τ = make_tables(num_states, num_tokens)
-    on_device = tuple(map(jnp.asarray, (z, r, τ)))
+    logits, rewards, follows = map(jnp.asarray, (z, r, τ))
     rows = []
     for horizon in SHORT:
 
         def programme(H: int = horizon) -> Any:
-            return sequence_tilt(*on_device, H)
+            return sequence_tilt(logits, rewards, follows, H)
 
         def written_out(H: int = horizon) -> Any:
             return by_enumeration(z, r, τ, H)

@@ -73,16 +73,12 @@ from .right_response import (
     success_std,
 )
 from .sampled import Estimate, sampled_curvature, sampled_variance
-from .sequence import (
-    reachable_states,
+from .sequence import reachable_states, sequence_hessian_vector_product, sequence_kl, sequence_tilt, sequence_width
+from .sequence_bounds import (
     sequence_curvature_bound,
     sequence_gradient_bound,
-    sequence_hessian_vector_product,
-    sequence_kl,
     sequence_log_std_bound,
     sequence_remainder_bound,
-    sequence_tilt,
-    sequence_width,
 )
 
 __all__ = [

@@ -118,7 +118,7 @@ class Estimator(eqx.Module):
     def _check_size(self, num_prompts: int, group_size: int) -> None:
         sampled = (self._divides_by_own(self.rule) or self.scale == "batch") and self.ddof == 1
         if group_size < 2 and (self.baseline == "leave_one_out" or self.std == "leave_one_out" or sampled):
-            raise ValueError(f"rewards has {group_size} response a prompt; allowed with these settings: at least 2")
+            raise ValueError(f"rewards has {group_size} response per prompt; allowed with these settings: at least 2")
         if self.scale == "pooled" and self.ddof == 1 and num_prompts * group_size < 2:
             raise ValueError("rewards has 1 entry; allowed with a pooled sample deviation: at least 2")
 

@@ -15,27 +15,71 @@ from jaxtyping import Array, Float
 
 from curvature._moments import Moments
 from curvature._width import width
-from curvature.check import Numbers, as_float, check_finite, check_interval, check_one, check_shape
+from curvature.check import (
+    Numbers,
+    as_float,
+    as_floats,
+    check_count,
+    check_finite,
+    check_interval,
+    check_one,
+    check_shape,
+)
 from curvature.constants import CURVATURE, HALF_WIDTH, SLOPE, STEP_UNIT
 from curvature.safe import ratio
 
+OVERFLOW = 1e3
+"""Beyond it eᵃ is infinite, and so is ψ: what is subtracted may as well stay finite."""
 
-def psi(a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+
+def psi(a: Numbers) -> Float[Array, "*shape"]:
     """ψ(a) = eᵃ − 1 − a, to full relative accuracy for a near 0, where the formula itself cancels.
 
-    >>> print(float(psi(jnp.asarray(1e-9))) / 5e-19 - 1 < 1e-8)
+    Arguments:
+        a: any shape; ±inf gives inf.
+
+    Raises:
+        ValueError: NaN, or what is no number.
+
+    >>> print(float(psi(1e-9)) / 5e-19 - 1 < 1e-8)
     True
     """
+    a = as_float("a", a)
+    check_interval("a", a, -float("inf"), float("inf"))
     # Taylor to a¹⁰/10!: the next term is below 6e-17 of ψ at |a| = 0.1
     series = jnp.ones_like(a)
     for n in range(10, 2, -1):
         series = 1 + a / n * series
-    return jnp.where(jnp.abs(a) < 0.1, a**2 / 2 * series, jnp.expm1(a) - a)
+    return jnp.where(jnp.abs(a) < 0.1, a**2 / 2 * series, jnp.expm1(a) - jnp.minimum(a, OVERFLOW))
 
 
-def remainder_bound(std: Float[Array, "*shape"], width: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """T3's right side, σ ψ(w/2). 0 at σ = 0 (a reward that never varies), whatever the width; may be +inf."""
-    return std * jnp.where(std > 0, psi(HALF_WIDTH * width), 0)
+def std_and_width(std: Numbers, width: Numbers) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """σ in [0, ∞) and w in [0, ∞], as arrays that broadcast.
+
+    Raises:
+        ValueError: outside those ranges, or shapes that do not broadcast.
+    """
+    σ, w = as_floats(std=std, width=width)
+    check_interval("std", σ, 0, float("inf"), open_ends="h")
+    check_interval("width", w, 0, float("inf"))
+    return σ, w
+
+
+def remainder_bound(std: Numbers, width: Numbers) -> Float[Array, "*shape"]:
+    """T3's right side, σ ψ(w/2). 0 at σ = 0 (a reward that never varies), whatever the width; may be +inf.
+
+    Arguments:
+        std: σ ≥ 0.
+        width: w ≥ 0 of the update; inf is one that overflowed.
+
+    Raises:
+        ValueError: outside those ranges, or shapes that do not broadcast.
+
+    >>> print(round(float(remainder_bound(0.5, 2.0)), 4))  # ½ (e − 2)
+    0.3591
+    """
+    σ, w = std_and_width(std, width)
+    return σ * jnp.where(σ > 0, psi(HALF_WIDTH * w), 0)
 
 
 class Certificate(eqx.Module):
@@ -70,7 +114,7 @@ def certificate(moments: Moments, features: Numbers, delta: Numbers) -> Certific
     0.1756 0.3244
     """
     φ, δ = as_float("features", features), as_float("delta", delta)
-    check_one("moments", moments.value, moments.gradient)
+    check_one("moments", moments)
     d = moments.gradient.shape[0]
     check_shape("delta", δ, (d,))
     check_shape("features", φ, (None if moments.arms is None else moments.arms.scores.shape[0], d))
@@ -93,27 +137,57 @@ def _std_bound(moments: Moments) -> Float[Array, ""]:
     return jnp.hypot(moments.std, tiny**0.5 * jnp.linalg.norm(lost))
 
 
-def curvature_bound(std: Float[Array, "*shape"], width: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """T1: an upper bound on |uᵀ∇²J u|: σ w(u)²/4. Sharp: K = 2, p = (2±√2)/4."""
-    return CURVATURE * std * width**2
+def curvature_bound(std: Numbers, width: Numbers) -> Float[Array, "*shape"]:
+    """T1: an upper bound on |uᵀ∇²J u|: σ w(u)²/4. Sharp: K = 2, p = (2±√2)/4.
 
-
-def gradient_bound(std: Float[Array, "*shape"], width: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """T2: an upper bound on |∇J·u|: σ w(u)/2."""
-    return SLOPE * std * width
-
-
-def log_std_bound(width: Float[Array, "*shape"], pass_rate: Numbers | None = None) -> Float[Array, "*shape"]:
-    """T2: an upper bound on |∂_u log σ|: w(u)/2, and |1 − 2p| w(u)/2 for binary rewards of pass rate p.
+    Arguments:
+        std: σ ≥ 0.
+        width: w(u) ≥ 0.
 
     Raises:
-        ValueError: a pass rate outside [0, 1].
+        ValueError: outside those ranges, or shapes that do not broadcast.
+
+    >>> print(curvature_bound(0.5, [1.0, 2.0]))
+    [0.125 0.5  ]
+    """
+    σ, w = std_and_width(std, width)
+    return CURVATURE * σ * w**2
+
+
+def gradient_bound(std: Numbers, width: Numbers) -> Float[Array, "*shape"]:
+    """T2: an upper bound on |∇J·u|: σ w(u)/2. Arguments as `curvature_bound`.
+
+    Raises:
+        ValueError: as `curvature_bound`.
+
+    >>> print(gradient_bound(0.5, 2.0))
+    0.5
+    """
+    σ, w = std_and_width(std, width)
+    return SLOPE * σ * w
+
+
+def log_std_bound(width: Numbers, pass_rate: Numbers | None = None) -> Float[Array, "*shape"]:
+    """T2: an upper bound on |∂_u log σ|: w(u)/2, and |1 − 2p| w(u)/2 for binary rewards of pass rate p.
+
+    Arguments:
+        width: w(u) ≥ 0.
+        pass_rate: p in [0, 1]; None where rewards are not known to be binary.
+
+    Raises:
+        ValueError: outside those ranges, or shapes that do not broadcast.
+
+    >>> print(log_std_bound(2.0), log_std_bound(2.0, 0.25))
+    1.0 0.5
     """
     if pass_rate is None:
-        return SLOPE * width
-    p = as_float("pass_rate", pass_rate)
+        w = as_float("width", width)
+        check_interval("width", w, 0, float("inf"))
+        return SLOPE * w
+    p, w = as_floats(pass_rate=pass_rate, width=width)
+    check_interval("width", w, 0, float("inf"))
     check_interval("pass_rate", p, 0, 1)
-    return SLOPE * jnp.abs(1 - 2 * p) * width
+    return SLOPE * jnp.abs(1 - 2 * p) * w
 
 
 class CertifiedStep(eqx.Module):
@@ -126,9 +200,24 @@ class CertifiedStep(eqx.Module):
 
 
 def alignment(moments: Moments, diameter: Numbers) -> Float[Array, ""]:
-    """γ = 2|g|/(σ D) ∈ [0, 1] (T2), 0 where σ or D is 0: how much of the deviation the gradient can use."""
-    check_one("moments", moments.value, moments.gradient)
-    scale = SLOPE * moments.std * jnp.asarray(diameter)
+    """γ = 2|g|/(σ D) ∈ [0, 1] (T2), 0 where σ or D is 0: how much of the deviation the gradient can use.
+
+    Arguments:
+        moments: of one prompt.
+        diameter: D ≥ the prompt's own.
+
+    Raises:
+        ValueError: a batch of moments, or a diameter that is negative or not finite.
+
+    >>> from curvature import moments
+    >>> print(alignment(moments([0.0, 0.0], [[0.5], [-0.5]], [1.0, 0.0]), 1.0))  # two arms use all of it
+    1.0
+    """
+    check_one("moments", moments)
+    D = as_float("diameter", diameter)
+    check_shape("diameter", D, ())
+    check_interval("diameter", D, 0, float("inf"), open_ends="h")
+    scale = SLOPE * moments.std * D.astype(moments.std.dtype)
     return ratio(jnp.linalg.norm(moments.gradient), scale)
 
 
@@ -142,7 +231,7 @@ def best_step(moments: Moments, diameter: Numbers) -> CertifiedStep:
         diameter: D ≥ the prompt's own, positive.
 
     Raises:
-        ValueError: a diameter that is not positive and finite.
+        ValueError: a batch of moments, or a diameter that is not positive and finite.
 
     >>> from curvature import moments
     >>> s = best_step(moments([0.0, 0.0], [[0.5], [-0.5]], [1.0, 0.0]), 1.0)
@@ -156,16 +245,21 @@ def best_step(moments: Moments, diameter: Numbers) -> CertifiedStep:
     return CertifiedStep(jnp.log1p(γ) / (HALF_WIDTH * D), moments.std * ((1 + γ) * jnp.log1p(γ) - γ))
 
 
-def first_order_step(diameter: Numbers) -> Float[Array, ""]:
-    """4/D²: the multiplier of g/σ that `best_step` tends to as γ → 0."""
+def first_order_step(diameter: Numbers) -> Float[Array, "*shape"]:
+    """4/D²: the multiplier of g/σ that `best_step` tends to as γ → 0.
+
+    Raises:
+        ValueError: a diameter that is not positive and finite.
+
+    >>> print(first_order_step(2.0))
+    1.0
+    """
     D = as_float("diameter", diameter)
     check_interval("diameter", D, 0, float("inf"), open_ends="lh")
     return STEP_UNIT / D**2
 
 
-def best_step_along(
-    slopes: Float[Array, " N"], std: Float[Array, " N"], widths: Float[Array, " N"], *, iterations: int = 60
-) -> CertifiedStep:
+def best_step_along(slopes: Numbers, std: Numbers, widths: Numbers, *, iterations: int = 60) -> CertifiedStep:
     """The multiple s ≥ 0 of one shared direction v that maximises Σ_x [s g_x·v − σ_x ψ(s w_x/2)].
 
     Any rule's direction gets its own best certified step this way; no orthogonality is needed. The function of s
@@ -179,18 +273,32 @@ def best_step_along(
 
     Returns:
         The multiple and the guaranteed gain of the SUM over prompts; (0, 0) where Σ g_x·v ≤ 0.
+
+    Raises:
+        ValueError: outside those shapes and ranges, or fewer than 0 halvings.
+
+    >>> step = best_step_along([0.25], [0.5], [1.0])  # one fair coin: 2 ln 2, as `best_step`, over |g| = ¼
+    >>> print(round(float(step.length) * 0.25, 4), round(float(step.gain), 4))
+    0.3466 0.1931
     """
-    h = HALF_WIDTH * widths
-    ascent = jnp.sum(slopes)
+    g, σ, w = as_float("slopes", slopes), as_float("std", std), as_float("widths", widths)
+    check_shape("slopes", g, (None,))
+    for name, array in (("std", σ), ("widths", w)):
+        check_shape(name, array, g.shape)
+        check_interval(name, array, 0, float("inf"), open_ends="h")
+    check_finite("slopes", g)
+    check_count("iterations", iterations, 0)
+    h = HALF_WIDTH * w
+    ascent = jnp.sum(g)
     # Σ σh expm1(s h) ≥ σh expm1(s h) for each prompt: the root is below every prompt's own; ∞ for one that cannot move
-    high = jnp.min(jnp.log1p(ascent / (std * h)) / h)
+    high = jnp.min(jnp.log1p(ascent / (σ * h)) / h)
     high = jnp.where((ascent > 0) & jnp.isfinite(high), high, 0)
 
     def halve(_: Array | int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = bracket
         mid = (low + high) / 2
-        rising = ascent > jnp.sum(std * h * jnp.where(std > 0, jnp.expm1(mid * h), 0))
+        rising = ascent > jnp.sum(σ * h * jnp.where(σ > 0, jnp.expm1(mid * h), 0))
         return jnp.where(rising, mid, low), jnp.where(rising, high, mid)
 
     s, _ = jax.lax.fori_loop(0, iterations, halve, (jnp.zeros_like(high), high))
-    return CertifiedStep(s, s * ascent - jnp.sum(remainder_bound(std, s * widths)))
+    return CertifiedStep(s, s * ascent - jnp.sum(remainder_bound(σ, s * w)))

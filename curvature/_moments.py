@@ -69,14 +69,31 @@ def centre(values: Float[Array, "*batch n"]) -> Float[Array, "*batch n"]:
 
 
 def tilt(
-    logits: Float[Array, " K"], rewards: Float[Array, " K"]
+    logits: Numbers, rewards: Numbers
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, " K"], Float[Array, " K"]]:
-    """(J, σ, π, r − J) of one softmax: the two t-derivatives of A, and what θ-derivatives are weighted by."""
-    π = jax.nn.softmax(logits)
-    J = jnp.sum(π * rewards)
-    centred = rewards - J
+    """(J, σ, π, r − J) of one softmax: the two t-derivatives of A, and what θ-derivatives are weighted by.
+
+    Arguments:
+        logits: [K]; -inf marks an absent arm.
+        rewards: [K] finite.
+
+    Raises:
+        ValueError: shapes that disagree, no arms, NaN or infinite numbers.
+
+    >>> J, σ, π, advantages = tilt([0.0, 0.0], [1.0, 0.0])
+    >>> print(J, σ, π, advantages)
+    0.5 0.5 [0.5 0.5] [ 0.5 -0.5]
+    """
+    z, r = as_float("logits", logits), as_float("rewards", rewards)
+    check_shape("logits", z, (None,))
+    check_shape("rewards", r, z.shape)
+    check_logits("logits", z)
+    check_finite("rewards", r)
+    π = jax.nn.softmax(z)
+    J = jnp.sum(π * r)
+    centred = r - J
     present = π > 0
-    advantages = jnp.where(varies(rewards, present) | ~present, centred - jnp.sum(π * centred), 0)
+    advantages = jnp.where(varies(r, present) | ~present, centred - jnp.sum(π * centred), 0)
     return J, jnp.sqrt(jnp.sum(π * advantages**2)), π, advantages
 
 
@@ -133,7 +150,7 @@ def moments(logits: Numbers, features: Numbers, rewards: Numbers, *, hessian: bo
     return _moments(z.astype(dtype), φ.astype(dtype), r.astype(dtype), hessian)
 
 
-def hessian_vector_product(moments: Moments, vector: Float[Array, " d"]) -> Float[Array, " d"]:
+def hessian_vector_product(moments: Moments, vector: Numbers) -> Float[Array, " d"]:
     """H v in O(K d), the Hessian never formed.
 
     Arguments:
@@ -141,10 +158,11 @@ def hessian_vector_product(moments: Moments, vector: Float[Array, " d"]) -> Floa
         vector: [d].
 
     Raises:
-        ValueError: `vector` has another length, or the Moments carries neither arms nor Hessian.
+        ValueError: a batch of moments, a vector of another length or not finite, or a Moments that carries neither arms
+            nor Hessian.
     """
     v = as_float("vector", vector)
-    check_one("moments", moments.value, moments.gradient)
+    check_one("moments", moments)
     check_shape("vector", v, moments.gradient.shape)
     check_finite("vector", v)
     if moments.arms is not None:

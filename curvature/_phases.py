@@ -52,6 +52,9 @@ def _settles(below: np.ndarray) -> int | None:
 def phases(cross_ratio: Numbers) -> Int[np.ndarray, " T"]:
     """The phase, 1, 2 or 3, of every step of a run. Arguments as `phase_boundaries`.
 
+    Raises:
+        ValueError: as `phase_boundaries`.
+
     >>> print(phases([1.0, 0.5, 0.8, 0.6, 0.2, 0.1]))
     [1 1 1 2 3 3]
     """

@@ -14,9 +14,30 @@ from jaxtyping import Array, Float
 from curvature.check import Numbers, as_float, check_finite, check_shape
 
 
-def width(features: Float[Array, "K d"], direction: Float[Array, " d"]) -> Float[Array, ""]:
-    """w(u) of one prompt, in logits: exact, O(K d)."""
-    return jnp.ptp(features @ direction)
+def width(features: Numbers, direction: Numbers) -> Float[Array, ""]:
+    """w(u) of one prompt, in logits: exact, O(K d).
+
+    Arguments:
+        features: [K, d], finite.
+        direction: [d] u, finite; not normalised here.
+
+    Raises:
+        ValueError: shapes that disagree, NaN or infinite numbers.
+
+    >>> print(width([[0.0, 9.0], [2.0, 9.0]], [1.0, 0.0]))
+    2.0
+    """
+    φ, u = _features(features), as_float("direction", direction)
+    check_shape("direction", u, φ.shape[1:])
+    check_finite("direction", u)
+    return jnp.ptp(φ @ u.astype(φ.dtype))
+
+
+def _features(features: Numbers) -> Float[Array, "K d"]:
+    φ = as_float("features", features)
+    check_shape("features", φ, (None, None))
+    check_finite("features", φ)
+    return φ
 
 
 @jax.jit
@@ -32,13 +53,13 @@ def diameter(features: Numbers) -> Float[Array, ""]:
     Arguments:
         features: [K, d], finite.
 
+    Raises:
+        ValueError: another shape, NaN or infinite numbers.
+
     >>> print(diameter([[0.0, 0.0], [3.0, 4.0]]))
     5.0
     """
-    φ = as_float("features", features)
-    check_shape("features", φ, (None, None))
-    check_finite("features", φ)
-    return _diameter(φ)
+    return _diameter(_features(features))
 
 
 def diameter_bound(features: Numbers) -> Float[Array, ""]:
@@ -46,10 +67,14 @@ def diameter_bound(features: Numbers) -> Float[Array, ""]:
 
     For 10⁵ arms, where the exact diameter's K² pairs are too many: every theorem holds with any D ≥ all D_x.
 
+    Arguments:
+        features: [K, d], finite.
+
+    Raises:
+        ValueError: another shape, NaN or infinite numbers.
+
     >>> print(diameter_bound([[0.0, 0.0], [3.0, 4.0]]))
     5.0
     """
-    φ = as_float("features", features)
-    check_shape("features", φ, (None, None))
-    check_finite("features", φ)
+    φ = _features(features)
     return 2 * jnp.sqrt(jnp.sum((φ - φ.mean(axis=0)) ** 2, axis=1).max())

@@ -90,12 +90,15 @@ def check_length(name: str, array: Array, least: int) -> None:
         raise ValueError(f"{name} has length {array.shape[0]}; allowed: at least {least}")
 
 
-def check_one(name: str, value: Array, gradient: Array) -> None:
+def check_one(name: str, moments: Any) -> None:
     """One prompt's moments, not a batch of them (which `jax.vmap` takes apart).
 
     Raises:
-        ValueError: a batch.
+        ValueError: a batch, or something else.
     """
+    value, gradient = getattr(moments, "value", None), getattr(moments, "gradient", None)
+    if value is None or gradient is None:
+        raise ValueError(f"{name} is a {type(moments).__name__}; allowed: the result of curvature.moments")
     if jnp.ndim(value) or jnp.ndim(gradient) != 1:
         raise ValueError(
             f"{name} is a batch of shape {jnp.shape(value)}; allowed: one prompt's (use jax.vmap for a batch)"

@@ -36,13 +36,30 @@ def _std(std: Numbers, num_prompts: int) -> Float[Array, " N"]:
 
 
 def gram(gradients: Numbers) -> Float[Array, "N N"]:
-    """⟨g_x, g_x'⟩ for [N, d] gradients."""
+    """⟨g_x, g_x'⟩ for [N, d] gradients.
+
+    Raises:
+        ValueError: another shape, NaN or infinite numbers.
+
+    >>> print(gram([[1.0, 0.0], [1.0, 2.0]]))
+    [[1. 1.]
+     [1. 5.]]
+    """
     g = _gradients(gradients)
     return g @ g.T
 
 
 def cosines(gradients: Numbers) -> Float[Array, "N N"]:
-    """Pairwise cosines of [N, d] gradients; 0 where a gradient vanishes."""
+    """Pairwise cosines of [N, d] gradients; 0 where a gradient vanishes.
+
+    Raises:
+        ValueError: another shape, NaN or infinite numbers.
+
+    >>> print(cosines([[2.0, 0.0], [0.0, 0.0], [3.0, 4.0]]))
+    [[1.  0.  0.6]
+     [0.  0.  0. ]
+     [0.6 0.  1. ]]
+    """
     g = _gradients(gradients)
     norm = jnp.linalg.norm(g, axis=-1, keepdims=True)
     unit = ratio(g, norm)
@@ -59,6 +76,9 @@ def cross_ratio(gradients: Numbers, std: Numbers) -> Float[Array, ""]:
     Returns:
         χ, real: 1 orthogonal, < 1 interference, ≤ 0 GRPO does not ascend, > 1 prompts help. NaN if every g_x is 0.
 
+    Raises:
+        ValueError: shapes that disagree, negative deviations, NaN or infinite numbers.
+
     Two prompts with the same gradient help each other:
 
     >>> print(cross_ratio([[1.0], [1.0]], [0.5, 0.5]))
@@ -70,7 +90,10 @@ def cross_ratio(gradients: Numbers, std: Numbers) -> Float[Array, ""]:
 
 
 def orthogonality(gradients: Numbers) -> Float[Array, ""]:
-    """O = |Σ g_x|²/Σ|g_x|² ∈ [0, N]. NaN if every gradient is 0.
+    """O = |Σ g_x|²/Σ|g_x|² ∈ [0, N] of gradients [N, d]. NaN if every gradient is 0.
+
+    Raises:
+        ValueError: another shape, NaN or infinite numbers.
 
     >>> print(orthogonality([[1.0, 0.0], [0.0, 2.0]]))
     1.0
@@ -112,6 +135,9 @@ def cross_ratio_of_gram(gram: Numbers, std: Numbers) -> Float[Array, ""]:
 
 def orthogonality_of_gram(gram: Numbers) -> Float[Array, ""]:
     """O = Σ_{x,x'} ⟨g_x, g_x'⟩ / trace, from the Gram matrix [N, N]. As `orthogonality`.
+
+    Raises:
+        ValueError: not square, not symmetric, NaN or infinite numbers.
 
     >>> print(orthogonality_of_gram([[1.0, 0.0], [0.0, 4.0]]))
     1.0
@@ -170,8 +196,15 @@ def ascent_condition(coherence: Numbers, std: Numbers) -> Float[Array, ""]:
     Arguments:
         coherence: μ ≥ ‖P_x P_x'‖ for all pairs, in [0, 1].
         std: [N] positive deviations.
+
+    Raises:
+        ValueError: outside those shapes and ranges.
+
+    >>> print(ascent_condition(0.5, [0.1, 0.4, 0.4]))  # ½ · 2 · 5/4
+    1.25
     """
     μ = as_float("coherence", coherence)
+    check_shape("coherence", μ, ())
     check_interval("coherence", μ, 0, 1)
     σ = as_float("std", std)
     return spread_factor(σ) * (σ.shape[0] - 1) * μ
@@ -180,7 +213,19 @@ def ascent_condition(coherence: Numbers, std: Numbers) -> Float[Array, ""]:
 def span_basis(features: Numbers, *, tolerance: float = 1e-9) -> Float[Array, "d m"]:
     """Orthonormal columns that span the differences of one prompt's features, m = min(K−1, d); zero columns where
     the span is smaller (so that prompts batch under vmap). P_x = B Bᵀ.
+
+    Arguments:
+        features: [K, d], finite.
+        tolerance: singular values below this times the largest count as 0; in [0, 1].
+
+    Raises:
+        ValueError: outside those shapes and ranges.
+
+    >>> print(jnp.abs(span_basis([[0.0, 0.0], [0.0, 2.0], [0.0, 5.0]])))  # one direction, one zero column
+    [[0. 0.]
+     [1. 0.]]
     """
+    check_interval("tolerance", tolerance, 0, 1)
     φ = as_float("features", features)
     check_shape("features", φ, (None, None))
     check_finite("features", φ)
@@ -191,9 +236,23 @@ def span_basis(features: Numbers, *, tolerance: float = 1e-9) -> Float[Array, "d
     return jnp.where(s > tolerance * s[0], V.T, 0)
 
 
-def pairwise_coherence(bases: Float[Array, "N d m"]) -> Float[Array, "N N"]:
-    """‖P_x P_x'‖ (spectral norm): 0 for orthogonal spans, 1 as soon as two spans share a direction."""
-    return jnp.linalg.norm(jnp.einsum("adm,bdn->abmn", bases, bases), ord=2, axis=(-2, -1))
+def pairwise_coherence(bases: Numbers) -> Float[Array, "N N"]:
+    """‖P_x P_x'‖ (spectral norm): 0 for orthogonal spans, 1 as soon as two spans share a direction.
+
+    Arguments:
+        bases: [N, d, m] as `decoupled` takes them: from `span_basis`, one for each prompt.
+
+    Raises:
+        ValueError: another shape, NaN or infinite numbers.
+
+    >>> print(pairwise_coherence([[[1.0], [0.0]], [[0.6], [0.8]]]))
+    [[1.  0.6]
+     [0.6 1. ]]
+    """
+    B = as_float("bases", bases)
+    check_shape("bases", B, (None, None, None))
+    check_finite("bases", B)
+    return jnp.linalg.norm(jnp.einsum("adm,bdn->abmn", B, B), ord=2, axis=(-2, -1))
 
 
 def decoupled(

@@ -19,7 +19,16 @@ from jax.scipy.special import xlogy
 from jaxtyping import Array, Float
 
 from curvature._certificate import psi
-from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_length, check_shape
+from curvature.check import (
+    Numbers,
+    as_float,
+    as_floats,
+    check_count,
+    check_finite,
+    check_interval,
+    check_length,
+    check_shape,
+)
 from curvature.constants import STEP, STEP_UNIT
 from curvature.rule import parse
 from curvature.safe import ratio
@@ -72,7 +81,7 @@ def expected_weight(pass_rate: Numbers, weights: Numbers) -> Float[Array, "*shap
         ValueError: p outside [0, 1], fewer than 3 weights, a weight between the ends that is not finite.
 
     >>> from curvature.rule import parse
-    >>> print(expected_weight(0.3, parse("none").group_weights(4)))
+    >>> print(round(float(expected_weight(0.3, parse("none").group_weights(4))), 12))
     1.0
     """
     p, w = _pass_rate(pass_rate), as_float("weights", weights)
@@ -97,6 +106,9 @@ def adaptivity(pass_rate: Numbers, group_size: int) -> Float[Array, "*shape"]:
 def adaptivity_window(group_size: int) -> tuple[float, float]:
     """T13: (2, G/√(G−1)), the ends of b_G over all pass rates; the exact GRPO's 1/σ² has no upper end.
 
+    Raises:
+        ValueError: G < 2.
+
     >>> adaptivity_window(2)
     (2.0, 2.0)
     """
@@ -105,7 +117,15 @@ def adaptivity_window(group_size: int) -> tuple[float, float]:
 
 
 def group_factor(pass_rate: Numbers, group_size: int) -> Float[Array, "*shape"]:
-    """T12: m_G(p) = E√(k(G−k))/G, the GRPO counterpart of pq. At most σ√((G−1)/G)."""
+    """T12: m_G(p) = E√(k(G−k))/G, the GRPO counterpart of pq. At most σ√((G−1)/G).
+
+    Raises:
+        ValueError: p outside [0, 1] or G < 2.
+
+    >>> print(group_factor(0.5, 2))  # one right of two, half the time: ½ · ½
+    0.25
+    """
+    check_count("group_size", group_size, 2)
     p = _pass_rate(pass_rate)
     return p * (1 - p) * (group_size - 1) / group_size * adaptivity(p, group_size)
 
@@ -159,7 +179,11 @@ def grpo_statistics(
 def reinforce_statistics(
     pass_rate: Numbers, mean_gap: Numbers, covariance_right: Numbers, covariance_wrong: Numbers, group_size: int
 ) -> GroupStatistics:
-    """T12 for REINFORCE with the group's mean as baseline: (1/G) Σ (r_i − r̄) s_i. Arguments as `grpo_statistics`."""
+    """T12 for REINFORCE with the group's mean as baseline: (1/G) Σ (r_i − r̄) s_i. Arguments as `grpo_statistics`.
+
+    Raises:
+        ValueError: as `grpo_statistics`.
+    """
     p, Δμ, Σ1, Σ0 = _conditional(pass_rate, mean_gap, covariance_right, covariance_wrong, group_size)
     G, q = group_size, 1 - p
     A = (G - 1) * p * q / G**3
@@ -168,18 +192,37 @@ def reinforce_statistics(
     return GroupStatistics(mean * Δμ, own + Σ1 * A * ((G - 2) * q + 1) + Σ0 * A * ((G - 2) * p + 1))
 
 
-def _noise(pass_rate: Array, trace_right: Array, trace_wrong: Array, group_size: int, diameter: Array) -> Array:
-    """ν_G of T14."""
-    p, q, G = pass_rate, 1 - pass_rate, group_size
-    return STEP_UNIT / diameter**2 * (trace_right * (q - q**G) + trace_wrong * (p - p**G))
+def _gain_arguments(
+    pass_rate: Numbers,
+    alignment: Numbers,
+    trace_right: Numbers,
+    trace_wrong: Numbers,
+    group_size: int,
+    diameter: Numbers,
+    step: Numbers = STEP,
+) -> tuple[Array, Array, Array, Array, int, Array, Array]:
+    p, γ, t1, t0, D, c = as_floats(
+        pass_rate=pass_rate,
+        alignment=alignment,
+        trace_right=trace_right,
+        trace_wrong=trace_wrong,
+        diameter=diameter,
+        step=step,
+    )
+    check_count("group_size", group_size, 2)
+    check_interval("pass_rate", p, 0, 1)
+    check_interval("alignment", γ, 0, 1 + 1e-9)
+    for name, value in (("trace_right", t1), ("trace_wrong", t0), ("step", c)):
+        check_interval(name, value, 0, float("inf"), open_ends="h")
+    check_interval("diameter", D, 0, float("inf"), open_ends="lh")
+    return p, γ, t1, t0, group_size, D, c
 
 
-def _second_moment(
-    pass_rate: Array, alignment: Array, trace_right: Array, trace_wrong: Array, group_size: int, diameter: Array
-) -> Array:
-    """B_G of T14."""
-    G = group_size
-    return (alignment**2 * (G - 1) + _noise(pass_rate, trace_right, trace_wrong, G, diameter)) / G
+def _second_moment(p: Array, γ: Array, t1: Array, t0: Array, G: int, D: Array) -> Array:
+    """B_G = (γ²(G−1) + ν_G)/G of T14."""
+    q = 1 - p
+    noise = STEP_UNIT / D**2 * (t1 * (q - q**G) + t0 * (p - p**G))
+    return (γ**2 * (G - 1) + noise) / G
 
 
 def expected_gain_bound(
@@ -190,10 +233,10 @@ def expected_gain_bound(
     group_size: int,
     diameter: Numbers,
     step: Numbers = STEP,
-) -> Float[Array, ""]:
+) -> Float[Array, "*shape"]:
     """T14: a lower bound on E[J⁺] − J of one prompt after a sampled GRPO step of 4c/D² on its group's estimate.
 
-    c m_G γ² − σ ψ(c) B_G.
+    c m_G γ² − σ ψ(c) B_G. Arguments broadcast.
 
     Arguments:
         pass_rate: p in [0, 1].
@@ -202,10 +245,18 @@ def expected_gain_bound(
         group_size: G ≥ 2.
         diameter: D > 0.
         step: c ≥ 0 in units of 4/D².
+
+    Raises:
+        ValueError: outside those ranges, or shapes that do not broadcast.
+
+    Two arms (γ = 1, no covariances) at p = ½ with G = 2: m = ¼, B = ½, so ¼ ln 2 − ¼ (1 − ln 2).
+
+    >>> print(round(float(expected_gain_bound(0.5, 1.0, 0.0, 0.0, 2, 1.0)), 6))
+    0.096574
     """
-    p, γ, c, D, t1, t0 = _gain_arguments(pass_rate, alignment, step, diameter, trace_right, trace_wrong)
-    B = _second_moment(p, γ, t1, t0, group_size, D)
-    return c * group_factor(p, group_size) * γ**2 - jnp.sqrt(p * (1 - p)) * psi(c) * B
+    p, γ, t1, t0, G, D, c = _gain_arguments(pass_rate, alignment, trace_right, trace_wrong, group_size, diameter, step)
+    B = _second_moment(p, γ, t1, t0, G, D)
+    return c * group_factor(p, G) * γ**2 - jnp.sqrt(p * (1 - p)) * psi(c) * B
 
 
 def best_group_step(
@@ -215,21 +266,17 @@ def best_group_step(
     trace_wrong: Numbers,
     group_size: int,
     diameter: Numbers,
-) -> Float[Array, ""]:
-    """T14: c = ln(1 + m_G γ²/(σ B_G)), the step that makes `expected_gain_bound` greatest; 0 where nothing varies."""
-    p, γ, _, D, t1, t0 = _gain_arguments(pass_rate, alignment, STEP, diameter, trace_right, trace_wrong)
-    cost = jnp.sqrt(p * (1 - p)) * _second_moment(p, γ, t1, t0, group_size, D)
-    return jnp.log1p(ratio(group_factor(p, group_size) * γ**2, cost))
+) -> Float[Array, "*shape"]:
+    """T14: c = ln(1 + m_G γ²/(σ B_G)), the step that makes `expected_gain_bound` greatest; 0 where nothing varies.
 
+    Arguments as `expected_gain_bound`.
 
-def _gain_arguments(
-    pass_rate: Numbers, alignment: Numbers, step: Numbers, diameter: Numbers, right: Numbers, wrong: Numbers
-) -> tuple[Array, Array, Array, Array, Array, Array]:
-    p, γ = _pass_rate(pass_rate), as_float("alignment", alignment)
-    c, D = as_float("step", step), as_float("diameter", diameter)
-    t1, t0 = as_float("trace_right", right), as_float("trace_wrong", wrong)
-    check_interval("alignment", γ, 0, 1 + 1e-9)
-    for name, value in (("step", c), ("trace_right", t1), ("trace_wrong", t0)):
-        check_interval(name, value, 0, float("inf"), open_ends="h")
-    check_interval("diameter", D, 0, float("inf"), open_ends="lh")
-    return p, γ, c, D, t1, t0
+    Raises:
+        ValueError: as `expected_gain_bound`.
+
+    >>> print(round(float(best_group_step(0.5, 1.0, 0.0, 0.0, 2, 1.0)), 6))  # ln(1 + ¼/(½ · ½))
+    0.693147
+    """
+    p, γ, t1, t0, G, D, _ = _gain_arguments(pass_rate, alignment, trace_right, trace_wrong, group_size, diameter)
+    cost = jnp.sqrt(p * (1 - p)) * _second_moment(p, γ, t1, t0, G, D)
+    return jnp.log1p(ratio(group_factor(p, G) * γ**2, cost))

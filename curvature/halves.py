@@ -33,6 +33,9 @@ def split_half_gram(first: Numbers, second: Numbers) -> Float[Array, "N N"]:
     Arguments:
         first, second: [N, d] the prompts' gradients estimated from two disjoint sets of responses.
 
+    Raises:
+        ValueError: shapes that disagree, NaN or infinite numbers.
+
     The Gram matrix of one estimate has the noise's square on its diagonal, and χ and O drift to 1 with it.
 
     >>> print(split_half_gram([[1.0], [2.0]], [[3.0], [1.0]]))  # |g_1|² from 1 · 3
@@ -45,7 +48,14 @@ def split_half_gram(first: Numbers, second: Numbers) -> Float[Array, "N N"]:
 
 
 def split_half_squared_norm(first: Numbers, second: Numbers) -> Float[Array, " N"]:
-    """⟨A_x, B_x⟩, unbiased for |g_x|²; negative where noise rules. Arguments as `split_half_gram`. O(N d)."""
+    """⟨A_x, B_x⟩, unbiased for |g_x|²; negative where noise rules. Arguments as `split_half_gram`. O(N d).
+
+    Raises:
+        ValueError: as `split_half_gram`.
+
+    >>> print(split_half_squared_norm([[1.0, 2.0]], [[3.0, -1.0]]))
+    [1.]
+    """
     A, B = _halves(first, second)
     return jnp.sum(A * B, axis=-1)
 
@@ -116,7 +126,11 @@ def split_half_indices(first: Numbers, second: Numbers, std: Numbers) -> SplitHa
 
 
 def split_half_indices_of(cross_gram: Numbers, std: Numbers) -> SplitHalfIndices:
-    """`split_half_indices` from C_xx' = ⟨A_x, B_x'⟩ [N, N], not symmetrised, for gradients too large to stack."""
+    """`split_half_indices` from C_xx' = ⟨A_x, B_x'⟩ [N, N], not symmetrised, for gradients too large to stack.
+
+    Raises:
+        ValueError: not square, fewer than 3 prompts, negative deviations, NaN or infinite numbers.
+    """
     C, σ = as_float("cross_gram", cross_gram), as_float("std", std)
     check_shape("cross_gram", C, (None, None))
     check_shape("cross_gram", C, (C.shape[0], C.shape[0]))

@@ -40,7 +40,7 @@ def local_curvature(moments: Moments, direction: Numbers) -> Float[Array, ""]:
             curvature per unit of length squared.
 
     Raises:
-        ValueError: a direction of another length, or not finite.
+        ValueError: a batch of moments, a direction of another length, or not finite.
 
     At p = (2+√2)/4 a coin with features ±½ has the sharp ratio of T1, |κ| = σ w²/4:
 
@@ -51,7 +51,7 @@ def local_curvature(moments: Moments, direction: Numbers) -> Float[Array, ""]:
     0.25
     """
     u = as_float("direction", direction)
-    check_one("moments", moments.value, moments.gradient)
+    check_one("moments", moments)
     check_shape("direction", u, moments.gradient.shape)
     check_finite("direction", u)
     if moments.arms is None:
@@ -92,10 +92,10 @@ def curvature_parts(moments: Moments, direction: Numbers) -> CurvatureParts:
         direction: [d].
 
     Raises:
-        ValueError: a direction of another length, or Moments without arms.
+        ValueError: a batch of moments, a direction of another length or not finite, or Moments without arms.
     """
     u = as_float("direction", direction)
-    check_one("moments", moments.value, moments.gradient)
+    check_one("moments", moments)
     check_shape("direction", u, moments.gradient.shape)
     check_finite("direction", u)
     if moments.arms is None:
@@ -106,28 +106,42 @@ def curvature_parts(moments: Moments, direction: Numbers) -> CurvatureParts:
 
 def curvature_parts_of(
     logits: Callable[[Float[Array, " d"]], Float[Array, " K"]],
-    parameters: Float[Array, " d"],
-    rewards: Float[Array, " K"],
-    direction: Float[Array, " d"],
+    parameters: Numbers,
+    rewards: Numbers,
+    direction: Numbers,
 ) -> CurvatureParts:
     """T5 for any differentiable policy over K arms, by two nested forward derivatives of log π.
 
     Arguments:
         logits: θ ↦ [K] (log-probabilities do as well).
-        parameters, direction: [d].
-        rewards: [K].
+        parameters, direction: [d], finite.
+        rewards: [K], finite.
+
+    Raises:
+        ValueError: shapes that disagree, NaN or infinite numbers.
+
+    >>> p = (2 + 2**0.5) / 4  # as in `local_curvature`
+    >>> parts = curvature_parts_of(lambda θ: jnp.stack([θ[0], 0 * θ[0]]), [np.log(p / (1 - p))], [1.0, 0.0], [1.0])
+    >>> print(round(float(-parts.curvature / parts.std), 12))
+    0.25
     """
+    θ, u, r = as_float("parameters", parameters), as_float("direction", direction), as_float("rewards", rewards)
+    check_shape("parameters", θ, (None,))
+    check_shape("direction", u, θ.shape)
+    for name, array in (("parameters", θ), ("direction", u)):
+        check_finite(name, array)
+    u = u.astype(θ.dtype)
 
     def log_policy(step: Float[Array, ""]) -> Float[Array, " K"]:
-        return jax.nn.log_softmax(logits(parameters + step * direction))
+        return jax.nn.log_softmax(logits(θ + step * u))
 
-    zero, one = jnp.zeros((), parameters.dtype), jnp.ones((), parameters.dtype)
+    zero, one = jnp.zeros((), θ.dtype), jnp.ones((), θ.dtype)
 
     def slope(step: Float[Array, ""]) -> Float[Array, " K"]:
         return jax.jvp(log_policy, (step,), (one,))[1]
 
     score, bend = jax.jvp(slope, (zero,), (one,))
-    _, σ, π, advantages = tilt(log_policy(zero), rewards)
+    _, σ, π, advantages = tilt(log_policy(zero), r)
     return _parts(π, advantages, σ, score**2 + bend)
 
 
@@ -148,13 +162,16 @@ def extreme_eigenvalues(moments: Moments, *, tolerance: float = 1e-10, seed: int
 
     Arguments:
         moments: of one prompt; the Hessian need not have been formed.
-        tolerance: relative accuracy of the Lanczos eigenvalues.
-        seed: of the Lanczos start vector.
+        tolerance: relative accuracy of the Lanczos eigenvalues, in [0, 1).
+        seed: of the Lanczos start vector, ≥ 0.
 
     Raises:
+        ValueError: a batch of moments, or outside those ranges.
         scipy.sparse.linalg.ArpackNoConvergence: no convergence; raise `tolerance`.
     """
-    check_one("moments", moments.value, moments.gradient)
+    check_one("moments", moments)
+    check_interval("tolerance", tolerance, 0, 1, open_ends="h")
+    check_count("seed", seed, 0)
     d = moments.gradient.shape[0]
     if d <= DENSE_LIMIT:
         H = moments.hessian
@@ -195,7 +212,8 @@ def extreme_eigenvalues_of(
         seed: of the start vector.
 
     Raises:
-        ValueError: another size or dtype, a tolerance outside [0, 1), a product of another shape or not finite.
+        ValueError: another size or dtype, a tolerance outside [0, 1), no restarts, a negative seed, or a product
+            of another shape or not finite.
         scipy.sparse.linalg.ArpackNoConvergence: no convergence; raise `tolerance` or `max_iterations`.
 
     >>> found = extreme_eigenvalues_of(lambda v: np.array([2.0, -1.0, 0.5]) * v, 3)
@@ -203,7 +221,11 @@ def extreme_eigenvalues_of(
     -1.0 2.0
     """
     check_count("size", size, 1)
-    kind = np.dtype(dtype)
+    check_count("seed", seed, 0)
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        raise ValueError(f"dtype is {dtype!r}; allowed: float32 or float64") from None
     if kind not in LANCZOS_TOLERANCE:
         raise ValueError(f"dtype is {kind}; allowed: float32 or float64")
     tol = LANCZOS_TOLERANCE[kind] if tolerance is None else tolerance

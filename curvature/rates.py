@@ -9,18 +9,20 @@ These are upper bounds for prompts whose feature spans are orthogonal, steps on 
 from __future__ import annotations
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from curvature.check import Numbers, as_float, check_interval
+from curvature.check import Numbers, as_float, as_floats, check_interval
 from curvature.constants import A_PRIORI_STD, RATE, STEP, STEP_UNIT
 
 
-def theorem_step(diameter: Numbers) -> Float[Array, ""]:
+def theorem_step(diameter: Numbers) -> Float[Array, "*shape"]:
     """4c/D², GRPO's step in T6; `theorem_step(D) / σ_max` is REINFORCE's.
 
     Raises:
         ValueError: a diameter that is not positive and finite.
+
+    >>> print(round(float(theorem_step(2.0)), 4))  # ln 2
+    0.6931
     """
     D = as_float("diameter", diameter)
     check_interval("diameter", D, 0, float("inf"), open_ends="lh")
@@ -38,24 +40,16 @@ def gradient_norm_bound(scale: Numbers, diameter: Numbers, gap: Numbers, num_ste
         num_steps: T ≥ 1.
 
     Raises:
-        ValueError: outside those ranges.
+        ValueError: outside those ranges, or shapes that do not broadcast.
 
     >>> print(round(float(gradient_norm_bound(0.5, 1.0, 0.5, 100)), 4))  # sqrt(.25 / (4 · .3863 · 100))
     0.0402
     """
-    s, D = as_float("scale", scale), as_float("diameter", diameter)
-    Δ, T = as_float("gap", gap), as_float("num_steps", num_steps)
+    s, D, Δ, T = as_floats(scale=scale, diameter=diameter, gap=gap, num_steps=num_steps)
     check_interval("scale", s, 0, A_PRIORI_STD)
     check_interval("diameter", D, 0, float("inf"), open_ends="lh")
     check_interval("gap", Δ, 0, 1)
     check_interval("num_steps", T, 1, float("inf"), open_ends="h")
-    shapes = [x.shape for x in (s, D, Δ, T)]
-    try:
-        np.broadcast_shapes(*shapes)
-    except ValueError:
-        raise ValueError(
-            f"scale, diameter, gap, num_steps have shapes {shapes}; allowed: shapes that broadcast"
-        ) from None
     return jnp.sqrt(s * D**2 * Δ / (STEP_UNIT * RATE * T))
 
 
@@ -63,9 +57,12 @@ def rate_ratio_bound(average_std: Numbers, max_std: Numbers = A_PRIORI_STD) -> F
     """σ̄/σ_max ≤ 1: the ratio of the two squared bounds of T6, GRPO's over REINFORCE's. A ratio of upper bounds.
 
     Raises:
-        ValueError: σ̄ or σ_max outside [0, 1/2], or σ̄ > σ_max.
+        ValueError: σ̄ or σ_max outside [0, 1/2], σ̄ > σ_max, or shapes that do not broadcast.
+
+    >>> print(rate_ratio_bound(0.125))
+    0.25
     """
-    s, top = as_float("average_std", average_std), as_float("max_std", max_std)
+    s, top = as_floats(average_std=average_std, max_std=max_std)
     check_interval("max_std", top, 0, A_PRIORI_STD, open_ends="l")
     check_interval("average_std / max_std", s / top, 0, 1)
     return s / top
@@ -91,15 +88,16 @@ def hitting_time(pass_rate: Numbers, alpha: float, target: Numbers = 0.5) -> Flo
     1/p₀, 2/√p₀ and ln(1/p₀) to leading order. Time is the sum of steps, in units of 1/D² with D = 1.
 
     Raises:
-        ValueError: pass rates outside (0, 1), or another α.
+        ValueError: pass rates outside (0, 1), shapes that do not broadcast, or another α.
 
     >>> print(round(float(hitting_time(0.01, 1.0)), 3))  # 2/√.01 = 20 to leading order
     19.699
     """
-    p, q = as_float("pass_rate", pass_rate), as_float("target", target)
+    p, q = as_floats(pass_rate=pass_rate, target=target)
     check_interval("pass_rate", p, 0, 1, open_ends="lh")
     check_interval("target", q, 0, 1, open_ends="lh")
     clocks = {0.0: lambda z: 2 * (z + jnp.sinh(z)), 1.0: lambda z: 4 * jnp.sinh(z / 2), 2.0: lambda z: z}
+    check_interval("alpha", alpha, 0, 2)
     if float(alpha) not in clocks:
         raise ValueError(f"alpha is {alpha}; allowed: 0, 1 or 2")
     clock = clocks[float(alpha)]

@@ -1,4 +1,4 @@
-r"""Token-level softmax policies: J, σ, ∂J/∂z and its derivative by dynamic programming; curvature grows with length.
+r"""Token-level softmax policies: J, σ, ∂J/∂z and its derivative by dynamic programming.
 
 A response is H tokens s₀ –v₀→ s₁ –v₁→ … over a finite automaton τ, π(v|s) = softmax of the table z(s, ·), and pays
 Σ_t r(s_t, v_t), plus terminal(s_H) if asked. With Q_t(s,v) = r(s,v) + V_{t+1}(τ(s,v)) and V_t = E_v Q_t,
@@ -8,28 +8,32 @@ A response is H tokens s₀ –v₀→ s₁ –v₁→ … over a finite automat
 each in O(H S V), without a sum over V^H responses. σ² is a sum of variances (of the martingale E[r | s₀..s_t]), where
 nothing cancels. A parameter u of log-linear features moves the table by a = φ·u, and uᵀ∇²J u = aᵀ∇²_z J a.
 
-    |uᵀ∇²J u| ≤ C(H) σ w²,     √(H(H−1)/8) ≤ C(H) ≤ √(H(H+1)/8 − 3/16)                                      (T10)
-    |∇J·u| ≤ σ√H w/2,     |J(θ+δ) − J(θ) − ∇J·δ| ≤ (4C(H)/H²) σ ψ(H w(δ)/2)                                 (T11)
-
-w is the width of the change of one state's logits, the greatest over states that can be reached. Independent checks:
+Bounds on all of these are in `curvature.sequence_bounds`. Independent checks:
 tests/curvature/test_sequence.py (enumeration of responses, automatic differentiation, closed forms).
 """
 
 from __future__ import annotations
 
 from functools import partial
-from math import sqrt
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from curvature._certificate import remainder_bound
-from curvature._length_constant import length_constant_bound
 from curvature._moments import varies
-from curvature.check import Numbers, as_float, check_count, check_interval
-from curvature.constants import CURVATURE, SLOPE
+from curvature.check import (
+    Numbers,
+    as_float,
+    as_floats,
+    check_count,
+    check_finite,
+    check_interval,
+    check_logits,
+    check_shape,
+    is_concrete,
+)
 from curvature.divergence import softmax_kl
 
 
@@ -42,15 +46,8 @@ def reachable_states(transitions: Numbers, horizon: int) -> Bool[np.ndarray, " S
     >>> print(reachable_states([[1, 1], [2, 2], [0, 0]], 2))
     [ True  True False]
     """
-    τ = np.asarray(transitions)
     check_count("horizon", horizon, 1)
-    if τ.ndim != 2 or τ.size == 0 or τ.dtype.kind not in "iu":
-        raise ValueError(
-            f"transitions has shape {τ.shape} and dtype {τ.dtype}; allowed: integers [S, V], no empty axis"
-        )
-    wrong = τ[(τ < 0) | (τ >= τ.shape[0])]
-    if wrong.size:
-        raise ValueError(f"transitions contains {wrong.flat[0]}; allowed: states 0 to {τ.shape[0] - 1}")
+    τ = np.asarray(_automaton(transitions))
     seen = np.zeros(τ.shape[0], bool)
     seen[0] = True
     new = np.array([0])
@@ -63,18 +60,51 @@ def reachable_states(transitions: Numbers, horizon: int) -> Bool[np.ndarray, " S
     return seen
 
 
-@partial(jax.jit, static_argnames="horizon")
+def _automaton(transitions: Any) -> Int[Array, "S V"]:
+    """τ checked: a tracer by its shape and type only."""
+    if not isinstance(transitions, jax.Array):
+        try:
+            transitions = np.asarray(transitions)
+        except ValueError as error:
+            raise ValueError(f"transitions is ragged ({error}); allowed: integers [S, V]") from error
+    if transitions.ndim != 2 or transitions.size == 0 or transitions.dtype.kind not in "iu":
+        shape = tuple(transitions.shape)
+        raise ValueError(
+            f"transitions has shape {shape} and dtype {transitions.dtype}; allowed: integers [S, V], no empty axis"
+        )
+    if is_concrete(transitions):
+        τ = np.asarray(transitions)
+        wrong = τ[(τ < 0) | (τ >= τ.shape[0])]
+        if wrong.size:
+            raise ValueError(f"transitions contains {wrong.flat[0]}; allowed: states 0 to {τ.shape[0] - 1}")
+    return jnp.asarray(transitions)
+
+
+def _table(
+    logits: Numbers, rewards: Numbers, transitions: Numbers, horizon: int, terminal: Numbers | None
+) -> tuple[Float[Array, "S V"], Float[Array, "S V"], Int[Array, "S V"], int, Float[Array, " S"] | None]:
+    """The arguments of `sequence_tilt`, checked."""
+    check_count("horizon", horizon, 1)
+    z, r, τ = as_float("logits", logits), as_float("rewards", rewards), _automaton(transitions)
+    check_shape("logits", z, τ.shape)
+    check_shape("rewards", r, τ.shape)
+    check_logits("logits", z)
+    check_finite("rewards", r)
+    if terminal is None:
+        return z, r, τ, horizon, None
+    end = as_float("terminal", terminal)
+    check_shape("terminal", end, τ.shape[:1])
+    check_finite("terminal", end)
+    return z, r, τ, horizon, end
+
+
 def sequence_tilt(
-    logits: Float[Array, "S V"],
-    rewards: Float[Array, "S V"],
-    transitions: Int[Array, "S V"],
-    horizon: int,
-    terminal: Float[Array, " S"] | None = None,
+    logits: Numbers, rewards: Numbers, transitions: Numbers, horizon: int, terminal: Numbers | None = None
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, "S V"], Float[Array, "S V"], Float[Array, " S"]]:
     """(J, σ, π, ∂J/∂z, expected visits of each state): `curvature.tilt` for responses of H tokens.
 
     Arguments:
-        logits: [S, V] z; -inf marks an absent token, at least one a state is present.
+        logits: [S, V] z; -inf marks an absent token, at least one per state is present.
         rewards: [S, V] r(s, v), finite.
         transitions: [S, V] τ(s, v), the state that follows; responses start in state 0.
         horizon: H ≥ 1, static.
@@ -85,14 +115,28 @@ def sequence_tilt(
         Where no choice changes what a response pays, σ and the coefficients are 0 exactly, not the rounding of sums:
         rewards-to-go closer together than the bound on their own rounding count as equal. At H = 1 it is `tilt`.
 
+    Raises:
+        ValueError: shapes that disagree, states outside 0..S−1, H < 1, NaN or infinite numbers.
+
     Cost: O(H S V) time (O(H S²) where S ≤ V), O(H S + S V) memory. Use it under jit and vmap as you like.
 
     Two tokens, fair and independent, each paying 1 or 0: the mean of two coins and √2 times the deviation of one.
 
-    >>> J, σ, π, c, visits = sequence_tilt(jnp.zeros((1, 2)), jnp.array([[1.0, 0.0]]), jnp.zeros((1, 2), int), 2)
+    >>> J, σ, π, c, visits = sequence_tilt([[0.0, 0.0]], [[1.0, 0.0]], [[0, 0]], 2)
     >>> print(J, (σ**2).round(9), c, visits)
     1.0 0.5 [[ 0.5 -0.5]] [2.]
     """
+    return _tilt(*_table(logits, rewards, transitions, horizon, terminal))
+
+
+@partial(jax.jit, static_argnames="horizon")
+def _tilt(
+    logits: Float[Array, "S V"],
+    rewards: Float[Array, "S V"],
+    transitions: Int[Array, "S V"],
+    horizon: int,
+    terminal: Float[Array, " S"] | None,
+) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, "S V"], Float[Array, "S V"], Float[Array, " S"]]:
     S, V = logits.shape
     π = jax.nn.softmax(logits)
     here, present = jax.lax.stop_gradient(π), π > 0
@@ -140,105 +184,85 @@ def sequence_tilt(
     return value[0], σ, π, coefficients, jnp.sum(occupancies, axis=0)
 
 
-@partial(jax.jit, static_argnames="horizon")
 def sequence_hessian_vector_product(
-    logits: Float[Array, "S V"],
-    rewards: Float[Array, "S V"],
-    transitions: Int[Array, "S V"],
+    logits: Numbers,
+    rewards: Numbers,
+    transitions: Numbers,
     horizon: int,
-    direction: Float[Array, "S V"],
-    terminal: Float[Array, " S"] | None = None,
+    direction: Numbers,
+    terminal: Numbers | None = None,
 ) -> Float[Array, "S V"]:
     """∇²_z J · a for a change a [S, V] of the table, by differentiating the coefficients along it.
 
     With log-linear features and a = φ·u, the curvature along u is Σ a(s,v) (∇²_z J a)(s,v), and φᵀ∇²_z J a = ∇²J u.
     Arguments otherwise as `sequence_tilt`. Cost: O(H S V), the S V × S V Hessian never formed.
 
-    >>> z, r, τ = jnp.log(jnp.array([[1.0, 3.0]])), jnp.array([[1.0, 0.0]]), jnp.zeros((1, 2), int)
+    Raises:
+        ValueError: as `sequence_tilt`, or a direction of another shape or not finite.
+
     >>> a = jnp.array([[1.0, 0.0]])
-    >>> print(jnp.sum(a * sequence_hessian_vector_product(z, r, τ, 3, a)))  # three coins: 3 pq(1 − 2p), p = ¼
+    >>> Ha = sequence_hessian_vector_product(np.log([[1.0, 3.0]]), a, [[0, 0]], 3, a)
+    >>> print(jnp.sum(a * Ha))  # three coins: 3 pq(1 − 2p), p = ¼
     0.28125
     """
+    z, r, τ, H, end = _table(logits, rewards, transitions, horizon, terminal)
+    a = as_float("direction", direction)
+    check_shape("direction", a, z.shape)
+    check_finite("direction", a)
+    return _hessian_vector_product(z, r, τ, H, a.astype(z.dtype), end)
 
+
+@partial(jax.jit, static_argnames="horizon")
+def _hessian_vector_product(
+    logits: Float[Array, "S V"],
+    rewards: Float[Array, "S V"],
+    transitions: Int[Array, "S V"],
+    horizon: int,
+    direction: Float[Array, "S V"],
+    terminal: Float[Array, " S"] | None,
+) -> Float[Array, "S V"]:
     def coefficients(z: Float[Array, "S V"]) -> Float[Array, "S V"]:
-        return sequence_tilt(z, rewards, transitions, horizon, terminal)[3]
+        return _tilt(z, rewards, transitions, horizon, terminal)[3]
 
     return jax.jvp(coefficients, (logits,), (direction,))[1]
 
 
-def sequence_kl(
-    occupancy: Float[Array, "*batch S"], probabilities: Float[Array, "*batch S V"], change: Float[Array, "*batch S V"]
-) -> Float[Array, "*batch"]:
+def sequence_kl(occupancy: Numbers, probabilities: Numbers, change: Numbers) -> Float[Array, "*batch"]:
     """KL(π ‖ π') of whole responses whose table changes by `change`: Σ_s visits(s) KL_s (chain rule), nats, ≥ 0.
 
     Arguments:
-        occupancy, probabilities: as `sequence_tilt` returns them, before the change.
-        change: finite.
+        occupancy: [..., S] and probabilities: [..., S, V], as `sequence_tilt` returns them, before the change.
+        change: [..., S, V], finite.
+
+    Raises:
+        ValueError: shapes that do not fit, negative visits, probabilities outside [0, 1], NaN or infinite numbers.
 
     Two fair coins that become 1 : 3, KL ln(2/√3) each:
 
-    >>> print(sequence_kl(jnp.array([2.0]), jnp.array([[0.5, 0.5]]), jnp.log(jnp.array([[1.0, 3.0]]))).round(4))
+    >>> print(sequence_kl([2.0], [[0.5, 0.5]], np.log([[1.0, 3.0]])).round(4))
     0.2877
     """
-    return jnp.sum(occupancy * softmax_kl(probabilities, change), axis=-1)
+    visits, of_states = as_floats(occupancy=occupancy, divergence=softmax_kl(probabilities, change))
+    check_shape("occupancy", visits, of_states.shape)
+    check_interval("occupancy", visits, 0, float("inf"), open_ends="h")
+    return jnp.sum(visits * of_states, axis=-1)
 
 
-def sequence_width(change: Float[Array, "*batch S V"], reachable: Bool[Array, " S"]) -> Float[Array, "*batch"]:
+def sequence_width(change: Numbers, reachable: Numbers) -> Float[Array, "*batch"]:
     """w: how far a change of the table moves two tokens of one state apart, the most over the reachable states.
 
-    >>> print(sequence_width(jnp.array([[0.0, 1.0], [0.0, 9.0]]), jnp.array([True, False])))
-    1.0
-    """
-    return jnp.max(jnp.where(reachable, jnp.ptp(change, axis=-1), 0), axis=-1)
-
-
-# --- bounds -------------------------------------------------------------------------------------------------------
-
-
-def sequence_curvature_bound(
-    std: Float[Array, "*shape"], width: Float[Array, "*shape"], horizon: int
-) -> Float[Array, "*shape"]:
-    """T10: an upper bound on |uᵀ∇²J u|, √(H(H+1)/8 − 3/16) σ w². T1's at H = 1."""
-    return length_constant_bound(horizon) * std * width**2
-
-
-def sequence_gradient_bound(
-    std: Float[Array, "*shape"], width: Float[Array, "*shape"], horizon: int
-) -> Float[Array, "*shape"]:
-    """T11: an upper bound on |∇J·u|, σ√H w/2. Met by a reward that is affine in a sum of H fair coins."""
-    return SLOPE * sqrt(horizon) * std * width
-
-
-def sequence_log_std_bound(
-    width: Float[Array, "*shape"], horizon: int, std: Numbers | None = None
-) -> Float[Array, "*shape"]:
-    """T11: an upper bound on |∂_u log σ|: Hw/2; with σ of rewards in [0, 1], (w/2)√(H ln(1/σ)) where that is less.
+    Arguments:
+        change: [..., S, V], finite.
+        reachable: [S] as `reachable_states` finds them.
 
     Raises:
-        ValueError: a deviation outside [0, 1/2], the most that rewards in [0, 1] can have.
+        ValueError: shapes that disagree, NaN or infinite numbers.
 
-    >>> w = jnp.asarray(1.0)
-    >>> print(sequence_log_std_bound(w, 100), sequence_log_std_bound(w, 100, 0.5).round(3))
-    50.0 4.163
-    """
-    if std is None:
-        return SLOPE * horizon * width
-    σ = as_float("std", std)
-    check_interval("std", σ, 0, 0.5)
-    return SLOPE * width * jnp.minimum(float(horizon), jnp.sqrt(-horizon * jnp.log(σ)))
-
-
-def remainder_scale(horizon: int) -> float:
-    """4C(H)/H² with T10's proved constant: what multiplies σ in T11's certificate; 1 at H = 1, ~ √2/H for long ones.
-
-    >>> remainder_scale(1)
+    >>> print(sequence_width([[0.0, 1.0], [0.0, 9.0]], [True, False]))
     1.0
     """
-    return length_constant_bound(horizon) / (CURVATURE * horizon**2)
-
-
-def sequence_remainder_bound(
-    std: Float[Array, "*shape"], width: Float[Array, "*shape"], horizon: int
-) -> Float[Array, "*shape"]:
-    """T11's certificate: an upper bound on |J(θ+δ) − J(θ) − ∇J·δ|, (4C(H)/H²) σ ψ(Hw/2). T3's at H = 1."""
-    return remainder_bound(remainder_scale(horizon) * std, horizon * width)
+    a, reached = as_float("change", change), as_float("reachable", reachable) > 0
+    check_shape("change", a, (*a.shape[:-2], None, None))
+    check_shape("reachable", reached, (a.shape[-2],))
+    check_finite("change", a)
+    return jnp.max(jnp.where(reached, jnp.ptp(a, axis=-1), 0), axis=-1)

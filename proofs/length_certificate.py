@@ -12,7 +12,7 @@ from fractions import Fraction
 import sympy as sp
 
 from curvature.constants import CURVATURE, HALF_WIDTH, SLOPE
-from curvature.sequence import remainder_scale
+from curvature.sequence_bounds import remainder_scale
 from proofs.enclosure import Number, exact, positive
 from proofs.formal import formal, refuted
 from proofs.improvement_certificate import psi
