@@ -12,12 +12,17 @@ from typing import Annotated
 
 import tyro
 
-from experiments.command import Command, StoppedError
+from experiments.command import Flags, Prepare, StoppedError
 from experiments.compilation import take_flag, use_cache
+from experiments.convergence import prepare as convergence
 from experiments.convergence.config import Reproduce
+from experiments.gsm8k import prepare as language_model
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
+from experiments.phases import prepare as phases
 from experiments.phases.config import Phases
+from experiments.prove import prepare as prove
 from experiments.prove.config import Prove
+from experiments.sweep import prepare as sweep
 from experiments.sweep.config import Figure, Sweep
 
 NAME = "grpo-curvature"
@@ -68,7 +73,7 @@ Gsm8kCommand = Annotated[
 ]
 
 
-def gsm8k(command: Gsm8kCommand) -> Command:
+def gsm8k(command: Gsm8kCommand) -> Flags:
     """The subcommand of `gsm8k`; its docstring is replaced by GSM8K, which teaches."""
     return command
 
@@ -82,10 +87,22 @@ COMMANDS = {
     "prove": Prove,
     "gsm8k": gsm8k,
 }
-"""What can be asked for; each is flags that prepare their own work (experiments/command.py)."""
+"""What can be asked for: a name and its flags."""
+PREPARE: dict[type, Prepare] = {
+    Reproduce: convergence.prepare,
+    Sweep: sweep.prepare_sweep,
+    Figure: sweep.prepare_figure,
+    Phases: phases.prepare,
+    Prove: prove.prepare,
+    Validate: language_model.prepare_validate,
+    Sft: language_model.prepare_sft,
+    Train: language_model.prepare_train,
+    ProbeCheckpoint: language_model.prepare_probe,
+}
+"""Who prepares the work that flags ask for (experiments/command.py)."""
 
 
-def parse(arguments: list[str]) -> Command:
+def parse(arguments: list[str]) -> Flags:
     """The command that the arguments name.
 
     Raises:
@@ -112,7 +129,7 @@ def main(arguments: list[str] | None = None) -> None:
     kept = ""
     try:
         command = parse(arguments)
-        compute = command.prepare()
+        compute = PREPARE[type(command)](command)
         use_cache(cached)
         kept = "; finished parts are kept, the same command goes on from there" if command.resumes else ""
         status = compute()

@@ -1,32 +1,28 @@
-"""What a command is: a frozen dataclass of flags that refuses bad ones when it is made, and then prepares its work.
+"""What a command is: flags that refuse bad ones when they are made, and what prepares the work that they ask for.
 
-    flags → prepare(): reads and checks all input, writes nothing → compute(): works, prints, gives the exit status
+    config.py   a frozen dataclass of flags; refuses what is out of range
+    prepare.py  prepare(flags): reads and checks all input, writes nothing; gives compute()
+    run.py      what compute() imports and calls: it works, prints, gives the exit status
 
-Whatever computes is imported by `compute`, so that help and refusals are there at once.
+Whatever computes is imported by compute(), so that help and refusals are there at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias
 
-Compute = Callable[[], int]
+Compute: TypeAlias = Callable[[], int]
 """Does the work; returns the exit status."""
+Prepare: TypeAlias = Callable[[Any], Compute]
+"""Reads and checks all input of a command's flags, or raises ValueError in one line."""
 
 
-class Command(Protocol):
-    """One command of `grpo-curvature`."""
+class Flags(Protocol):
+    """What a command was told."""
 
     resumes: ClassVar[bool]
     """Whether the same command goes on where it was stopped."""
-
-    def prepare(self) -> Compute:
-        """Read and check all input.
-
-        Raises:
-            ValueError: bad input, in one line.
-        """
-        ...
 
 
 class StoppedError(RuntimeError):

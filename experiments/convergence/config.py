@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bandits.pass_rates import ASSUMED_SAMPLES
-from experiments.command import Compute, bounds_status
 from experiments.flags import check_integer, check_out, check_seed
-from experiments.study import Study
 
 if TYPE_CHECKING:
     from bandits.pass_rates import PassRates
@@ -66,20 +64,3 @@ class Reproduce:
         """What decides the results: everything but where they are put."""
         config = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items() if k not in ("out", "fresh")}
         return {"command": "reproduce", **config}
-
-    def prepare(self) -> Compute:
-        """Read and check all input.
-
-        Raises:
-            ValueError: bad pass rates, or a folder that this run may not write to.
-        """
-        rates = self.read()
-        content = self.pass_rates.read_bytes() if self.pass_rates else b""
-        study = Study(self.out, self.identity(), seed=self.seed, inputs=content, fresh=self.fresh)
-
-        def compute() -> int:
-            from experiments.convergence.run import reproduce
-
-            return bounds_status(reproduce(rates, self, study))
-
-        return compute

@@ -12,14 +12,12 @@ from typing import Any, ClassVar
 import tyro
 
 from curvature.rule import Rule
-from experiments.command import Compute
 from experiments.flags import check_integer, check_out, check_positive, check_seed
 from experiments.gsm8k.plan import PRESETS, Plan, Preset, RlOptimiser, with_optimiser
 from experiments.language.learning.choices import ESTIMATORS, OptimiserName, ScheduleName, learning_rule
 from experiments.language.model.sizes import Sizes
 from experiments.language.problems.questions import Questions
 from experiments.strict_json import plain
-from experiments.study import Study
 
 Flat = tyro.conf.OmitArgPrefixes
 
@@ -80,16 +78,6 @@ class Sft:
     def identity(self) -> dict[str, Any]:
         """What decides the results."""
         return _identity("gsm8k sft", self)
-
-    def prepare(self) -> Compute:
-        """Read and check all input.
-
-        Raises:
-            ValueError: bad data, checkpoint or folder.
-        """
-        from experiments.gsm8k import commands
-
-        return commands.prepare_sft(self)
 
 
 @dataclass(frozen=True)
@@ -182,16 +170,6 @@ class Train:
         """What decides the results."""
         return _identity("gsm8k train", self)
 
-    def prepare(self) -> Compute:
-        """Read and check all input.
-
-        Raises:
-            ValueError: bad data, checkpoint or folder.
-        """
-        from experiments.gsm8k import commands
-
-        return commands.prepare_train(self)
-
 
 @dataclass(frozen=True)
 class ProbeCheckpoint:
@@ -235,16 +213,6 @@ class ProbeCheckpoint:
     def identity(self) -> dict[str, Any]:
         """What decides the results."""
         return _identity("gsm8k probe", self)
-
-    def prepare(self) -> Compute:
-        """Read and check all input.
-
-        Raises:
-            ValueError: bad data, checkpoint or folder.
-        """
-        from experiments.gsm8k import commands
-
-        return commands.prepare_probe(self)
 
 
 @dataclass(frozen=True)
@@ -295,21 +263,3 @@ class Validate:
     def identity(self) -> dict[str, Any]:
         """What decides the results: the content of the data, not its place."""
         return {"command": "gsm8k validate", "preset": self.preset, "plan": plain(asdict(self.plan()))}
-
-    def prepare(self) -> Compute:
-        """Read and check all input.
-
-        Raises:
-            ValueError: bad data, or a folder that this run may not write to.
-        """
-        splits = self.questions.read()
-        study = Study(self.out, self.identity(), seed=self.seed, inputs=splits.digest().encode())
-
-        def compute() -> int:
-            from experiments.gsm8k.validate import validate
-
-            for row in validate(self, splits, study)["predictions"]:
-                print(f"{row['verdict']:>12}  {row['name']}: {row['evidence']}")
-            return 0
-
-        return compute

@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from experiments.command import Compute, bounds_status
 from experiments.flags import check_integer, check_out, check_seed
-from experiments.study import Study
 
 QUICK_STEPS, QUICK_SEEDS = 600, 4
 
@@ -60,18 +58,3 @@ class Phases:
         """What decides the results: everything but where they are put."""
         config = {k: v for k, v in asdict(self).items() if k not in ("out", "fresh", "quick")}
         return {"command": "phases", **config, "num_steps": self.steps, "num_seeds": self.seeds}
-
-    def prepare(self) -> Compute:
-        """Read and check all input.
-
-        Raises:
-            ValueError: a folder that this run may not write to.
-        """
-        study = Study(self.out, self.identity(), seed=self.seed, fresh=self.fresh)
-
-        def compute() -> int:
-            from experiments.phases.run import phases
-
-            return bounds_status(phases(self, study))
-
-        return compute

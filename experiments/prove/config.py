@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from experiments.command import Compute
 from experiments.flags import check_out
-from experiments.study import Study
 
 STATEMENTS = (*(f"T{number}" for number in range(15)), "X1", "C6")
 METHODS = ("formal", "symbolic", "enclosure", "polynomial")
@@ -51,20 +49,3 @@ class Prove:
     def identity(self) -> dict[str, Any]:
         """What is asked for."""
         return {"command": "prove", **{k: v for k, v in asdict(self).items() if k in ("only", "methods")}}
-
-    def prepare(self) -> Compute:
-        """Read and check all input.
-
-        Raises:
-            ValueError: statements none of which a chosen method checks, or a folder that may not be written to.
-        """
-        study = None
-        if self.out is not None:  # nothing of an earlier start is used: what was proved is proved anew
-            study = Study(self.out, self.identity(), seed=0, fresh=True)
-
-        def compute() -> int:
-            from experiments.prove.run import prove
-
-            return prove(self, study)
-
-        return compute

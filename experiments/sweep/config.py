@@ -9,12 +9,9 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from experiments import folder
-from experiments.command import Compute
 from experiments.flags import check_out
 from experiments.sweep.grid import AXES
-from experiments.sweep.memory import check_memory, parse_memory
-from experiments.sweep.parts import config_of, read_manifest
+from experiments.sweep.memory import parse_memory
 from experiments.sweep.spec import SCALARS, Spec, read_spec
 
 
@@ -119,25 +116,6 @@ class Sweep:
             given["group_size"] = [int(size) if size.isdecimal() else size for size in self.group_size]
         return read_spec(self.spec, {name: given[name] for name in (*SCALARS, *AXES) if name in given})
 
-    def prepare(self) -> Compute:
-        """Read and check all input.
-
-        Raises:
-            ValueError: a bad specification, one that needs more memory, or a folder that it may not write to.
-        """
-        spec, memory = self.read(), parse_memory(self.memory)
-        check_memory(spec, memory)
-        folder.look(self.out, config_of(spec))
-
-        def compute() -> int:
-            from experiments.phase_diagram.run import report_to
-            from experiments.sweep.run import run
-
-            print(run(self, spec, memory))
-            return report_to(self.out)
-
-        return compute
-
 
 @dataclass(frozen=True)
 class Figure:
@@ -149,18 +127,3 @@ class Figure:
     """The folder that `sweep --out` was given."""
     unfinished: bool = False
     """Draw what there is of a sweep that is not done."""
-
-    def prepare(self) -> Compute:
-        """Find the sweep.
-
-        Raises:
-            ValueError: the folder holds none.
-        """
-        read_manifest(self.sweep)
-
-        def compute() -> int:
-            from experiments.phase_diagram.run import report_to
-
-            return report_to(self.sweep, partial=self.unfinished)
-
-        return compute

@@ -16,6 +16,7 @@ from experiments.sweep import spec as module
 from experiments.sweep.config import Sweep
 from experiments.sweep.grid import Grid, Setting
 from experiments.sweep.memory import check_memory, parse_memory, run_bytes
+from experiments.sweep.prepare import prepare_sweep
 from experiments.sweep.spec import (
     PRESETS,
     Spec,
@@ -249,7 +250,7 @@ def test_bad_flags_are_one_line_and_touch_nothing(
     flags, expected = BAD_FLAGS[case]
     monkeypatch.chdir(tmp_path)
     try:
-        parse(*flags).prepare()
+        prepare_sweep(parse(*flags))
     except ValueError as error:
         message = str(error)
     except SystemExit as stop:  # what __post_init__ raises, tyro reports
