@@ -7,7 +7,8 @@ CHECKED = (
     "bandits",
     "experiments.convergence",
     "experiments.language",
-    "experiments.phases",
+    "experiments.phases.measure",
+    "experiments.phases.recipe",
     "experiments.sweep.execute",
     "experiments.sweep.problems",
 )
