@@ -9,9 +9,11 @@ OUT ?= reproduction
 SPEC ?= published
 DATA ?=
 PRESET ?= cpu
+# Whole files to one process each, the longest first (their marker `early`); conftest.py says how many processes.
+PYTEST = $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras
 
-.PHONY: help setup reproduce sweep phases validate test prove parity browser wheel slow check format bench mutants lock clean
+.PHONY: help setup reproduce sweep phases validate test quick prove parity browser wheel slow check format bench mutants lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -47,7 +49,10 @@ check: $(STAMP) ## Format, lint and types: what CI and pre-commit run before the
 	$(BIN)/basedpyright
 
 test: check ## All checks and tests but the slow ones
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
+	$(PYTEST)
+
+quick: $(STAMP) ## The inner loop: the tests of curvature, bandits and proofs, and those of the tree
+	$(PYTEST) curvature bandits proofs tests/curvature tests/bandits tests/proofs tests/test_layers.py tests/test_shapes.py
 
 # Coq and its library are system packages: installed here where apt-get is at hand and allowed.
 prove: $(STAMP) ## Check every statement by machine, in Coq too (CI runs this too); OUT=folder for a report
@@ -87,7 +92,7 @@ browser: $(STAMP) ## The interactive page in a real headless browser (CI runs th
 	$(BIN)/python -m pytest -q -m browser tests/experiments/phase_diagram
 
 slow: $(STAMP) ## The tests that take minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q -m slow
+	$(PYTEST) -m slow
 
 format: $(STAMP) ## Format and fix what can be fixed
 	$(BIN)/ruff format .

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-import tests.shapes  # noqa: F401  (the hook names it by its path)
-from experiments.compilation import use_cache
+from experiments.compilation import num_cores, use_cache
+from tests import shapes
 
 use_cache()  # the command's own, in the processes that tests start too
 jax.config.update("jax_enable_x64", True)
@@ -15,8 +15,14 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 settings.register_profile("default", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
 
-# stays in force: every later import of these packages is checked
-install_import_hook(["curvature", "bandits"], "tests.shapes.check")
+# stays in force: every later import of these modules is checked
+install_import_hook(shapes.CHECKED, "tests.shapes.check")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Cores that this process may use, not all of the machine; more than 6 would wait for the longest file."""
+    return min(num_cores(), 6)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

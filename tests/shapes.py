@@ -1,5 +1,18 @@
-"""The checker behind jaxtyping's annotations in tests: beartype, which takes an int where a float is asked for."""
+"""Where jaxtyping's annotations are enforced in tests, and the checker behind them."""
 
 from beartype import BeartypeConf, beartype
 
+CHECKED = (
+    "curvature",
+    "bandits",
+    "experiments.convergence",
+    "experiments.language",
+    "experiments.phases.measure",
+    "experiments.phases.recipe",
+    "experiments.sweep.execute",
+    "experiments.sweep.problems",
+)
+"""Packages and modules. Not the specifications of runs, whose fields take more than what they hold in the end."""
+
 check = beartype(conf=BeartypeConf(is_pep484_tower=True))
+"""Beartype, which takes an int where a float is asked for."""

@@ -5,7 +5,6 @@ curvature ← {bandits, proofs} ← experiments ← benchmarks ← tests; experi
 
 import ast
 from collections.abc import Iterator
-from graphlib import CycleError, TopologicalSorter
 from importlib.util import resolve_name
 from pathlib import Path
 
@@ -64,15 +63,28 @@ def allowed(source: str, target: str) -> bool:
     return here[0] != "tests" or not there[-1].startswith("test_")
 
 
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The groups of modules of which each reaches all others."""
+
+    def reached(source: str) -> set[str]:
+        found: set[str] = set()
+        left = [source]
+        while left:
+            new = graph[left.pop()] - found
+            found |= new
+            left += new
+        return found
+
+    reach = {name: reached(name) for name in graph}
+    groups = {tuple(sorted(b for b in reach[a] if a in reach[b])) for a in graph if a in reach[a]}
+    return [list(group) for group in sorted(groups)]
+
+
 def wrong(root: Path) -> list[str]:
-    """Every arrow against the order, and one circle if there is any."""
+    """Every arrow against the order and every circle."""
     graph = arrows(root)
-    found = [f"{a} imports {b}" for a, targets in graph.items() for b in sorted(targets) if not allowed(a, b)]
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        found.append("a circle: " + " ← ".join(error.args[1]))
-    return found
+    against = [f"{a} imports {b}" for a, targets in graph.items() for b in sorted(targets) if not allowed(a, b)]
+    return against + [f"a circle: {', '.join(circle)}" for circle in circles(graph)]
 
 
 def test_imports_point_one_way() -> None:
@@ -121,11 +133,11 @@ BAD = {
     ),
     "a circle": (
         "curvature/local.py", "def f():\n    from curvature import f",
-        "a circle: curvature ← curvature.local ← curvature",
+        "a circle: curvature, curvature.local",
     ),
     "a circle for types alone": (
         "experiments/store.py", "if TYPE_CHECKING:\n    from experiments.language.model.net import X",
-        "a circle: experiments.language.model.net ← experiments.store ← experiments.language.model.net",
+        "a circle: experiments.language.model.net, experiments.store",
     ),
 }  # fmt: skip
 
@@ -144,6 +156,4 @@ def test_a_tree_in_order_is_let_through(tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", BAD)
 def test_an_arrow_against_the_order_is_refused(case: str, tmp_path: Path) -> None:
     name, text, expected = BAD[case]
-    found = wrong(plant(tmp_path, GOOD | {name: text}))
-    assert len(found) == 1
-    assert set(found[0].split(" ← ")) == set(expected.split(" ← ")), found
+    assert wrong(plant(tmp_path, GOOD | {name: text})) == [expected]

@@ -1,5 +1,7 @@
 """Runs put together by hand, whose rows and verdicts are known."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.phases.measure import NUM_BINS, PROFILE, Indices, Surplus
@@ -20,14 +22,16 @@ def made(realised, cross=CROSS, **changed):
         "first_order": realised, "remainder": np.full((S, T), 1e-4), "certified": realised - 1e-5,
         "realised": realised, "excess": np.full((S, T), -1e-6), "half_excess": np.full((S, T), -1e-6),
     } | {k: v for k, v in changed.items() if k in Surplus.__annotations__}  # fmt: skip
-    indices = Indices(
-        value=rising, std=0.5 - rising / 2, cross_ratio=np.tile(cross, (S, 1)), orthogonality=rising,
-        relative_gain=1 + rising, own=np.abs(realised), surplus=Surplus(**surplus), rates=np.stack([rising] * 3, -1),
-    )  # fmt: skip
+    indices = {
+        "value": rising, "std": 0.5 - rising / 2, "cross_ratio": np.tile(cross, (S, 1)), "orthogonality": rising,
+        "relative_gain": 1 + rising, "own": np.abs(realised), "rates": np.stack([rising] * 3, -1),
+    }  # fmt: skip
     profile = np.ones((S, NUM_BINS, len(PROFILE)))
     profile[:, :, 2] = 1 / np.linspace(0.05, 0.5, NUM_BINS)
     profile[:, 18, 3] = 2.0  # the bin of 3/8
-    return Paths(indices, changed.get("value_none", rising - np.linspace(0, 0.3, T)), profile)
+    value_none = changed.get("value_none", rising - np.linspace(0, 0.3, T))
+    surplus, indices, value_none, profile = jax.tree.map(jnp.asarray, (surplus, indices, value_none, profile))
+    return Paths(Indices(**indices, surplus=Surplus(**surplus)), value_none, profile)
 
 
 def tables(**by_name):

@@ -63,7 +63,7 @@ def test_earlier_means_are_held_against_fresh_ones():
     rng = np.random.default_rng(1)
     near = made(EARLIER[1]["realised"] + rng.normal(0, 2e-5, (8, 1)) + np.zeros(6))
     entries = {(e["phase"], e["quantity"]): e for e in against_earlier(tables(recipe=near)["phases"])}
-    sample = near.indices.surplus.realised[:, 0]
+    sample = np.asarray(near.indices.surplus.realised[:, 0])
     assert entries[1, "realised"]["consistent"]
     assert entries[1, "realised"]["limit"] == pytest.approx(  # t of 7 degrees of freedom, from a table
         2.364624252 * sample.std(ddof=1) * np.sqrt(1 / 8 + 1 / 6), rel=1e-8
