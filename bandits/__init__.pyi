@@ -6,20 +6,8 @@ from .achievable import best_known_value
 from .autoregressive import Autoregressive, sequence_problem
 from .bilinear import LogBilinear, bilinear_problem, log_bilinear
 from .enumeration import Responses, enumerate_responses, unrolled
-from .features import (
-    Equicorrelated,
-    FeatureMap,
-    Features,
-    Kronecker,
-    Move,
-    coherent,
-    embed,
-    equicorrelated,
-    equicorrelation,
-    from_array,
-    random_arms,
-    simplex_arms,
-)
+from .features import Equicorrelated, FeatureMap, Features, Kronecker, Move, from_array
+from .geometry import coherent, embed, equicorrelated, equicorrelation, random_arms, simplex_arms
 from .oracle import Exact, Expected, Oracle, Sampled
 from .pass_rates import PassRates, read_pass_rates, synthetic_pass_rates, with_prior
 from .policy import Local, Policy, Softmax, draw_counts, interference

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
-from bandits.features import FeatureMap, coherent, equicorrelation, random_arms, simplex_arms
+from bandits.features import FeatureMap
+from bandits.geometry import coherent, equicorrelation, random_arms, simplex_arms
 from bandits.policy import Local, Policy, Softmax
 from bandits.rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards
 from curvature.check import Numbers, as_float, check_finite, check_logits, check_shape

@@ -14,11 +14,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from bandits._problem import Problem, problem
-from bandits.features import FeatureMap, Features, Kronecker, coherent, equicorrelation, simplex_arms
+from bandits.features import FeatureMap, Features, Kronecker
+from bandits.geometry import coherent, equicorrelation, simplex_arms
 from bandits.policy import Local, Policy
 from bandits.rewards import draw_labels
-from curvature._certificate import best_step_along
 from curvature._moments import centre
+from curvature.certified_step import best_step_along
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
 from curvature.divergence import softmax_kl_along
 from curvature.sequence import reachable_states, sequence_kl, sequence_tilt, sequence_width

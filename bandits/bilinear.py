@@ -17,7 +17,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from bandits._problem import Problem, problem
-from bandits.features import FeatureMap, Move, embed, equicorrelation
+from bandits.features import FeatureMap, Move
+from bandits.geometry import embed, equicorrelation
 from bandits.rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
 from curvature.coherence import span_basis

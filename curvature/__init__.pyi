@@ -1,24 +1,12 @@
 from ._advantages import PRESETS, Estimator, advantages
 from ._along import Along, along
-from ._certificate import (
-    Certificate,
-    CertifiedStep,
-    alignment,
-    best_step,
-    best_step_along,
-    certificate,
-    curvature_bound,
-    first_order_step,
-    gradient_bound,
-    log_std_bound,
-    psi,
-    remainder_bound,
-)
+from ._certificate import Certificate, certificate, curvature_bound, gradient_bound, log_std_bound, psi, remainder_bound
 from ._length_constant import length_constant, length_constant_bound, length_constant_lower
 from ._moments import Arms, Moments, hessian_vector_product, moments, tilt
 from ._phases import own_surplus, phase_boundaries, phases
 from ._version import __version__
 from ._width import diameter, diameter_bound, width
+from .certified_step import CertifiedStep, alignment, best_step, best_step_along, first_order_step
 from .coherence import (
     ascent_condition,
     cosines,

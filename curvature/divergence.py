@@ -2,7 +2,7 @@
 
     KL = log E_π e^{u − E_π u},   u the change of the logits
 
-Independent check: tests/bandits/test_policy.py (the definition, in NumPy).
+Independent check: tests/curvature/test_divergence.py (the definition, in NumPy).
 """
 
 from __future__ import annotations

@@ -218,11 +218,13 @@ def _gain_arguments(
     return p, γ, t1, t0, group_size, D, c
 
 
-def _second_moment(p: Array, γ: Array, t1: Array, t0: Array, G: int, D: Array) -> Array:
+def _second_moment(
+    pass_rate: Array, alignment: Array, trace_right: Array, trace_wrong: Array, group_size: int, diameter: Array
+) -> Array:
     """B_G = (γ²(G−1) + ν_G)/G of T14."""
-    q = 1 - p
-    noise = STEP_UNIT / D**2 * (t1 * (q - q**G) + t0 * (p - p**G))
-    return (γ**2 * (G - 1) + noise) / G
+    p, q, G = pass_rate, 1 - pass_rate, group_size
+    ν = STEP_UNIT / diameter**2 * (trace_right * (q - q**G) + trace_wrong * (p - p**G))
+    return (alignment**2 * (G - 1) + ν) / G
 
 
 def expected_gain_bound(

@@ -82,6 +82,13 @@ def random_rewards(rng: np.random.Generator, K: int, binary: bool) -> np.ndarray
     return r
 
 
+def random_correlation(seed: int, N: int, rank: int) -> np.ndarray:
+    """Gram matrix of N unit vectors of that rank."""
+    e = np.random.default_rng(seed).normal(size=(N, rank))
+    e /= np.linalg.norm(e, axis=1, keepdims=True)
+    return e @ e.T
+
+
 @st.composite
 def bandits(draw: st.DrawFn, binary: bool | None = None, sizes: tuple[tuple[int, int], ...] = SIZES) -> Bandit:
     """One prompt; `binary` None draws either kind of reward."""

@@ -21,7 +21,8 @@ from scipy.stats import norm
 from bandits._problem import Problem
 from bandits.autoregressive import chain
 from bandits.bilinear import Layers, LogBilinear
-from bandits.features import Equicorrelated, FeatureMap, Features, simplex_arms
+from bandits.features import Equicorrelated, FeatureMap, Features
+from bandits.geometry import simplex_arms
 from bandits.policy import Policy, Softmax
 from bandits.rewards import draw_labels, one_hot_rewards
 from experiments.sweep.grid import Setting

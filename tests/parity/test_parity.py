@@ -15,6 +15,7 @@ import pytest
 from experiments.language.model import transformer as model
 from experiments.language.model.pretrained import load_model, save_model
 from experiments.language.model.transformer import Architecture, initial_parameters
+from tests.experiments.language import whole
 
 pytestmark = pytest.mark.parity
 
@@ -43,7 +44,7 @@ KINDS = {
 }
 
 all_logits, encode, extend, next_logits = (
-    jax.jit(f, static_argnums=1) for f in (model.all_logits, model.encode, model.extend, model.next_logits)
+    jax.jit(f, static_argnums=1) for f in (whole.all_logits, model.encode, model.extend, model.next_logits)
 )
 
 

@@ -302,14 +302,6 @@ def next_logits(
     return _times(x, _output(parameters, a).T), (keys, values)
 
 
-def all_logits(parameters: Parameters, architecture: Architecture, tokens: Int[Array, "B T"]) -> Float[Array, "B T V"]:
-    """Next-token logits at every position of whole sequences, without a prompt."""
-    a = architecture
-    empty = jnp.zeros((a.num_layers, tokens.shape[0], a.num_kv_heads, 0, a.head), parameters["embedding"].dtype)
-    cache = Cache(empty, empty, jnp.zeros(tokens.shape[0], jnp.int32))
-    return extend(parameters, a, cache, tokens[:, None])[:, 0]
-
-
 def log_probabilities(
     parameters: Parameters,
     architecture: Architecture,

@@ -15,10 +15,11 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from experiments.language.model.model import Batch, Model
-from experiments.language.model.transformer import Architecture, all_logits, initial_parameters
+from experiments.language.model.transformer import Architecture, initial_parameters
 from experiments.language.problems.rows import Problem
 from experiments.language.problems.task import Task
 from experiments.language.problems.tokens import Vocabulary
+from tests.experiments.language.whole import all_logits
 
 PAD, END, SEPARATOR = 0, 1, 2
 QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}

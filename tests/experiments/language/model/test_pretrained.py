@@ -13,7 +13,8 @@ import safetensors.numpy
 
 from experiments.language.model import pretrained
 from experiments.language.model.pretrained import load_model, save_model
-from experiments.language.model.transformer import Architecture, all_logits, initial_parameters
+from experiments.language.model.transformer import Architecture, initial_parameters
+from tests.experiments.language.whole import all_logits
 
 LLAMA = {
     "model_type": "llama",

@@ -13,8 +13,9 @@ import pytest
 
 from experiments.language.model.model import Batch
 from experiments.language.model.sample import _invert, draw, sample
-from experiments.language.model.transformer import all_logits, encode
+from experiments.language.model.transformer import encode
 from tests.experiments.language import tiny
+from tests.experiments.language.whole import all_logits
 
 draw = jax.jit(draw, compiler_options=tiny.QUICK)
 

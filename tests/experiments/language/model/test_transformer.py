@@ -13,6 +13,7 @@ import pytest
 
 from experiments.language.model import transformer as model
 from experiments.language.model.transformer import Architecture, Cache, initial_parameters, num_parameters
+from tests.experiments.language import whole
 
 SMALL = Architecture(vocabulary=13, width=16, num_layers=2, mlp_width=24)
 BIASED = Architecture(
@@ -22,7 +23,7 @@ BIASED = Architecture(
 DEEP = replace(SMALL, num_layers=10, num_heads=2, num_kv_heads=2)  # more than 8 layers: the looped code
 ARCHITECTURES = pytest.mark.parametrize("a", [SMALL, BIASED, DEEP], ids=["small", "biased", "deep"])
 all_logits, encode, extend, next_logits = (
-    jax.jit(f, static_argnums=1) for f in (model.all_logits, model.encode, model.extend, model.next_logits)
+    jax.jit(f, static_argnums=1) for f in (whole.all_logits, model.encode, model.extend, model.next_logits)
 )
 log_probabilities = jax.jit(model.log_probabilities, static_argnums=1, static_argnames="separator")
 TYPES = pytest.mark.parametrize(("dtype", "tolerance"), [(jnp.float64, 1e-10), (jnp.float32, 1e-5)])
