@@ -50,7 +50,8 @@ def code_digest() -> str:
 def commit() -> str:
     """The commit the code is at, with "+changes" where the tree differs; "unknown" outside a checkout of its own.
 
-    An environment inside somebody's repository is none: that repository's commits say nothing of this code.
+    An environment inside somebody's repository is none: that repository's commits say nothing of this code. No lock is
+    taken in the repository: a process that is killed would leave it.
     """
 
     def git(*arguments: str) -> str:
@@ -60,7 +61,7 @@ def commit() -> str:
     try:
         if Path(git("rev-parse", "--show-toplevel")) != ROOT:
             return "unknown"
-        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
+        return git("rev-parse", "HEAD") + ("+changes" if git("--no-optional-locks", "status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

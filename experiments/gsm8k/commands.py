@@ -16,6 +16,7 @@ import optax
 from tqdm import tqdm
 
 from curvature import PRESETS as ESTIMATORS
+from curvature import Estimator
 from experiments import store
 from experiments.command import Compute
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train
@@ -26,7 +27,7 @@ from experiments.language.learning.learners import Groups, GroupSettings, Likeli
 from experiments.language.learning.optimiser import make_schedule, make_transform
 from experiments.language.learning.pass_rates import Measure
 from experiments.language.learning.state import Row, State, Step, start
-from experiments.language.learning.weights import group_estimator, population_weight
+from experiments.language.learning.weights import population_weight
 from experiments.language.model.model import make_model
 from experiments.language.model.transformer import initial_parameters, num_parameters
 from experiments.language.probes.effort import Effort
@@ -185,7 +186,7 @@ def _group_step(config: Train, found: Checkpoint, task: Task) -> Step:
     )
     groups = Groups(found.model, _transform(c), settings, longest=task.longest, reference=found.parameters)
     schedule = _schedule(c)
-    estimator = group_estimator(c.chosen_rule()) if c.estimator is None else ESTIMATORS[c.estimator]
+    estimator = Estimator(scale=c.chosen_rule().name) if c.estimator is None else ESTIMATORS[c.estimator]
     return lambda s: groups.step(s, task, schedule(s.step), estimator, seed=c.seed)
 
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from curvature import Estimator
 from experiments.gsm8k.arms import Arm
 from experiments.gsm8k.plan import Leg, Plan
 from experiments.gsm8k.starts import Starts
@@ -24,7 +25,7 @@ from experiments.language.learning.loop import learn
 from experiments.language.learning.optimiser import make_transform
 from experiments.language.learning.pass_rates import Measure
 from experiments.language.learning.state import Row, State, Step, start
-from experiments.language.learning.weights import group_estimator, population_weight
+from experiments.language.learning.weights import population_weight
 from experiments.language.probes.exact import Prober
 from experiments.rows import Rows, Tables, join, stack
 
@@ -163,7 +164,7 @@ class SampledLeg(LegRun):
 
     def step(self, seed: int, arm: Arm, step_size: float) -> Step:
         """One update on groups, advantages by the rule."""
-        task, estimator = self.starts.task(seed), group_estimator(arm.rule)
+        task, estimator = self.starts.task(seed), Estimator(scale=arm.name)
         return lambda state: self.groups.step(state, task, step_size, estimator, seed=seed)
 
     def score(self, steps: Rows) -> float:

@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 
 from experiments.gsm8k.scaling import Slope
-from experiments.gsm8k.tuning import Tried
+from experiments.gsm8k.tables import FinalRate, Tried
 from experiments.rows import Rows
 
 
@@ -19,17 +19,6 @@ class Probed(TypedDict):
     """A row a state."""
     prompts: Rows
     """A row a prompt and state."""
-
-
-class FinalRate(TypedDict):
-    """Where one reported run ended: mean pass rates of its training and test prompts."""
-
-    mode: str
-    rule: str
-    seed: int
-    step_size: float
-    train: float
-    test: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ import numpy as np
 
 from experiments.gsm8k.plan import Plan
 from experiments.gsm8k.predictions.verdict import CONFIRMED, OPEN, REFUTED, Prediction
-from experiments.gsm8k.results import FinalRate, Results
-from experiments.gsm8k.summary import Summary
+from experiments.gsm8k.results import Results
+from experiments.gsm8k.tables import FinalRate, Summary
 from experiments.report import escape, page, picture, table
 
 TITLE = "GRPO against REINFORCE on a small language model: GSM8K"

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypedDict
 
 import numpy as np
 
 from experiments.gsm8k.arms import Arm
 from experiments.gsm8k.parallel import each
+from experiments.gsm8k.tables import Tried
 from experiments.language.problems.answers import Mode
 
 MAX_EXTENSIONS = 3
 """Steps at most by which a grid grows."""
-
-
-class Tried(TypedDict):
-    """One step of one rule on the tuning seeds."""
-
-    mode: Mode
-    rule: str
-    step_size: float
-    score: float
-    """Mean over the seeds."""
-    best: float
-    """1 at the step that was chosen, else 0."""
 
 
 def tune(

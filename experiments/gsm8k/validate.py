@@ -26,9 +26,9 @@ from experiments.gsm8k.predictions.table import predictions
 from experiments.gsm8k.results import Probed, Results
 from experiments.gsm8k.scaling import Slope, log_slope
 from experiments.gsm8k.starts import Starts
-from experiments.gsm8k.summary import Summary, summarise
+from experiments.gsm8k.summary import summarise
+from experiments.gsm8k.tables import Summary, Tried
 from experiments.gsm8k.text import report
-from experiments.gsm8k.tuning import Tried
 from experiments.language.probes.cap import CapCheck
 from experiments.language.probes.sampled import SampledProber
 from experiments.language.problems.answers import Mode

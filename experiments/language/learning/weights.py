@@ -1,4 +1,4 @@
-r"""How a rule weighs prompts: in a population by a function of the pass rate, in sampled groups by an estimator.
+r"""How a rule weighs prompts in a population direction: by a function of the pass rate.
 
     direction = (1/N) Σ_x w(p_x) g_x = (1/N) Σ_x [p_x w(p_x)] ∇log π(y*_x|x),        g = p ∇log π(y*|x)
 
@@ -18,7 +18,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from curvature import Estimator, success_std
+from curvature import success_std
 from curvature.rule import Rule
 from curvature.safe import inverse_power
 
@@ -66,20 +66,3 @@ def population_weight(rule: Rule) -> PopulationWeight:
     if rule.kind not in COEFFICIENTS:
         raise ValueError(f"rule is {rule.name}; allowed: rules of the kinds {', '.join(COEFFICIENTS)}")
     return PopulationWeight(jnp.asarray(0.0 if rule.kind == "batch" else rule.alpha, jnp.float32), rule.kind)
-
-
-def group_estimator(rule: Rule) -> Estimator:
-    """The advantages of a rule: each group's deviation in place of σ.
-
-    Raises:
-        ValueError: a rule that needs more than a group.
-
-    >>> from curvature.rule import parse
-    >>> group_estimator(parse("power(1.5)")).alpha
-    1.5
-    """
-    if rule.name in ("none", "group", "batch", "pooled"):
-        return Estimator(scale=rule.name)
-    if rule.kind != "weight":
-        raise ValueError(f"rule is {rule.name}; allowed: rules that groups of samples can follow")
-    return Estimator(scale="power", alpha=rule.alpha)

@@ -4,6 +4,8 @@ import json
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -60,17 +62,27 @@ def assert_same_run(first: Path, second: Path) -> None:
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
 
 
-def kill_midway(arguments: list[str], out: Path, env: dict[str, str], parts: int) -> None:
-    """Start the run and kill it once so many parts of its rows are written."""
+@contextmanager
+def running(arguments: list[str], out: Path, env: dict[str, str], parts: int) -> Iterator[None]:
+    """The run, once so many parts of its rows are written; it is killed at the end."""
     with subprocess.Popen(
         [COMMAND, *arguments], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        deadline = time.monotonic() + 200
-        while len(list((out / "rows").glob("*.parquet"))) < parts:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.003)
-        process.send_signal(signal.SIGKILL)
+        try:
+            deadline = time.monotonic() + 200
+            while len(list((out / "rows").glob("*.parquet"))) < parts:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.003)
+            yield
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def kill_midway(arguments: list[str], out: Path, env: dict[str, str], parts: int) -> None:
+    """Start the run and kill it once so many parts of its rows are written."""
+    with running(arguments, out, env, parts):
+        pass
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:

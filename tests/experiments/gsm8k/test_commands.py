@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from experiments import cli
 from experiments.convergence.config import Reproduce
+from experiments.folder import MANIFEST
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.language.learning.checkpoint import save_checkpoint
 from experiments.language.learning.state import State
@@ -36,6 +37,7 @@ from tests.experiments.gsm8k.runs import (
     last_checkpoint,
     last_line,
     refused,
+    running,
     succeed,
     tables,
 )
@@ -214,7 +216,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("number", [0, 7])  # the first rows; a file in the middle of the second checkpoint
+@pytest.mark.parametrize("number", [0, 1, 8])  # the manifest; the first rows; the middle of the second checkpoint
 def test_a_full_disk_gives_one_line_and_the_run_goes_on_later(
     number: int, started: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -225,9 +227,9 @@ def test_a_full_disk_gives_one_line_and_the_run_goes_on_later(
     line = last_line(done)
     assert "No space left on device" in line
     assert "finished parts are kept" in line or ".partial cannot be written to" in line
-    assert len(list(out.glob("step_*"))) == (number > 0)
+    assert len(list(out.glob("step_*"))) == (number > 1)
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]
-    if number == 7:
+    if number == 8:
         succeed([*arguments, "--out", str(out)], env)
         succeed([*arguments, "--out", str(tmp_path / "whole")], env)
         assert_same_run(tmp_path / "whole", out)
@@ -257,15 +259,46 @@ def test_another_configuration_into_the_same_folder_is_refused(
     before = {path: path.read_bytes() for path in started.rglob("*") if path.is_file()}
     base = [*SFT, "--data", str(data), "--target", "0.2", "--check-every", "10", "--out", str(started)]
     other = write_rows(tmp_path / "other", [row(i) for i in range(39)])
-    for arguments in (
-        [*base, "--seed", "1"],
-        [*base, "--target", "0.3"],
-        [*base, "--data", str(other)],
-        train_again(started, started),
+    for arguments, expected in (
+        ([*base, "--seed", "1"], "with seed = 0, this one has 1"),
+        ([*base, "--target", "0.3"], "with target = 0.2, this one has 0.3"),
+        ([*base, "--data", str(other)], "begun with other input files"),
+        (train_again(started, started), "of `gsm8k sft`; allowed: a folder of its own"),
+        (["gsm8k", "probe", "--checkpoint", str(started), "--out", str(started)], "of `gsm8k sft`"),
+        (["reproduce", "--fresh", "--out", str(started)], "of `gsm8k sft`"),
     ):
         line = refused(arguments, capsys)
-        assert f"--out is {started}, which holds a run of another configuration, data or version" in line
+        assert f"--out is {started}, which holds a run {expected}" in line
     assert {path: path.read_bytes() for path in started.rglob("*") if path.is_file()} == before
+
+
+def test_a_second_process_is_refused_at_once_and_the_first_goes_on(
+    started: Path, env: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["gsm8k", "train", "--checkpoint", str(started), "--exact", "--num-steps", "200", "--save-every", "5"]
+    arguments += ["--step-size", "0.001", "--out", str(out)]
+    with running(arguments, out, env, parts=2):
+        assert f"--out is {out}, where process " in refused(arguments, capsys)
+    before = [int(path.name.removeprefix("step_")) for path in out.glob("step_*")]
+    (out / f".step_{before[0]:08d}.1.partial").mkdir()  # as a killed process may leave them
+    (out / f".step_{before[0]:08d}.1.old").mkdir()
+    succeed(arguments, env)
+    assert last_checkpoint(out).name == "step_00000200"
+    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "rows", "step_00000200"]
+
+
+@pytest.mark.parametrize("mark", ["parts/chunk-00000.parquet", "rows/theorem.parquet", "step_00000003/state.json"])
+def test_a_folder_of_something_else_is_refused_and_nothing_in_it_is_touched(
+    mark: str, started: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    (out / mark).parent.mkdir(parents=True)
+    (out / mark).write_text("mine")
+    for arguments in ([*SFT, "--data", str(data), "--out", str(out)], train_again(started, out)):
+        assert f"of a run that left no {MANIFEST}; allowed: an empty folder" in refused(arguments, capsys)
+    assert (out / mark).read_text() == "mine"
+    assert [path for path in out.rglob("*") if path.is_file()] == [out / mark]
 
 
 def test_sft_from_a_checkpoint_of_other_content_is_another_run(
@@ -278,7 +311,7 @@ def test_sft_from_a_checkpoint_of_other_content_is_another_run(
     succeed([*arguments, "--out", str(out)], env)
     path = last_checkpoint(base) / "model.safetensors"
     save_file({name: value * np.float32(1.01) for name, value in load_file(path).items()}, path)
-    assert "another configuration, data or version" in refused([*arguments, "--out", str(out)], capsys)
+    assert "which holds a run with checkpoint = " in refused([*arguments, "--out", str(out)], capsys)
 
 
 def test_a_checkpoint_says_when_its_data_are_gone_or_others(
@@ -417,7 +450,7 @@ def test_a_folder_that_cannot_be_made_is_refused(
         ["gsm8k", "probe", "--checkpoint", str(started)],
         ["gsm8k", "validate", "--data", str(data)],
     ):
-        assert "file/out: Not a directory; allowed: a folder" in refused([*arguments, *out], capsys)
+        assert "file is not a folder; allowed: a folder that can be written to" in refused([*arguments, *out], capsys)
 
 
 # --- help ----------------------------------------------------------------------------------------------------------

@@ -18,17 +18,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from experiments import cli, store
+from experiments import cli
 from experiments.gsm8k.config import Validate
-from experiments.gsm8k.parts import Parts
 from experiments.gsm8k.plan import FIRST_TUNING_SEED, PRESETS, Effort, Leg, Plan, Sizes
 from experiments.gsm8k.predictions.verdict import CONFIRMED, OPEN, REFUTED
-from experiments.gsm8k.validate import expected_parts, measured_exponent, prepare
+from experiments.gsm8k.validate import expected_parts, measured_exponent
 from experiments.language.learning.learners import Groups, Likelihood, Population
 from experiments.language.learning.pass_rates import Measure
 from experiments.language.probes.cap import CapCheck
 from experiments.language.probes.exact import Prober
 from experiments.language.probes.sampled import SampledProber
+from experiments.study import Study
 from tests import golden
 from tests.experiments.gsm8k.processes import call, environment, row, write_rows
 
@@ -265,62 +265,6 @@ def test_lost_and_damaged_parts_are_made_again_the_same(
 # --- pieces --------------------------------------------------------------------------------------------------------
 
 
-class Bar:
-    def __init__(self):
-        self.n = 0
-
-    def set_description(self, name: str) -> None:
-        self.name = name
-
-    def update(self) -> None:
-        self.n += 1
-
-
-def test_parts_are_computed_once(tmp_path: Path) -> None:
-    made = []
-
-    def compute():
-        made.append(1)
-        return {"a": {"x": np.arange(3.0)}, "b": {"y": np.array(["u"])}}
-
-    def never():
-        raise AssertionError("it computes")
-
-    source = store.provenance({"n": 1}, seed=0)
-    first = Parts(tmp_path, source, Bar())
-    tables = first("part", ("a", "b"), compute)
-    assert tables["a"]["x"].tolist() == [0, 1, 2]
-    first("part", ("a", "b"), never)
-    again = Parts(tmp_path, source, Bar())
-    assert again("part", ("a", "b"), never)["b"]["y"].tolist() == ["u"]
-    assert (first.bar.n, again.bar.n) == (1, 1)
-    assert again.seconds == first.seconds > 0  # what it took, not what looking it up took
-    # one table of two gone, another run's, or something beside the tables missing: made again
-    (tmp_path / "part.b.parquet").unlink()
-    Parts(tmp_path, source, Bar())("part", ("a", "b"), compute)
-    Parts(tmp_path, replace(source, run_id="other"), Bar())("part", ("a", "b"), compute)
-    Parts(tmp_path, source, Bar())("part", ("a", "b"), compute, whole=False)
-    assert len(made) == 4
-
-
-def test_a_disk_that_fills_up_keeps_finished_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source, real, left = store.provenance({"n": 1}, seed=0), store.write_bytes, [1]
-
-    def full(path: Path, bytes_: bytes) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError(28, "No space left on device")
-        real(path, bytes_)
-
-    monkeypatch.setattr(store, "write_bytes", full)
-    parts = Parts(tmp_path, source, Bar())
-    parts("one", ("a",), lambda: {"a": {"x": np.arange(3.0)}})
-    with pytest.raises(OSError, match="No space left"):
-        parts("two", ("a",), lambda: {"a": {"x": np.arange(3.0)}})
-    assert [path.name for path in tmp_path.iterdir()] == ["one.a.parquet"]
-    assert store.is_finished(tmp_path / "one.a.parquet", source)
-
-
 def test_the_exponent_is_that_of_the_states() -> None:
     rng = np.random.default_rng(0)
     tables = []
@@ -340,11 +284,14 @@ def test_other_data_are_another_run_and_the_same_data_elsewhere_are_not(tmp_path
     same, moved, other = (
         write_rows(tmp_path / name, part) for name, part in (("a", rows), ("b", rows), ("c", rows[:-1]))
     )
-    ids = [
-        prepare(Validate(data=data, preset="quick", out=tmp_path / "out")).source.run_id
-        for data in (same, moved, other)
-    ]
-    assert ids[0] == ids[1] != ids[2]
+    first = Validate(data=same, preset="quick", out=tmp_path / "out")
+    with Study(first.out, first.identity(), seed=0, inputs=first.questions.read().digest().encode()):
+        pass  # it has begun
+    replace(first, data=moved).prepare()
+    with pytest.raises(ValueError, match="which holds a run begun with other input files"):
+        replace(first, data=other).prepare()
+    with pytest.raises(ValueError, match=r"which holds a run with plan.num_seeds = 2, this one has 3"):
+        replace(first, num_seeds=3).prepare()
 
 
 @pytest.mark.slow

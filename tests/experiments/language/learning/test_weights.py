@@ -1,4 +1,4 @@
-"""p·w(p) against the rule's own w(p), extremes of float32, and groups' estimators against written-out deviations.
+"""p·w(p) against the rule's own w(p), and at the extremes of float32.
 
 That each weight makes the gradient of its objective: test_objective.py.
 """
@@ -9,7 +9,7 @@ import pytest
 
 from curvature.rule import parse
 from experiments.language.learning.choices import RULES, learning_rule
-from experiments.language.learning.weights import COEFFICIENTS, group_estimator, population_weight
+from experiments.language.learning.weights import COEFFICIENTS, population_weight
 
 NAMES = ("none", "group", "batch", "power(2)", "power(0.3)")
 
@@ -48,21 +48,3 @@ def test_rules_of_a_kind_share_a_program_and_every_rule_has_a_weight():
         assert name not in RULES
         with pytest.raises(ValueError, match=f"rule is {name}; allowed: rules of the kinds weight, batch"):
             population_weight(parse(name))
-
-
-@pytest.mark.parametrize("name", [*NAMES, "pooled"])
-def test_a_group_s_advantages_divide_by_its_own_deviation(name):
-    r = np.array([[1.0, 0, 0, 0], [1, 1, 0, 1], [1, 0, 1, 0], [0, 0, 0, 0]])
-    s = r.std(axis=1, keepdims=True)
-    rule = parse(name)
-    if rule.kind == "weight":
-        divisor = np.where(s > 0, s, 1) ** rule.alpha
-    else:
-        divisor = s.mean() if name == "batch" else r.std()
-    expected = (r - r.mean(axis=1, keepdims=True)) / divisor
-    np.testing.assert_allclose(group_estimator(rule)(r), expected, rtol=1e-12, atol=1e-15)
-
-
-def test_decoupling_needs_more_than_a_group():
-    with pytest.raises(ValueError, match="rule is decoupled; allowed: rules that groups"):
-        group_estimator(parse("decoupled"))
