@@ -35,11 +35,13 @@ def envelope(results: Results) -> list[Prediction]:
     )
     found = [
         Prediction(
-            "Curvature is bounded by a constant times σ",
-            "T1, log-linear: |uᵀHu| ≤ σ w²/4. A network has no w; a usable constant would stay put during training.",
-            f"max over prompts of |κ|/σ along own gradients varies by less than {ENVELOPE:g}× over SFT states",
-            f"largest over smallest {ratio.mean:.3g}× (log: {log_ratio}); {largest}",
-            verdict,
+            name="Curvature is bounded by a constant times σ",
+            claim="T1, log-linear: |uᵀHu| ≤ σ w²/4. A network has no w; a usable constant would stay put during "
+            "training.",
+            criterion=f"max over prompts of |κ|/σ along own gradients varies by less than {ENVELOPE:g}× over SFT "
+            "states",
+            evidence=f"largest over smallest {ratio.mean:.3g}× (log: {log_ratio}); {largest}",
+            verdict=verdict,
         )
     ]
     inside = [any(low <= p <= high for low, high in BANDS) for p in states["curvature_argmax_p"]]
@@ -47,11 +49,12 @@ def envelope(results: Results) -> list[Prediction]:
     share = share_over_seeds([np.array(inside)[states["seed"] == seed] for seed in np.unique(states["seed"])])
     found.append(
         Prediction(
-            "The bound is nearly reached at p = .146 and .854",
-            "T1's equality case, two arms.",
-            "the prompt with the largest |κ|/σ lies in p ∈ [.05, .25] ∪ [.75, .95] more often than prompts do",
-            f"share of states {share}; share of prompts {chance:.2f}",
-            judge(share, confirmed=(float(chance), np.inf), refuted=[(-np.inf, float(chance))]),
+            name="The bound is nearly reached at p = .146 and .854",
+            claim="T1's equality case, two arms.",
+            criterion="the prompt with the largest |κ|/σ lies in p ∈ [.05, .25] ∪ [.75, .95] more often than prompts "
+            "do",
+            evidence=f"share of states {share}; share of prompts {chance:.2f}",
+            verdict=judge(share, confirmed=(float(chance), np.inf), refuted=[(-np.inf, float(chance))]),
         )
     )
     for name, low, high, sign in (("below", 0.0, BELOW, 1), ("above", ABOVE, 1.0, -1)):
@@ -60,11 +63,11 @@ def envelope(results: Results) -> list[Prediction]:
         agree = share_over_seeds([hit[part["seed"] == seed] for seed in np.unique(part["seed"])])
         found.append(
             Prediction(
-                f"κ is {'positive' if sign > 0 else 'negative'} for p {name} ½",
-                "Log-linear with two arms: κ ∝ p(1−p)(1−2p).",
-                "share of prompts with that sign: above ½ with its interval confirms, below ½ refutes",
-                f"share {agree}; {len(part['std'])} prompt-states with p in ({low}, {high}]",
-                judge(agree, confirmed=(0.5, np.inf), refuted=[(-np.inf, 0.5)]),
+                name=f"κ is {'positive' if sign > 0 else 'negative'} for p {name} ½",
+                claim="Log-linear with two arms: κ ∝ p(1−p)(1−2p).",
+                criterion="share of prompts with that sign: above ½ with its interval confirms, below ½ refutes",
+                evidence=f"share {agree}; {len(part['std'])} prompt-states with p in ({low}, {high}]",
+                verdict=judge(agree, confirmed=(0.5, np.inf), refuted=[(-np.inf, 0.5)]),
             )
         )
     return found
@@ -84,13 +87,13 @@ def exponents(results: Results) -> list[Prediction]:
         )
         found.append(
             Prediction(
-                f"|κ| ∝ σ, p {name}",
-                "The adaptive-gradient reading: the deviation tracks local curvature, |κ| ∝ σ^1.",
-                "the interval of the exponent contains 1 and neither 0 nor 2: confirmed; excludes 1: refuted",
-                f"exponent among prompts of one state: own gradient {own}, REINFORCE's direction {shared}; pooled "
-                f"{pooled}; rank correlation {rank}; {len(part['std'])} prompt-states, {own.number} seeds",
-                _exponent_verdict(own),
-                "log-linear theory gives 2 away from ½ at fixed features: κ = σ²(1−2p)a²",
+                name=f"|κ| ∝ σ, p {name}",
+                claim="The adaptive-gradient reading: the deviation tracks local curvature, |κ| ∝ σ^1.",
+                criterion="the interval of the exponent contains 1 and neither 0 nor 2: confirmed; excludes 1: refuted",
+                evidence=f"exponent among prompts of one state: own gradient {own}, REINFORCE's direction {shared}; "
+                f"pooled {pooled}; rank correlation {rank}; {len(part['std'])} prompt-states, {own.number} seeds",
+                verdict=_exponent_verdict(own),
+                note="log-linear theory gives 2 away from ½ at fixed features: κ = σ²(1−2p)a²",
             )
         )
     return found

@@ -28,12 +28,13 @@ def cap(results: Results) -> list[Prediction]:
     factors = f"{rows['factor'][good].min():.2f} to {rows['factor'][good].max():.2f}" if good.any() else "none"
     return [
         Prediction(
-            f"A group of {int(rows['group_size'][0])} rescales REINFORCE by b_G(p), at most {high:.2f}",
-            "T13: adaptivity stays in [2, G/√(G−1)], however small σ is.",
-            "the interval of b̂/b_G − 1 over seeds includes 0, and no prompt is outside the window by 4 standard errors",
-            f"b̂/b_G − 1 = {relative}; factors {factors}, "
+            name=f"A group of {int(rows['group_size'][0])} rescales REINFORCE by b_G(p), at most {high:.2f}",
+            claim="T13: adaptivity stays in [2, G/√(G−1)], however small σ is.",
+            criterion="the interval of b̂/b_G − 1 over seeds includes 0, and no prompt is outside the window by 4 "
+            "standard errors",
+            evidence=f"b̂/b_G − 1 = {relative}; factors {factors}, "
             f"{int(outside.sum())} of {int(good.sum())} outside; {int((~good).sum())} too noisy or dead",
-            verdict if np.isfinite(relative.low) else OPEN,
+            verdict=verdict if np.isfinite(relative.low) else OPEN,
         )
     ]
 
@@ -48,19 +49,19 @@ def sampled(results: Results) -> list[Prediction]:
     χ = interval(states["cross_ratio"][seen])
     return [
         Prediction(
-            "Sampled groups resolve χ (equations)",
-            "χ from split halves; its error must leave the sign of χ − 1 readable.",
-            "resolved for every seed and its interval excludes 1: confirmed; for no seed: refuted",
-            f"χ = {χ}, resolved for {int(seen.sum())} of {len(seen)} seeds; "
+            name="Sampled groups resolve χ (equations)",
+            claim="χ from split halves; its error must leave the sign of χ − 1 readable.",
+            criterion="resolved for every seed and its interval excludes 1: confirmed; for no seed: refuted",
+            evidence=f"χ = {χ}, resolved for {int(seen.sum())} of {len(seen)} seeds; "
             f"mean cosine between halves {states['half_cosine'].mean():.2f}",
-            REFUTED if not seen.any() else CONFIRMED if seen.all() and χ.excludes(1) else OPEN,
+            verdict=REFUTED if not seen.any() else CONFIRMED if seen.all() and χ.excludes(1) else OPEN,
         ),
         Prediction(
-            "Sampled curvature is above its noise (equations)",
-            "|κ̂| > 2 max(standard error, null).",
-            "share of prompts resolved above ½ with its interval confirms, below ½ refutes",
-            f"share {share}",
-            judge(share, confirmed=(0.5, np.inf), refuted=[(-np.inf, 0.5)]),
-            "so no exponent is fitted to sampled |κ|: its error alone has one",
+            name="Sampled curvature is above its noise (equations)",
+            claim="|κ̂| > 2 max(standard error, null).",
+            criterion="share of prompts resolved above ½ with its interval confirms, below ½ refutes",
+            evidence=f"share {share}",
+            verdict=judge(share, confirmed=(0.5, np.inf), refuted=[(-np.inf, 0.5)]),
+            note="so no exponent is fitted to sampled |κ|: its error alone has one",
         ),
     ]

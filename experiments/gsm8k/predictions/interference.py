@@ -24,19 +24,19 @@ def orthogonality(results: Results) -> list[Prediction]:
     )
     return [
         Prediction(
-            "Prompts are orthogonal early",
-            "Phase I: χ near 1.",
-            "χ at the start of RL lies in [.75, 1.25]",
-            f"χ = {first}",
-            judge(first, confirmed=(0.75, 1.25), refuted=[(1.25, np.inf), (-np.inf, 0.75)]),
-            "above 1 prompts help each other",
+            name="Prompts are orthogonal early",
+            claim="Phase I: χ near 1.",
+            criterion="χ at the start of RL lies in [.75, 1.25]",
+            evidence=f"χ = {first}",
+            verdict=judge(first, confirmed=(0.75, 1.25), refuted=[(1.25, np.inf), (-np.inf, 0.75)]),
+            note="above 1 prompts help each other",
         ),
         Prediction(
-            "Orthogonality is lost late",
-            "Phases II and III: interference, χ < .75.",
-            "χ at the end of RL (GRPO) lies below .75: confirmed; above .75: refuted",
-            f"χ = {last} at the end of RL; along SFT {along}",
-            judge(last, confirmed=(-np.inf, 0.75), refuted=[(0.75, np.inf)]),
+            name="Orthogonality is lost late",
+            claim="Phases II and III: interference, χ < .75.",
+            criterion="χ at the end of RL (GRPO) lies below .75: confirmed; above .75: refuted",
+            evidence=f"χ = {last} at the end of RL; along SFT {along}",
+            verdict=judge(last, confirmed=(-np.inf, 0.75), refuted=[(0.75, np.inf)]),
         ),
         _three_phases(group),
     ]
@@ -50,12 +50,13 @@ def _three_phases(group: Rows) -> Prediction:
     second, third = (sum(end[k] is not None for end in ends) for k in range(2))
     states = len(group["seed"]) // len(ends)
     return Prediction(
-        "Training passes through phases I, II and III",
-        "χ stays below .75 from some point of the run on (II), then below .25 (III).",
-        "every seed reaches III: confirmed; no seed leaves I: refuted",
-        f"{second} of {len(ends)} seeds leave phase I, {third} reach III; χ at {states} states of each GRPO run",
-        OPEN if not known else CONFIRMED if third == len(ends) else REFUTED if not second else OPEN,
-        "within the updates of the run; a longer one might go further",
+        name="Training passes through phases I, II and III",
+        claim="χ stays below .75 from some point of the run on (II), then below .25 (III).",
+        criterion="every seed reaches III: confirmed; no seed leaves I: refuted",
+        evidence=f"{second} of {len(ends)} seeds leave phase I, {third} reach III; χ at {states} states of each GRPO "
+        "run",
+        verdict=OPEN if not known else CONFIRMED if third == len(ends) else REFUTED if not second else OPEN,
+        note="within the updates of the run; a longer one might go further",
     )
 
 
@@ -76,16 +77,17 @@ def surplus(results: Results) -> list[Prediction]:
         }
         found.append(
             Prediction(
-                f"One GRPO step gains more than one REINFORCE step, {name}",
-                "U > 0 in phases I and II (same state, η_none = 2 η_group).",
-                "realised surplus (median over a seed's states) above 0 with its interval confirms, below 0 refutes",
-                f"realised {gain['real']}; predicted: own terms {gain['own']}, first order {gain['first']}, second "
-                f"order {gain['second']}; positive at {np.mean(part['surplus_real'] > 0):.0%} of "
+                name=f"One GRPO step gains more than one REINFORCE step, {name}",
+                claim="U > 0 in phases I and II (same state, η_none = 2 η_group).",
+                criterion="realised surplus (median over a seed's states) above 0 with its interval confirms, below 0 "
+                "refutes",
+                evidence=f"realised {gain['real']}; predicted: own terms {gain['own']}, first order {gain['first']}, "
+                f"second order {gain['second']}; positive at {np.mean(part['surplus_real'] > 0):.0%} of "
                 f"{len(part['seed'])} states",
-                judge(gain["real"], confirmed=(0, np.inf), refuted=[(-np.inf, 0)]),
-                f"median error of the second-order prediction of GRPO's gain: {_model_error(part):.0%}. GRPO's step is "
-                f"{np.median(part['step_norm_group'] / part['step_norm_none']):.2f} times as long: at equal length no "
-                "direction gains more to first order than the gradient",
+                verdict=judge(gain["real"], confirmed=(0, np.inf), refuted=[(-np.inf, 0)]),
+                note=f"median error of the second-order prediction of GRPO's gain: {_model_error(part):.0%}. GRPO's "
+                f"step is {np.median(part['step_norm_group'] / part['step_norm_none']):.2f} times as long: at equal "
+                "length no direction gains more to first order than the gradient",
             )
         )
     return found

@@ -36,15 +36,15 @@ def comparisons(results: Results, plan: Plan) -> list[Prediction]:
             difference = paired(rows, first, second)
             found.append(
                 Prediction(
-                    f"{name}, {design} (exact)",
-                    claim,
-                    criterion,
-                    f"{difference}; means "
+                    name=f"{name}, {design} (exact)",
+                    claim=claim,
+                    criterion=criterion,
+                    evidence=f"{difference}; means "
                     + ", ".join(
                         f"{r} {interval([run_mean(rows, r, s) for s in np.unique(rows['seed'])]).mean:.3f}"
                         for r in dict.fromkeys(rows["rule"])
                     ),
-                    judge(difference, confirmed=(0, np.inf), refuted=[(-np.inf, 0)]),
+                    verdict=judge(difference, confirmed=(0, np.inf), refuted=[(-np.inf, 0)]),
                 )
             )
     ends = [row for row in final_rates(results) if row["mode"] == "equations"]
@@ -54,12 +54,13 @@ def comparisons(results: Results, plan: Plan) -> list[Prediction]:
     means = {rule: np.mean([by[rule, s] for s in seeds]) for rule in dict.fromkeys(row["rule"] for row in ends)}
     found.append(
         Prediction(
-            "GRPO learns faster than REINFORCE, sampled groups, each at its tuned step (equations)",
-            "The same with the estimators that trainers use.",
-            "difference of the final training pass rate, paired over seeds: its interval excludes 0",
-            f"{difference}; means " + ", ".join(f"{rule} {mean:.3f}" for rule, mean in means.items()),
-            judge(difference, confirmed=(0, np.inf), refuted=[(-np.inf, 0)]),
-            f"groups of {plan.equations.group_size}; pass rates from {2 * plan.equations.num_samples} samples a prompt",
+            name="GRPO learns faster than REINFORCE, sampled groups, each at its tuned step (equations)",
+            claim="The same with the estimators that trainers use.",
+            criterion="difference of the final training pass rate, paired over seeds: its interval excludes 0",
+            evidence=f"{difference}; means " + ", ".join(f"{rule} {mean:.3f}" for rule, mean in means.items()),
+            verdict=judge(difference, confirmed=(0, np.inf), refuted=[(-np.inf, 0)]),
+            note=f"groups of {plan.equations.group_size}; pass rates from {2 * plan.equations.num_samples} samples a "
+            "prompt",
         )
     )
     return found

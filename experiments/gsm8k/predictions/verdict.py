@@ -18,7 +18,7 @@ from experiments.statistics import Interval
 CONFIRMED, REFUTED, OPEN = "confirmed", "refuted", "not resolved"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Prediction:
     """One line of the table."""
 

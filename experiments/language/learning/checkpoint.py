@@ -34,7 +34,7 @@ from experiments.store import write_bytes
 PREFIX = "step_"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """A model with its vocabulary; `state` is empty for a folder that this project did not write."""
 
@@ -154,11 +154,23 @@ def load_checkpoint(folder: str | Path, *, mode: str | None = None) -> Checkpoin
     if not (folder / "state.json").exists():
         if mode is None:
             raise ValueError(f"{folder} is not a checkpoint of this project; allowed with a pretrained model: a --mode")
-        return Checkpoint(folder, architecture, parameters, pretrained_vocabulary(folder, mode=mode), {})
+        return Checkpoint(
+            folder=folder,
+            architecture=architecture,
+            parameters=parameters,
+            vocabulary=pretrained_vocabulary(folder, mode=mode),
+            state={},
+        )
     try:
         state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{folder / 'state.json'} is not JSON ({error}); allowed: what a run writes") from error
     if not isinstance(state, dict):
         raise ValueError(f"{folder / 'state.json'} holds a {type(state).__name__}; allowed: what a run writes")
-    return Checkpoint(folder, architecture, parameters, Vocabulary.load(folder / "vocabulary.json"), state)
+    return Checkpoint(
+        folder=folder,
+        architecture=architecture,
+        parameters=parameters,
+        vocabulary=Vocabulary.load(folder / "vocabulary.json"),
+        state=state,
+    )

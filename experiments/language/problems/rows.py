@@ -30,7 +30,7 @@ SYMBOLS = "0123456789.-+*/()=;#%"
 _ANNOTATION = re.compile(r"<<(.*?)>>", re.DOTALL)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """One word problem."""
 
@@ -47,7 +47,7 @@ class Problem:
     """MATH's difficulty."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Splits:
     """Problems to train on and to test on."""
 
@@ -112,13 +112,22 @@ def from_row(row: Mapping[str, Any], place: str) -> Problem | str:
             return "no boxed answer"
         level = row.get("level")
         answer = written if "%" in written else canonical(written) or written
-        return Problem(question, answer, None, solution, kind, None if level is None else str(level))
+        return Problem(
+            question=question,
+            answer=answer,
+            equations=None,
+            solution=solution,
+            kind=kind,
+            level=None if level is None else str(level),
+        )
     if MARK not in solution:
         return "no final answer"
     answer = canonical(solution.rsplit(MARK, 1)[1])
     if answer is None:
         return "answer not numeric"
-    return Problem(question, answer, read_equations(solution, answer)[0], solution, kind)
+    return Problem(
+        question=question, answer=answer, equations=read_equations(solution, answer)[0], solution=solution, kind=kind
+    )
 
 
 def from_rows(train: Iterable[tuple[str, Any]], test: Iterable[tuple[str, Any]], source: str) -> Splits:
@@ -148,7 +157,7 @@ def from_rows(train: Iterable[tuple[str, Any]], test: Iterable[tuple[str, Any]],
             raise ValueError(f"{source} has no {split} problem that can be used ({why}); allowed: at least one")
         splits[split] = tuple(kept)
         dropped |= {f"{split}: {reason}": count for reason, count in reasons.items()}
-    return Splits(splits["train"], splits["test"], dropped, source)
+    return Splits(train=splits["train"], test=splits["test"], dropped=dropped, source=source)
 
 
 def read_folder(path: str | Path) -> Splits:

@@ -17,9 +17,10 @@ from jaxtyping import Float, Integer
 from experiments.language.model.model import Batch
 from experiments.language.model.sample import Samples
 from experiments.language.problems.answers import is_correct
+from experiments.language.problems.encode import Encoded, describe, encode
 from experiments.language.problems.questions import Questions
 from experiments.language.problems.rows import Problem, Splits
-from experiments.language.problems.tokens import Encoded, Vocabulary, describe, encode, train_vocabulary
+from experiments.language.problems.tokens import Vocabulary, train_vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)

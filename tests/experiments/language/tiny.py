@@ -209,7 +209,9 @@ class Digits(Vocabulary):
 
 def task(rows=ALL, longest=3):
     """`batch` with the problems that it answers, in mode "answer"."""
-    problems = tuple(Problem("?", "".join(str(t - 2) for t in RIGHT[x]), None, "") for x in rows)
+    problems = tuple(
+        Problem(question="?", answer="".join(str(t - 2) for t in RIGHT[x]), equations=None, solution="") for x in rows
+    )
     b = batch(rows, longest)
     return Task(
         mode="answer", vocabulary=Digits(), problems=problems, train=b, test=b, test_problems=problems,

@@ -55,11 +55,15 @@ def test_read_equations(solution, answer, equations, reason):
 
 def test_a_row_of_gsm8k():
     row = {"question": " Q? ", "answer": ROW["answer"].replace("#### 5", "#### 5.0 ")}
-    assert from_row(row, "here") == Problem("Q?", "5", "2+3=5####5", row["answer"].strip(), "gsm8k", None)
+    assert from_row(row, "here") == Problem(
+        question="Q?", answer="5", equations="2+3=5####5", solution=row["answer"].strip(), kind="gsm8k", level=None
+    )
 
 
 def test_rows_of_math():
-    assert from_row(MATH, "here") == Problem("Half?", r"\frac{1}{2}", None, MATH["solution"], "math", "Level 5")
+    assert from_row(MATH, "here") == Problem(
+        question="Half?", answer=r"\frac{1}{2}", equations=None, solution=MATH["solution"], kind="math", level="Level 5"
+    )
     number = from_row({**MATH, "level": 3, "solution": r"\boxed{1,080}"}, "here")
     assert isinstance(number, Problem)
     assert (number.answer, number.level) == ("1080", "3")
@@ -117,13 +121,16 @@ def test_parquet_byte_order_mark_empty_lines_and_line_separators(tmp_path):
 
 
 def test_digest_sees_every_field_the_order_and_the_split():
-    p = Problem("q", "1", None, "s")
+    p = Problem(question="q", answer="1", equations=None, solution="s")
     q = dataclasses.replace(p, question="other")
-    base = Splits((p, q), (p,), {}, "here")
-    assert Splits((p, q), (p,), {"x": 1}, "there").digest() == base.digest()
+    base = Splits(train=(p, q), test=(p,), dropped={}, source="here")
+    assert Splits(train=(p, q), test=(p,), dropped={"x": 1}, source="there").digest() == base.digest()
     changed = [dataclasses.replace(p, **{f.name: "new"}) for f in dataclasses.fields(Problem)]
-    others = [Splits((c, q), (p,), {}, "here") for c in changed]
-    others += [Splits((q, p), (p,), {}, "here"), Splits((p,), (q, p), {}, "here")]
+    others = [Splits(train=(c, q), test=(p,), dropped={}, source="here") for c in changed]
+    others += [
+        Splits(train=(q, p), test=(p,), dropped={}, source="here"),
+        Splits(train=(p,), test=(q, p), dropped={}, source="here"),
+    ]
     assert len({base.digest(), *(s.digest() for s in others)}) == len(others) + 1
 
 

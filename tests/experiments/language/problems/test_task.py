@@ -66,8 +66,13 @@ def test_the_tokenizer_is_the_same_each_time(task):
 
 def test_the_digest_knows_data_selection_and_tokenizer(task):
     first = SPLITS.train[0]
-    changed = Splits((replace(first, answer="1"), *SPLITS.train[1:]), SPLITS.test, SPLITS.dropped, SPLITS.source)
-    renamed = Splits(SPLITS.train, SPLITS.test, SPLITS.dropped, "another name")
+    changed = Splits(
+        train=(replace(first, answer="1"), *SPLITS.train[1:]),
+        test=SPLITS.test,
+        dropped=SPLITS.dropped,
+        source=SPLITS.source,
+    )
+    renamed = Splits(train=SPLITS.train, test=SPLITS.test, dropped=SPLITS.dropped, source="another name")
     digests = {
         again(task, splits=changed).digest,
         again(task, replace(Q, num_prompts=11)).digest,
