@@ -22,6 +22,7 @@ from experiments import cli
 from experiments.gsm8k.config import Validate
 from experiments.gsm8k.plan import FIRST_TUNING_SEED, PRESETS, Effort, Leg, Plan, Sizes
 from experiments.gsm8k.predictions.verdict import CONFIRMED, OPEN, REFUTED
+from experiments.gsm8k.prepare import prepare_validate
 from experiments.gsm8k.validate import expected_parts, measured_exponent
 from experiments.language.learning.learners import Groups, Likelihood, Population
 from experiments.language.learning.pass_rates import Measure
@@ -288,11 +289,11 @@ def test_other_data_are_another_run_and_the_same_data_elsewhere_are_not(tmp_path
     first = Validate(data=same, preset="quick", out=tmp_path / "out")
     with Study(first.out, first.identity(), seed=0, inputs=first.questions.read().digest().encode()):
         pass  # it has begun
-    replace(first, data=moved).prepare()
+    prepare_validate(replace(first, data=moved))
     with pytest.raises(ValueError, match="which holds a run begun with other input files"):
-        replace(first, data=other).prepare()
+        prepare_validate(replace(first, data=other))
     with pytest.raises(ValueError, match=r"which holds a run with plan.num_seeds = 2, this one has 3"):
-        replace(first, num_seeds=3).prepare()
+        prepare_validate(replace(first, num_seeds=3))
 
 
 @pytest.mark.slow
