@@ -56,7 +56,7 @@ def slow(spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
 
 
 def one_thread(spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
-    """What a worker is told and finds about threads; who it is."""
+    """What a worker is told and finds about threads; who it is; where it keeps what it compiles."""
     columns = compute(spec, chunk, memory)
     import jax
 
@@ -66,6 +66,7 @@ def one_thread(spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
     return columns | {
         "pools": np.full(n, pools),
         "process": np.full(n, os.getpid()),
+        "cache": np.full(n, str(jax.config.jax_compilation_cache_dir)),
         "program": np.full(n, str(chunk.settings[0].program)),
     }
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dask.config
+import jax
 import pytest
 from distributed import Client
 
@@ -50,11 +51,12 @@ def test_in_earnest_and_by_number_of_workers(scheduler: str, tmp_path: Path, mon
     assert parts(tmp_path / "cluster") == parts(tmp_path / "serial")
 
 
-def test_a_worker_is_one_thread(scheduler: str, tmp_path: Path) -> None:
+def test_a_worker_is_one_thread_and_shares_the_cache(scheduler: str, tmp_path: Path) -> None:
     engine.run_sweep(fakes.SPEC, tmp_path, fakes.one_thread, scheduler=scheduler)
     rows = engine.collect(tmp_path)
     assert set(rows["pools"]) == {1}
     assert len(set(rows["process"])) == 2
+    assert set(rows["cache"]) == {str(jax.config.jax_compilation_cache_dir)}
 
 
 def test_a_worker_keeps_to_the_programs_that_it_has() -> None:
