@@ -258,7 +258,7 @@ def _special(configs: Mapping[Path, Mapping[str, Any]], name: str, tokenizer: To
 
 def _ids(name: str, value: Any, *, several: bool = True) -> tuple[int, ...]:
     """A token id, or where `several` also a list of them."""
-    ids = value if isinstance(value, list) and several else [value]
+    ids: list[Any] = value if isinstance(value, list) and several else [value]
     if not ids or any(isinstance(each, bool) or not isinstance(each, int) or each < 0 for each in ids):
         raise ValueError(f"{name} is {value!r}; allowed: a token id{', or a list of at least one' if several else ''}")
     return tuple(ids)
