@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -88,7 +87,6 @@ Stretch = Linear | Llama3
 """How a checkpoint's positions reach further than those it was first trained on."""
 
 
-def _check_number(name: str, value: Any, low: float, *, strict: bool = False) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or value > sys.float_info.max or not (value > low if strict else value >= low):
+def _check_number(name: str, value: float, low: float, *, strict: bool = False) -> None:
+    if value > sys.float_info.max or not (value > low if strict else value >= low):
         raise ValueError(f"{name} is {value!r}; allowed: numbers {'above' if strict else 'of at least'} {low}")

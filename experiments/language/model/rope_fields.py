@@ -61,6 +61,11 @@ def _stretch(field: str, table: Any) -> Stretch | None:
     missing = next((name for name in names if name not in table), None)
     if missing is not None:
         raise ValueError(f"{field} of rope_type {kind!r} lacks {missing}; allowed: {', '.join(names)}, all of them")
+    for each in fields(make):
+        value = table[each.name]
+        if isinstance(value, bool) or not isinstance(value, (int, float) if each.type == "float" else int):
+            allowed = "a number" if each.type == "float" else "an integer"
+            raise ValueError(f"{field}.{each.name} is {value!r}; allowed: {allowed}")
     try:
         return make(**{name: table[name] for name in names})
     except ValueError as error:
