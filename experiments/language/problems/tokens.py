@@ -224,7 +224,7 @@ def pretrained_vocabulary(folder: str | Path, *, mode: str) -> Vocabulary:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_bytes())
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror}); allowed: a JSON file") from error
     except (ValueError, RecursionError) as error:
@@ -236,7 +236,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _tokenizer(content: str | bytes, place: str | Path) -> Tokenizer:
     try:
-        return Tokenizer.from_str(content.decode("utf-8") if isinstance(content, bytes) else content)
+        return Tokenizer.from_str(content.decode("utf-8-sig") if isinstance(content, bytes) else content)
     except Exception as error:  # the package raises plain Exception
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{place} is not a tokenizer ({reason}); allowed: a file of the package tokenizers") from error
