@@ -14,6 +14,16 @@ def is_concrete(value: Any) -> bool:
     return core is None or not isinstance(value, core.Tracer)
 
 
+def digits(value: float) -> str:
+    """A number as short as it can be, with every digit that tells it from another.
+
+    >>> digits(5.0), digits(0.25), digits(1.0000001)
+    ('5', '0.25', '1.0000001')
+    """
+    short = f"{value:g}"
+    return short if float(short) == value else str(float(value))
+
+
 def check_interval(name: str, value: Any, low: float, high: float, *, open_ends: str = "") -> None:
     """Low ≤ value ≤ high, with "l" or "h" in `open_ends` making that end strict; a tracer passes.
 
@@ -33,7 +43,7 @@ def check_interval(name: str, value: Any, low: float, high: float, *, open_ends:
     if not ok.all():  # a NaN fails both comparisons
         left, right = "(" if "l" in open_ends else "[", ")" if "h" in open_ends else "]"
         bad = values[~ok].flat[0] if values.ndim else float(values)
-        raise ValueError(f"{name} contains {bad}; allowed: numbers in {left}{low:g}, {high:g}{right}")
+        raise ValueError(f"{name} contains {bad}; allowed: numbers in {left}{digits(low)}, {digits(high)}{right}")
 
 
 def check_count(name: str, value: Any, low: int) -> None:

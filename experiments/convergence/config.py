@@ -28,8 +28,8 @@ class Reproduce:
     out: Path = Path("reproduction")
     """Folder for rows, figures and the report; made if absent."""
     pass_rates: Path | None = None
-    """CSV or Parquet with a column pass_rate, or num_correct and num_samples: one row a prompt. Default: an embedded
-    synthetic distribution."""
+    """CSV or Parquet with columns num_correct and num_samples, or pass_rate with or without num_samples: one row a
+    prompt. Default: an embedded synthetic distribution."""
     assumed_samples: int = ASSUMED_SAMPLES
     """Samples behind each rate of a file that has rates but no counts; the prior for 0 and 1 needs it."""
     seed: int = 0

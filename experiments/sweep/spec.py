@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from curvature.ranges import digits
 from experiments.sweep.grid import AXES, COUNT, Grid, Program, Setting
 from experiments.sweep.values import Check, integer, number, refuse, values_of
 
@@ -38,7 +39,7 @@ def _steps(value: Any) -> tuple[float, ...]:
         low, high = positive("steps.low", value["low"], "is"), positive("steps.high", value["high"], "is")
         count = integer(2, 1000)("steps.count", value["count"], "is")
         if not low < high:
-            raise refuse("steps.high", high, f"numbers above steps.low ({low:g})")
+            raise refuse("steps.high", high, f"numbers above steps.low ({digits(low)})")
         value = np.geomspace(low, high, count)
     return tuple(sorted(values_of("steps", value, positive)))
 
@@ -218,7 +219,7 @@ def read_spec(source: str | Path, overrides: Mapping[str, Any] | None = None) ->
     if not path.is_file():
         raise ValueError(f"the specification is {source}, which is not a file; allowed: {allowed}")
     try:
-        raw = tomllib.loads(path.read_bytes().decode("utf-8"))
+        raw = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"the specification is {source}, which is not TOML: {error}; allowed: {allowed}") from error
     except OSError as error:

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from curvature.ranges import digits
+
 Check = Callable[[str, Any, str], Any]
 
 
@@ -37,7 +39,7 @@ def integer(low: int, high: int) -> Callable[[str, Any, str], int]:
 def number(low: float, high: float, open_ends: str = "") -> Callable[[str, Any, str], float]:
     """Finite numbers of an interval, without the ends that "l" and "h" in `open_ends` name."""
     left, right = "(" if "l" in open_ends else "[", ")" if "h" in open_ends else "]"
-    allowed = f"finite numbers in {left}{low:g}, {high:g}{right}"
+    allowed = f"finite numbers in {left}{digits(low)}, {digits(high)}{right}"
 
     def check(key: str, value: Any, verb: str = "is") -> float:
         if isinstance(value, bool) or not isinstance(value, Real):

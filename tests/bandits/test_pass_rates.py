@@ -53,6 +53,76 @@ def test_rates_without_counts(tmp_path, samples):
         np.testing.assert_array_equal(rates.used, read_pass_rates(path).used)
 
 
+RATES_AND_COUNTS = "pass_rate,num_samples\n0,4\n0.5,4\n1,4\n0.333333,3\n0.333,3\n0.667,3\n0.0625,16\n0.063,16\n"
+
+
+def test_rates_with_counts_use_the_counts(tmp_path):
+    rates = read_pass_rates(write(tmp_path, "rates.csv", RATES_AND_COUNTS), assumed_samples=7)
+    k, n = np.array([0, 2, 4, 1, 1, 2, 1, 1]), np.array([4, 4, 4, 3, 3, 3, 16, 16])
+    np.testing.assert_allclose(rates.used, (k + 0.5) / (n + 1), rtol=1e-15)
+    np.testing.assert_allclose(rates.used[:3], [0.1, 0.5, 0.9], rtol=1e-15)  # not .005, .5, .995
+    np.testing.assert_array_equal(rates.raw, k / n)
+    assert (rates.num_zero, rates.num_one) == (1, 1)
+    assert rates.prior == "Jeffreys prior: (pass_rate num_samples + 1/2)/(num_samples + 1)"
+
+
+@pytest.mark.parametrize("kind", [pa.float32(), pa.float64()])
+def test_every_count_is_found_again_from_its_rate(tmp_path, kind):
+    n = np.repeat(np.arange(1, 130), np.arange(2, 131))
+    k = np.concatenate([np.arange(m + 1) for m in range(1, 130)])
+    table = pa.table({"pass_rate": pa.array(k / n).cast(kind), "num_samples": n})
+    pyarrow.parquet.write_table(table, tmp_path / "rates.parquet")
+    np.testing.assert_array_equal(read_pass_rates(tmp_path / "rates.parquet").used, (k + 0.5) / (n + 1))
+
+
+@pytest.mark.parametrize(
+    ("rate", "samples"),
+    [("0.3", 4), ("0.1", 4), ("0.33", 3), ("0.2503", 4), ("0.33334", 3), ("0.3335", 3), ("0.124", 8), ("0.001", 4),
+     ("0.51", 50), ("0.999", 8), ("1e-5", 99)],
+)  # fmt: skip
+def test_a_rate_of_no_whole_count_is_refused_by_its_row(tmp_path, rate, samples):
+    path = write(tmp_path, "rates.csv", f"pass_rate,num_samples\n0.5,2\n{rate},{samples}\n0.7,3\n")
+    shown = rate.replace("1e-5", "1e-05")
+    with pytest.raises(
+        ValueError, match=rf"column pass_rate holds {shown} in row 2, of {samples} samples; allowed: a wh"
+    ):
+        read_pass_rates(path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Pass_Rate, num_samples", "\ufeffpass_rate,NUM_SAMPLES", ' PASS_RATE ,"Num_Samples "', "pass_rate\t,num_samples",
+     '\ufeff"pass_rate",num_samples', "\ufeff Pass_rate,num_samples"],
+)  # fmt: skip
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_spellings_of_the_columns(tmp_path, header, end):
+    (tmp_path / "a.csv").write_bytes(end.join([header, "0.25, 4", "1,2", ""]).encode())
+    np.testing.assert_allclose(read_pass_rates(tmp_path / "a.csv").used, [0.3, 2.5 / 3], rtol=1e-15)
+    names = [name.replace('"', "") for name in header.split(",")]
+    pyarrow.parquet.write_table(pa.table({names[0]: [0.25, 1.0], names[1]: [4, 2]}), tmp_path / "a.parquet")
+    np.testing.assert_allclose(read_pass_rates(tmp_path / "a.parquet").used, [0.3, 2.5 / 3], rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [
+        ("Pass_Rate,pass_rate,x", "2 columns pass_rate; allowed: one of 'Pass_Rate', 'pass_rate'"),
+        ("pass_rate, num_samples,Num_Samples", "2 columns num_samples; allowed: one of ' num_samples', 'Num_Samples'"),
+        (
+            "num_samples,num_correct,num_correct ",
+            "2 columns num_correct; allowed: one of 'num_correct', 'num_correct '",
+        ),
+    ],
+)
+def test_names_that_become_one_are_refused(tmp_path, header, named):
+    with pytest.raises(ValueError, match=f"a.csv has {named}"):
+        read_pass_rates(write(tmp_path, "a.csv", f"{header}\n1,1,1\n"))
+
+
+def test_other_columns_may_repeat(tmp_path):
+    assert read_pass_rates(write(tmp_path, "a.csv", "X,x,pass_rate\n1,2,0.5\n")).raw.tolist() == [0.5]
+
+
 def test_counts_win_over_a_column_of_rates(tmp_path):
     path = write(tmp_path, "both.csv", "pass_rate,num_correct,num_samples\n0.9,1,2\n")
     assert read_pass_rates(path).raw.tolist() == [0.5]
@@ -113,6 +183,10 @@ def test_real_file(gsm8k):
         ("pass_rate\ntrue\n", "pass_rate holds bool"),
         ("pass_rate\n0.5\n0.1\n1.01\n", r"pass_rate holds 1.01 in row 3; allowed: numbers in \[0, 1\]"),
         ("pass_rate\n-0.1\n", "pass_rate holds -0.1 in row 1"),
+        ("pass_rate\n1.0000001\n", r"pass_rate holds 1.0000001 in row 1; allowed: numbers in \[0, 1\]"),
+        ("pass_rate\n-1e-300\n", "pass_rate holds -1e-300 in row 1"),
+        ("pass_rate,num_samples\n0.5,3.0000001\n", "num_samples holds 3.0000001 in row 1; allowed: whole numbers"),
+        ("num_correct,num_samples\n12345678.5,12345679\n", "num_correct holds 12345678.5 in row 1"),
         ("num_correct,num_samples\n1,4\n5,4\n", "num_correct holds 5 in row 2; allowed: whole numbers from 0"),
         ("num_correct,num_samples\n-1,4\n", "num_correct holds -1 in row 1"),
         ("num_correct,num_samples\n1.5,4\n", "num_correct holds 1.5 in row 1"),

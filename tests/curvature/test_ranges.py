@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from curvature.ranges import check_count, check_interval, is_concrete
+from curvature.ranges import check_count, check_interval, digits, is_concrete
 from tests.refusals import NAN, message, under_jit
 
 
@@ -70,3 +70,19 @@ def test_an_interval_of_a_plain_number_can_be_checked_inside_a_trace():
     assert jax.jit(lambda x: (check_interval("a", 0.5, 0, 1), x)[1])(1.0) == 1.0
     with pytest.raises(ValueError, match=r"a contains 2\.0; allowed"):
         jax.jit(lambda x: (check_interval("a", 2.0, 0, 1), x)[1])(1.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(5.0, "5"), (5, "5"), (0.25, "0.25"), (1.0000001, "1.0000001"), (1e-300, "1e-300"), (-0.0, "-0"),
+     (1 + 2**-52, "1.0000000000000002"), (123456789.0, "123456789.0"), (np.float64(1 / 3), "0.3333333333333333"),
+     (np.inf, "inf"), (-np.inf, "-inf"), (np.nan, "nan")],
+)  # fmt: skip
+def test_digits_are_those_that_tell_a_number_from_another(value, text):
+    assert digits(value) == text
+    assert float(digits(value)) == value or np.isnan(value)
+
+
+def test_a_bound_is_shown_with_the_digits_that_decide():
+    with pytest.raises(ValueError, match=r"^x contains 1.0; allowed: numbers in \[1.0000001, 2\]$"):
+        check_interval("x", 1.0, 1.0000001, 2)

@@ -14,6 +14,7 @@ import pytest
 
 from experiments.language.model import transformer as model
 from experiments.language.model.pretrained import load_model, save_model
+from experiments.language.model.rope import Linear, Llama3
 from experiments.language.model.transformer import Architecture, initial_parameters
 from tests.experiments.language import whole
 
@@ -35,6 +36,27 @@ KINDS = {
         | {"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
     ),
     "qwen2, untied": ("Qwen2", {"num_attention_heads": 4, "num_key_value_heads": 4, "tie_word_embeddings": False}),
+    "llama 3.2": (  # wavelengths of 6 to 5,000 tokens against 64/4 and 64/1: pairs left, blended and slowed
+        "Llama",
+        {"num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": True, "rms_norm_eps": 1e-5}
+        | {
+            "rope_parameters": {"rope_type": "llama3", "rope_theta": 5000.0, "factor": 32.0, "low_freq_factor": 1.0}
+            | {"high_freq_factor": 4.0, "original_max_position_embeddings": 64}
+        },
+    ),
+    "llama, linear": (
+        "Llama",
+        {"num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": False}
+        | {"rope_parameters": {"rope_type": "linear", "rope_theta": 500.0, "factor": 2.5}},
+    ),
+    "qwen2, llama3": (
+        "Qwen2",
+        {"num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": True, "head_dim": 12}
+        | {
+            "rope_parameters": {"rope_type": "llama3", "rope_theta": 300.0, "factor": 4.0, "low_freq_factor": 0.5}
+            | {"high_freq_factor": 3.0, "original_max_position_embeddings": 100}
+        },
+    ),
     "smollm2": (  # the 135M model's head counts, thin and of 10 layers: the code that loops over layers
         "Llama",
         {"hidden_size": 72, "intermediate_size": 192, "num_hidden_layers": 10, "num_attention_heads": 9}
@@ -141,6 +163,12 @@ def test_other_constants_are_told_apart(torch, pair):
     assert distance(replace(a, rope_theta=1.01 * a.rope_theta), parameters) > 10 * TOLERANCE
     assert distance(replace(a, norm_epsilon=a.norm_epsilon + 1e-3), parameters) > 10 * TOLERANCE
     blocks = parameters["blocks"]
+    if isinstance(a.rope_stretch, Llama3):
+        for name, value in (("factor", 8.0), ("low_freq_factor", 2.0), ("original_max_position_embeddings", 128)):
+            other = replace(a.rope_stretch, **{name: value})
+            assert distance(replace(a, rope_stretch=other), parameters) > 10 * TOLERANCE
+    if a.rope_stretch:
+        assert distance(replace(a, rope_stretch=None), parameters) > 10 * TOLERANCE
     wrong = [{name: jnp.zeros_like(blocks[name])} for name in ("q_bias", "k_bias", "v_bias") if a.qkv_bias]
     wrong += [{"gate": blocks["up"], "up": blocks["gate"]}, {"attention_norm": blocks["mlp_norm"]}]
     for change in wrong:
@@ -172,8 +200,12 @@ def test_shards_and_half_precision(torch, pair, tmp_path):
         Architecture(vocabulary=VOCABULARY, width=32, mlp_width=48, head_size=12, rope_theta=300.0, tied=False),
         Architecture(vocabulary=VOCABULARY, width=32, mlp_width=48, num_layers=9, qkv_bias=True, norm_epsilon=1e-3),
         Architecture(vocabulary=VOCABULARY, width=32, mlp_width=48, head_size=12, qkv_bias=True, tied=False),
+        Architecture(
+            vocabulary=VOCABULARY, width=32, mlp_width=48, rope_theta=300.0, rope_stretch=Llama3(8.0, 1.0, 4.0, 64)
+        ),
+        Architecture(vocabulary=VOCABULARY, width=32, mlp_width=48, rope_stretch=Linear(4.0), qkv_bias=True),
     ],
-    ids=["llama", "llama-untied", "qwen2", "qwen2-untied"],
+    ids=["llama", "llama-untied", "qwen2", "qwen2-untied", "llama3", "linear"],
 )
 def test_transformers_reads_what_we_write(torch, a, tmp_path):
     import transformers
@@ -200,10 +232,15 @@ def test_transformers_reads_what_we_write(torch, a, tmp_path):
 
 
 def test_files_of_transformers_4_say_the_same(pair, tmp_path):
-    """`rope_theta` at the top and `rope_scaling` null, as in the files that people have."""
+    """`rope_theta` at the top and `rope_scaling` null or with its type, as in the files that people have."""
     _, folder, a, _ = pair
     config = json.loads((folder / "config.json").read_text())
-    config |= {"rope_theta": config.pop("rope_parameters")["rope_theta"], "rope_scaling": None}
+    rope = config.pop("rope_parameters")
+    config |= {"rope_theta": rope.pop("rope_theta"), "rope_scaling": None if rope["rope_type"] == "default" else rope}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").symlink_to(folder / "model.safetensors")  # as in the cache of the hub
     assert load_model(tmp_path)[0] == a
+    if a.rope_stretch:  # the older name of the key
+        config["rope_scaling"] = {"type": rope.pop("rope_type"), **rope}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        assert load_model(tmp_path)[0] == a

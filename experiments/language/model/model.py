@@ -2,6 +2,9 @@ r"""The policy π(y|x) of a language model: what is fixed while its parameters �
 
     log π_θ(y|x) = Σ_t log π_θ(y_t | x, separator, y_<t)         over the tokens of y, its end included
 
+Some models have several end tokens. A response is what stands before its end, so that its probability is the sum over
+them; what trains on tokens, likelihood and sampled groups, sees those that were written or drawn.
+
 Everything that trains, samples or measures is handed one `Model` and `Batch`es of rows. Independent checks:
 tests/experiments/language/learning/test_objective.py sums π over every response.
 """
@@ -48,8 +51,8 @@ class SpecialTokens(Protocol):
         ...
 
     @property
-    def end_id(self) -> int:
-        """Ends a response."""
+    def end_ids(self) -> tuple[int, ...]:
+        """Each ends a response; the first is the one that is written."""
         ...
 
     @property
@@ -64,16 +67,25 @@ class Model(eqx.Module):
     architecture: Architecture = eqx.field(static=True)
     separator: int = eqx.field(static=True, kw_only=True)
     """The token between prompt and response."""
-    end: int = eqx.field(static=True, kw_only=True)
+    ends: tuple[int, ...] = eqx.field(static=True, kw_only=True)
+    """Each ends a response; the first is the one that right responses are written with."""
     pad: int = eqx.field(static=True, kw_only=True)
 
     def encode(self, parameters: Parameters, batch: Batch) -> Cache:
         """The prompts' keys and values, which serve all responses to them."""
         return encode(parameters, self.architecture, batch.prompts, batch.lengths)
 
-    def ends(self, tokens: Int[Array, "*batch"]) -> Bool[Array, "*batch"]:
+    def is_end(self, tokens: Int[Array, "*batch"]) -> Bool[Array, "*batch"]:
         """Which of the tokens end a response."""
-        return tokens == self.end
+        return jnp.any(tokens[..., None] == jnp.asarray(self.ends, tokens.dtype), axis=-1)
+
+    def is_right(self, responses: Int[Array, "P G R"], batch: Batch) -> Bool[Array, "P G"]:
+        """Which responses, padded after their end, are the first of the batch's, whichever token ends them."""
+
+        def written(y: Array) -> Array:
+            return jnp.where(self.is_end(y), self.ends[0], y)
+
+        return jnp.all(written(responses) == written(batch.responses[:, :1]), axis=-1)
 
     def token_log_probabilities(self, parameters: Parameters, batch: Batch) -> Float[Array, "P G R"]:
         """Log π of each response token; 0 beyond the response."""
@@ -82,12 +94,26 @@ class Model(eqx.Module):
             parameters, self.architecture, cache, batch.responses, batch.response_lengths, separator=separator
         )
 
+    def response_log_probabilities(self, parameters: Parameters, batch: Batch) -> Float[Array, "P G"]:
+        """Log π(y|x) of whole responses; one that ended may end by any of the end tokens."""
+        if len(self.ends) == 1:
+            return jnp.sum(self.token_log_probabilities(parameters, batch), axis=-1)
+        y, n = batch.responses, batch.response_lengths
+        P, G, R = y.shape
+        last = jnp.arange(R, dtype=n.dtype) == n[..., None] - 1
+        each = [jnp.where(last & self.is_end(y), jnp.asarray(end, y.dtype), y) for end in self.ends]
+        copies = Batch(batch.prompts, batch.lengths, jnp.concatenate(each, axis=1), jnp.tile(n, (1, len(each))))
+        log_π = jnp.sum(self.token_log_probabilities(parameters, copies), axis=-1).reshape(P, len(each), G)
+        ended = jnp.any(last & self.is_end(y), axis=-1)
+        return jnp.where(ended, jax.nn.logsumexp(log_π, axis=1), log_π[:, 0])
+
     def answer_log_probabilities(self, parameters: Parameters, batch: Batch) -> Float[Array, " P"]:
         """Log π(y*|x), the first response of each prompt taken as the right one."""
-        return jnp.sum(self.token_log_probabilities(parameters, batch)[:, 0], axis=-1)
+        first = Batch(batch.prompts, batch.lengths, batch.responses[:, :1], batch.response_lengths[:, :1])
+        return self.response_log_probabilities(parameters, first)[:, 0]
 
 
 def make_model(architecture: Architecture, vocabulary: SpecialTokens) -> Model:
     """An architecture with the tokens that a vocabulary sets apart."""
     v = vocabulary
-    return Model(architecture, separator=v.separator_id, end=v.end_id, pad=v.pad_id)
+    return Model(architecture, separator=v.separator_id, ends=v.end_ids, pad=v.pad_id)

@@ -23,6 +23,8 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
+from experiments.language.model.rope import Llama3
+from experiments.language.model.rope_fields import TABLES, read_stretch, write_stretch
 from experiments.language.model.transformer import Architecture, Parameters, initial_parameters
 from experiments.store import write_bytes
 
@@ -157,10 +159,9 @@ def _config(a: Architecture) -> dict[str, Any]:
         "num_key_value_heads": a.num_kv_heads,
         "hidden_act": "silu",
         "rms_norm_eps": a.norm_epsilon,
-        "rope_theta": a.rope_theta,  # before transformers 5
-        "rope_parameters": {"rope_type": "default", "rope_theta": a.rope_theta},
+        **write_stretch(a.rope_stretch, a.rope_theta),
         "tie_word_embeddings": a.tied,
-        "max_position_embeddings": POSITIONS,
+        "max_position_embeddings": _positions(a),
         "dtype": "float32",
         "bos_token_id": None,
         "eos_token_id": None,
@@ -169,6 +170,12 @@ def _config(a: Architecture) -> dict[str, Any]:
     if a.head_size is not None:
         config["head_dim"] = a.head_size
     return config | ({"use_sliding_window": False} if a.qkv_bias else {"attention_bias": False, "mlp_bias": False})
+
+
+def _positions(a: Architecture) -> int:
+    """More than the length from which a stretch begins, as transformers asks."""
+    stretch = a.rope_stretch
+    return max(POSITIONS, 2 * stretch.original_max_position_embeddings) if isinstance(stretch, Llama3) else POSITIONS
 
 
 def _architecture(config: Mapping[str, Any]) -> Architecture:
@@ -203,6 +210,7 @@ def _architecture(config: Mapping[str, Any]) -> Architecture:
         mlp_width=count("intermediate_size"),
         head_size=None if config.get("head_dim") is None else count("head_dim"),
         rope_theta=_rope_theta(config),
+        rope_stretch=read_stretch(config),
         norm_epsilon=_positive("rms_norm_eps", config.get("rms_norm_eps", 1e-6)),
         tied=tied,
         qkv_bias=kind == "qwen2",
@@ -222,20 +230,14 @@ def _check_windows(config: Mapping[str, Any], num_layers: int) -> None:
 
 def _rope_theta(config: Mapping[str, Any]) -> float:
     """RoPE's base: `rope_theta` of config.json up to transformers 4, inside `rope_parameters` since 5."""
-    found = [("rope_theta", config["rope_theta"])] if config.get("rope_theta") is not None else []
-    for field in ("rope_parameters", "rope_scaling"):
-        rope = config.get(field)
-        if rope is None:
-            continue
-        kind = rope.get("rope_type", rope.get("type", "default")) if isinstance(rope, dict) else None
-        if kind != "default" or rope.get("partial_rotary_factor", 1.0) != 1.0:
-            raise ValueError(f"{field} is {rope!r}; allowed: null, or rope_type 'default' (no scaling, whole heads)")
-        if rope.get("rope_theta") is not None:
-            found.append((f"rope_theta of {field}", rope["rope_theta"]))
-    θ = [_positive(name, value) for name, value in found] or [10_000.0]
-    if len(set(θ)) > 1:
-        raise ValueError(f"{found[1][0]} is {θ[1]:g}, rope_theta is {θ[0]:g}; allowed: one number")
-    return θ[0]
+    tables = [(name, config[name]) for name in TABLES if isinstance(config.get(name), dict)]
+    places = [("rope_theta", config), *((f"{name}.rope_theta", table) for name, table in tables)]
+    found = {
+        name: _positive(name, table["rope_theta"]) for name, table in places if table.get("rope_theta") is not None
+    }
+    if len(set(found.values())) > 1:
+        raise ValueError(f"{', '.join(f'{name} is {θ!r}' for name, θ in found.items())}; allowed: one number")
+    return next(iter(found.values()), 10_000.0)
 
 
 def _positive(name: str, value: Any) -> float:

@@ -28,7 +28,7 @@ class Samples(eqx.Module):
     lengths: Int[Array, "P G"]
     """Tokens that count, the end token included."""
     ended: Bool[Array, "P G"]
-    """Whether the end token came within R tokens; a response without it is wrong."""
+    """Whether an end token came within R tokens; a response without one is wrong."""
     log_probabilities: Float[Array, "P G"]
     """log π of the whole response at temperature 1."""
 
@@ -97,7 +97,7 @@ def sample(
         token = jnp.where(ended, model.pad, token)
         responses = jax.lax.dynamic_update_slice(responses, token[..., None], (zero, zero, time))
         lengths = lengths + (~ended).astype(jnp.int32)
-        return time + 1, own, token, ended | model.ends(token), responses, lengths, log_π
+        return time + 1, own, token, ended | model.is_end(token), responses, lengths, log_π
 
     start = (jnp.zeros((), jnp.int32), (own, own), last, ended, responses, lengths, jnp.zeros((P, group_size), dtype))
     _, _, _, ended, responses, lengths, log_π = jax.lax.while_loop(unfinished, step, start)

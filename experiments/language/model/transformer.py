@@ -17,9 +17,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from curvature.ranges import check_count
+from experiments.language.model.rope import Stretch
 
 Parameters = dict  # nested: a pytree of arrays, see `initial_parameters`
 NEVER = -1e30
@@ -40,6 +42,8 @@ class Architecture:
     head_size: int | None = None
     """Default: width / num_heads."""
     rope_theta: float = 10_000.0
+    rope_stretch: Stretch | None = None
+    """How positions are stretched beyond the first training's length."""
     norm_epsilon: float = 1e-6
     tied: bool = True
     """The output matrix is the embedding."""
@@ -128,6 +132,9 @@ def _rope(positions: Int[Array, "*batch T"], a: Architecture, dtype: jnp.dtype) 
     """Cos and sin [*batch, T, 1, head/2] of the angles by which pairs (i, i + head/2) turn."""
     precise = jnp.float64 if dtype == jnp.float64 else jnp.float32  # bfloat16 has too few digits for angles
     frequencies = a.rope_theta ** (-jnp.arange(0, a.head, 2, dtype=precise) / a.head)
+    if a.rope_stretch is not None:
+        scale = a.rope_stretch.scale(a.rope_theta ** (-np.arange(0, a.head, 2) / a.head))
+        frequencies = frequencies * jnp.asarray(scale, precise)
     angles = positions[..., None, None].astype(precise) * frequencies
     return jnp.cos(angles).astype(dtype), jnp.sin(angles).astype(dtype)
 

@@ -39,7 +39,7 @@ class CapCheck:
     """Compiled once for a model; call it with parameters and prompts."""
 
     def __init__(self, model: Model, *, longest: int, group_size: int, num_groups: int):
-        self.group_size, self.num_groups = group_size, num_groups
+        self.model, self.group_size, self.num_groups = model, group_size, num_groups
         self._sampler = Sampler(model, longest)
         self._slopes = jax.jit(partial(_slopes, model))
 
@@ -50,7 +50,7 @@ class CapCheck:
         """
         G, M = self.group_size, self.num_groups
         samples = self._sampler(parameters, batch, jax.random.fold_in(jax.random.key(seed), Stream.CAP), G * M)
-        right = (np.asarray(samples.responses) == np.asarray(batch.responses)).all(axis=-1)
+        right = np.asarray(self.model.is_right(samples.responses, batch))
         rows: dict[str, list[float]] = {name: [] for name in ("pass_rate", "factor", "factor_error", "predicted")}
         for i in range(len(batch)):
             log_p, slopes = self._slopes(parameters, batch[i], samples.responses[i], samples.lengths[i])

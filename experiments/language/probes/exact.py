@@ -100,7 +100,7 @@ class Prober:
 
             def log_π(q: Parameters) -> Array:
                 group = Batch(b.prompts[None], b.lengths[None], y[None], n[None])
-                return jnp.sum(self.model.token_log_probabilities(q, group)[0], axis=-1)
+                return self.model.response_log_probabilities(q, group)[0]
 
             return along(log_π, θ, unravel(_unit(s))).statistic
 
@@ -204,8 +204,7 @@ class Prober:
             return found
         samples = self._sampler(θ, batch, jax.random.key(self.seed), W)
         M = _double(self._others(θ, batch, scores, samples.responses, samples.lengths))
-        y, target = np.asarray(samples.responses), np.asarray(batch.responses)
-        wrong = (y != target).any(axis=-1)
+        wrong = ~np.asarray(self.model.is_right(samples.responses, batch))
         for i in np.flatnonzero(wrong.sum(axis=1) >= 2):
             parts = success_parts(min(log_p[i], 0.0), right[i], M[i][wrong[i]])
             values = (parts.correlation, parts.spread, parts.correlation_error, parts.spread_error)

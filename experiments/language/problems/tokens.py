@@ -41,25 +41,34 @@ class Vocabulary:
         mode: "answer", "equations" or "text".
         trained: whether made here, with one token a symbol, or taken from a checkpoint.
         size: one more than the largest id (a checkpoint's embedding may have more rows).
-        pad_id, end_id: padding; end of a response.
+        pad_id: padding.
+        end_ids: each ends a response.
+        end_id: the first of them, which we write.
         separator_id: the first token that the model is fed on the response's side, never part of a prompt's ids.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, mode: str, trained: bool, pad_id: int, end_id: int):
+    def __init__(self, tokenizer: Tokenizer, *, mode: str, trained: bool, pad_id: int, end_ids: Sequence[int]):
         check_mode(mode)
         self.tokenizer, self.mode, self.trained = tokenizer, mode, trained
-        self.pad_id, self.end_id = pad_id, end_id
+        self.pad_id, self.end_ids = pad_id, tuple(dict.fromkeys(end_ids))
+        if not self.end_ids:
+            raise ValueError("end_ids is empty; allowed: at least one token id")
         tokenizer.no_padding()
         tokenizer.no_truncation()
         tokenizer.encode_special_tokens = True  # "<end>" in a question is text, not the token
         self.size = 1 + max(tokenizer.get_vocab(with_added_tokens=True).values())
-        for name, value in (("end_id", end_id), ("pad_id", pad_id)):
+        for name, value in (*(("end_id", end) for end in self.end_ids), ("pad_id", pad_id)):
             if not 0 <= value < self.size:
                 raise ValueError(f"{name} is {value}; allowed: ids of the vocabulary, 0 to {self.size - 1}")
         separator = tokenizer.token_to_id(SEPARATOR) if trained else self._template("1")[-1]
         if separator is None:
             raise ValueError(f"tokenizer lacks {SEPARATOR!r}; allowed with trained: what train_vocabulary makes")
         self.separator_id: int = separator
+
+    @property
+    def end_id(self) -> int:
+        """The end that we write."""
+        return self.end_ids[0]
 
     def prompt(self, question: str) -> list[int]:
         """Token ids of a question, without the separator that follows them."""
@@ -89,7 +98,7 @@ class Vocabulary:
         """
         runs: list[list[int]] = [[]]
         for token in map(int, ids):
-            if token == self.end_id:
+            if token in self.end_ids:
                 break
             if token < 0:
                 raise ValueError(f"ids contains {token}; allowed: token ids, at least 0")
@@ -124,8 +133,9 @@ class Vocabulary:
                 f"{path} has format {content.get('format')!r}; allowed: {FORMAT}, as Vocabulary.save writes"
             )
         try:
-            names = ("mode", "trained", "pad_id", "end_id")
-            return Vocabulary(_tokenizer(content["tokenizer"], path), **{name: content[name] for name in names})
+            tokenizer, given = _tokenizer(content["tokenizer"], path), {k: content[k] for k in ("mode", "trained")}
+            (pad,) = _ids(f"{path}: pad_id", content["pad_id"], several=False)
+            return Vocabulary(tokenizer, pad_id=pad, end_ids=_ids(f"{path}: end_id", content["end_id"]), **given)
         except (KeyError, TypeError) as error:
             raise ValueError(
                 f"{path} lacks {error}, or holds it as another type; allowed: what Vocabulary.save writes"
@@ -133,7 +143,8 @@ class Vocabulary:
 
     def _content(self) -> str:
         content = {"format": FORMAT, "mode": self.mode, "trained": self.trained}
-        content |= {"pad_id": self.pad_id, "end_id": self.end_id, "tokenizer": self.tokenizer.to_str()}
+        ends = self.end_id if len(self.end_ids) == 1 else self.end_ids
+        content |= {"pad_id": self.pad_id, "end_id": ends, "tokenizer": self.tokenizer.to_str()}
         return json.dumps(content, sort_keys=True)
 
     def _template(self, question: str) -> list[int]:
@@ -182,17 +193,19 @@ def train_vocabulary(texts: Iterable[str], *, size: int = 2048, mode: str) -> Vo
     )
     tokenizer.train_from_iterator(texts, trainer)
     vocabulary = tokenizer.get_vocab()
-    return Vocabulary(tokenizer, mode=mode, trained=True, pad_id=vocabulary[PAD], end_id=vocabulary[END])
+    return Vocabulary(tokenizer, mode=mode, trained=True, pad_id=vocabulary[PAD], end_ids=[vocabulary[END]])
 
 
 def pretrained_vocabulary(folder: str | Path, *, mode: str) -> Vocabulary:
     """The vocabulary of a checkpoint: `tokenizer.json`, with the end and padding tokens that its other files name.
 
-    The end is looked for in generation_config.json, config.json and tokenizer_config.json, in that order (of several
-    ids the first); without a padding token the end pads as well, which is safe because lengths are kept apart.
+    The ends are looked for in generation_config.json, config.json and tokenizer_config.json, and the first file that
+    names one decides; of several the first is written. Without a padding token the end pads as well, which is safe
+    because lengths are kept apart.
 
     Raises:
-        ValueError: no such mode, folder or tokenizer.json, a file that is not JSON, or no end token.
+        ValueError: no such mode, folder or tokenizer.json, a file that is not JSON, no end token, or an eos_token_id or
+            pad_token_id that is none.
     """
     check_mode(mode)
     folder = Path(folder)
@@ -200,19 +213,18 @@ def pretrained_vocabulary(folder: str | Path, *, mode: str) -> Vocabulary:
         raise ValueError(f"{folder} has no tokenizer.json; allowed: a checkpoint's folder with one")
     tokenizer = _tokenizer((folder / "tokenizer.json").read_bytes(), folder / "tokenizer.json")
     names = ("generation_config.json", "config.json", "tokenizer_config.json")
-    configs = [_json(folder / name) for name in names if (folder / name).exists()]
-    end_id = _special(configs, "eos", tokenizer)
-    if end_id is None:
+    configs = {folder / name: _json(folder / name) for name in names if (folder / name).exists()}
+    ends, pads = _special(configs, "eos", tokenizer), _special(configs, "pad", tokenizer)
+    if not ends:
         raise ValueError(
             f"{folder} names no end token; allowed: eos_token_id or eos_token in one of {', '.join(names)}"
         )
-    pad_id = _special(configs, "pad", tokenizer)
-    return Vocabulary(tokenizer, mode=mode, trained=False, end_id=end_id, pad_id=end_id if pad_id is None else pad_id)
+    return Vocabulary(tokenizer, mode=mode, trained=False, end_ids=ends, pad_id=(*pads, ends[0])[0])
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_bytes())
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror}); allowed: a JSON file") from error
     except (ValueError, RecursionError) as error:
@@ -224,22 +236,29 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _tokenizer(content: str | bytes, place: str | Path) -> Tokenizer:
     try:
-        return Tokenizer.from_str(content.decode("utf-8") if isinstance(content, bytes) else content)
+        return Tokenizer.from_str(content.decode("utf-8-sig") if isinstance(content, bytes) else content)
     except Exception as error:  # the package raises plain Exception
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{place} is not a tokenizer ({reason}); allowed: a file of the package tokenizers") from error
 
 
-def _special(configs: Sequence[Mapping[str, Any]], name: str, tokenizer: Tokenizer) -> int | None:
-    """The id of the "eos" or "pad" token, or None."""
-    for config in configs:
+def _special(configs: Mapping[Path, Mapping[str, Any]], name: str, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """The ids of the "eos" tokens, or of the "pad" token; () where no file names one."""
+    for path, config in configs.items():
         value, token = config.get(f"{name}_token_id"), config.get(f"{name}_token")
-        if isinstance(value, list) and value:
-            value = value[0]
-        if isinstance(value, int) and value >= 0:  # -1 stands for none
-            return value
+        if value is not None and not (name == "pad" and value == -1):  # old files say so where there is none
+            return _ids(f"{path}: {name}_token_id", value, several=name == "eos")
         if isinstance(token, Mapping):
             token = token.get("content")
-        if isinstance(token, str) and tokenizer.token_to_id(token) is not None:
-            return tokenizer.token_to_id(token)
-    return None
+        found = tokenizer.token_to_id(token) if isinstance(token, str) else None
+        if found is not None:
+            return (found,)
+    return ()
+
+
+def _ids(name: str, value: Any, *, several: bool = True) -> tuple[int, ...]:
+    """A token id, or where `several` also a list of them."""
+    ids: list[Any] = value if isinstance(value, list) and several else [value]
+    if not ids or any(isinstance(each, bool) or not isinstance(each, int) or each < 0 for each in ids):
+        raise ValueError(f"{name} is {value!r}; allowed: a token id{', or a list of at least one' if several else ''}")
+    return tuple(ids)

@@ -29,8 +29,8 @@ SMALLEST = Architecture(vocabulary=6, width=8, num_layers=1, num_heads=2, num_kv
 TWO_LAYERS = Architecture(vocabulary=6, width=16, num_layers=2, num_heads=4, num_kv_heads=2, mlp_width=16)
 
 
-def model(architecture=SMALLEST):
-    return Model(architecture, separator=SEPARATOR, end=END, pad=PAD)
+def model(architecture=SMALLEST, ends=(END,)):
+    return Model(architecture, separator=SEPARATOR, ends=ends, pad=PAD)
 
 
 def parameters(architecture=SMALLEST, seed=0, dtype=jnp.float32, scale=1.0):
@@ -52,10 +52,10 @@ def flat(tree):
     return np.asarray(ravel_pytree(tree)[0])
 
 
-def strings(vocabulary=6, longest=3):
-    """[Y, R] every response, padded, its length, and whether it ended."""
-    words = [t for t in range(vocabulary) if t != END]
-    rows = [(*s, END) for n in range(longest) for s in product(words, repeat=n)]
+def strings(vocabulary=6, longest=3, ends=(END,)):
+    """[Y, R] every response, padded, its length, and whether it ended; those of one text and several ends in a row."""
+    words = [t for t in range(vocabulary) if t not in ends]
+    rows = [(*s, end) for n in range(longest) for s in product(words, repeat=n) for end in ends]
     ended = len(rows)
     rows += list(product(words, repeat=longest))
     lengths = np.array([len(row) for row in rows], np.int32)

@@ -180,9 +180,29 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         read_spec("quik")
     with pytest.raises(ValueError, match="which is not a file"):
         read_spec(tmp_path)
+    (tmp_path / "b.toml").write_bytes("seed = 1".encode("utf-16"))
+    with pytest.raises(ValueError, match="is not TOML: 'utf-8"):
+        read_spec(tmp_path / "b.toml")
     (tmp_path / "b.toml").write_bytes(b"name = '\xff'")
     with pytest.raises(ValueError, match="is not TOML: 'utf-8' codec"):
         read_spec(tmp_path / "b.toml")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_byte_order_mark_is_no_key(tmp_path: Path, end: str) -> None:
+    text = end.join(["seed = 3", "[grid]", "coherence = [0, 0.5]", ""])
+    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert read_spec(tmp_path / "a.toml") == read_spec(write(tmp_path, text))
+    (tmp_path / "b.toml").write_bytes(b"\xef\xbb\xbf" * 2 + text.encode())  # a second one is a letter
+    with pytest.raises(ValueError, match="is not TOML: Invalid statement"):
+        read_spec(tmp_path / "b.toml")
+
+
+def test_the_digits_that_decide_are_shown(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"steps.high is 1.0; allowed: numbers above steps.low \(1.0000001\)"):
+        from_mapping({"steps": {"low": 1.0000001, "high": 1, "count": 2}, "grid": {"coherence": 0}})
+    with pytest.raises(ValueError, match=r"grid.coherence contains 1.0000001; allowed: finite numbers in \[0, 1\]"):
+        from_mapping({"grid": {"coherence": [0, 1.0000001]}})
 
 
 def test_memory_is_refused_with_the_number_that_is_needed() -> None:

@@ -239,4 +239,4 @@ def test_a_model_alone_needs_a_mode_and_a_tokenizer(tmp_path):
     found = load_checkpoint(tmp_path, mode="answer")
     assert found.state == {}
     assert_bitwise(found.parameters, θ)
-    assert found.model.end == VOCABULARY.end_id
+    assert found.model.ends == (VOCABULARY.end_id,)

@@ -206,7 +206,7 @@ class Table(Model):
         return jnp.where(counts, table, 0)
 
 
-TABLE = Table(tiny.SMALLEST, separator=tiny.SEPARATOR, end=tiny.END, pad=tiny.PAD)
+TABLE = Table(tiny.SMALLEST, separator=tiny.SEPARATOR, ends=(tiny.END,), pad=tiny.PAD)
 
 
 def of_table(log_π, b, A, old=None, reference=None, *, clip=None, kl=0.0):

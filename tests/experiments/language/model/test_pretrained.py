@@ -13,6 +13,7 @@ import safetensors.numpy
 
 from experiments.language.model import pretrained
 from experiments.language.model.pretrained import load_model, save_model
+from experiments.language.model.rope import Linear, Llama3
 from experiments.language.model.transformer import Architecture, initial_parameters
 from tests.experiments.language.whole import all_logits
 
@@ -29,6 +30,8 @@ LLAMA = {
     "rope_theta": 500.0,
     "tie_word_embeddings": False,
 }
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
+LLAMA3 |= {"original_max_position_embeddings": 8192}
 ARCHITECTURE = Architecture(
     vocabulary=7, width=8, num_layers=2, num_heads=2, num_kv_heads=1, mlp_width=6, rope_theta=500.0, norm_epsilon=1e-5,
     tied=False,
@@ -140,6 +143,12 @@ def test_shards_of_mixed_types_with_needless_tensors(tmp_path):
         ({"rope_parameters": {"rope_type": "default"}}, {}),
         ({"rope_scaling": None}, {}),
         ({"rope_scaling": {"type": "default"}}, {}),
+        ({"rope_scaling": LLAMA3}, {"rope_stretch": Llama3(8.0, 1.0, 4.0, 8192)}),
+        ({"rope_scaling": {"type": "linear", "factor": 2.0}}, {"rope_stretch": Linear(2.0)}),
+        (
+            {"rope_theta": None, "rope_parameters": LLAMA3 | {"rope_theta": 5e5}},
+            {"rope_theta": 5e5} | {"rope_stretch": Llama3(8.0, 1.0, 4.0, 8192)},
+        ),
         ({"head_dim": 4}, {"head_size": 4}),
         ({"head_dim": None}, {}),
         ({"attention_bias": False, "mlp_bias": False, "quantization_config": None}, {}),
@@ -196,6 +205,31 @@ def test_saved_is_loaded_bit_for_bit(tmp_path, head_size, tied, qkv_bias):
 
 def bits(x):
     return np.asarray(x).view(np.uint32)
+
+
+@pytest.mark.parametrize("stretch", [Linear(4.0), Llama3(8.0, 1.0, 4.0, 8192), Llama3(32, 1, 4, 65_536)])
+@pytest.mark.parametrize("qkv_bias", [True, False])
+def test_stretched_positions_are_loaded_as_they_were_saved(tmp_path, stretch, qkv_bias):
+    a = replace(ARCHITECTURE, qkv_bias=qkv_bias, rope_stretch=stretch)
+    save_model(tmp_path, a, initial_parameters(a, key=jax.random.key(1)))
+    assert load_model(tmp_path)[0] == a
+    config = json.loads((tmp_path / "config.json").read_text())
+    for name in ("rope_scaling", "rope_parameters"):  # either alone says all, to versions 4 and 5 of transformers
+        other = {key: value for key, value in config.items() if key != name}
+        (tmp_path / "config.json").write_text(json.dumps(other))
+        assert load_model(tmp_path)[0] == a
+    assert config["max_position_embeddings"] > config["rope_scaling"].get("original_max_position_embeddings", 0)
+
+
+def test_without_stretch_the_file_is_as_it_was(tmp_path):
+    save_model(tmp_path, ARCHITECTURE, initial_parameters(ARCHITECTURE, key=jax.random.key(1)))
+    text = (tmp_path / "config.json").read_text()
+    assert (
+        '"rope_theta": 500.0,\n  "rope_parameters": {\n    "rope_type": "default",\n    "rope_theta": 500.0\n  },\n'
+        in text
+    )
+    assert '"max_position_embeddings": 32768,' in text
+    assert "rope_scaling" not in text
 
 
 def test_written_names_and_shapes_are_the_layouts(tmp_path):
@@ -264,14 +298,23 @@ def test_what_cannot_be_written_is_refused(tmp_path):
         ({"mlp_bias": True}, "mlp_bias is True; allowed: False"),
         ({"quantization_config": {"bits": 4}}, "quantization_config is {'bits': 4}; allowed: None"),
         ({"partial_rotary_factor": 0.5}, "partial_rotary_factor is 0.5; allowed: 1.0"),
-        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "rope_scaling is {'rope_type': 'llama3'"),
-        ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "rope_scaling is {'type': 'linear'"),
-        ({"rope_parameters": {"rope_type": "yarn"}}, "rope_parameters is {'rope_type': 'yarn'}; allowed: null, or"),
+        (
+            {"rope_scaling": {"rope_type": "llama3", "factor": 8.0}},
+            "rope_scaling of rope_type 'llama3' lacks low_freq_factor",
+        ),
+        (
+            {"rope_scaling": {"type": "dynamic", "factor": 2.0}},
+            "rope_scaling.rope_type is 'dynamic'; allowed: 'default'",
+        ),
+        (
+            {"rope_parameters": {"rope_type": "yarn"}},
+            "rope_parameters.rope_type is 'yarn'; allowed: 'default', 'linear', 'l",
+        ),
         (
             {"rope_parameters": {"rope_theta": 5.0}},
-            "rope_theta of rope_parameters is 5, rope_theta is 500; allowed:",
+            "rope_theta is 500.0, rope_parameters.rope_theta is 5.0; allowed:",
         ),
-        ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "rope_parameters is {'partial_rotary_factor': 0.5}"),
+        ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "rope_parameters.partial_rotary_factor is 0.5; allowed:"),
         ({"rope_parameters": 3}, "rope_parameters is 3; allowed: null, or"),
         ({"rope_theta": 0}, "rope_theta is 0; allowed: a positive number"),
         ({"rope_theta": "10"}, "rope_theta is '10'; allowed: a positive number"),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from experiments.language.model import transformer as model
+from experiments.language.model.rope import Linear, Llama3
 from experiments.language.model.transformer import Architecture, Cache, initial_parameters, num_parameters
 from tests.experiments.language import whole
 
@@ -40,6 +41,25 @@ def random_parameters(a, seed=0, dtype=jnp.float64):
     return jax.tree_util.tree_map_with_path(draw, initial_parameters(a, key=jax.random.key(seed)))
 
 
+def frequencies(a):
+    """Angle of each pair a token, by wavelength and case, as Meta's own code has it."""
+    found = []
+    for i in range(a.head // 2):
+        f, stretch = a.rope_theta ** (-2 * i / a.head), a.rope_stretch
+        if isinstance(stretch, Linear):
+            f /= stretch.factor
+        elif isinstance(stretch, Llama3):
+            wavelength, L = 2 * np.pi / f, stretch.original_max_position_embeddings
+            low, high = stretch.low_freq_factor, stretch.high_freq_factor
+            if wavelength > L / low:
+                f /= stretch.factor
+            elif wavelength >= L / high:
+                smooth = (L / wavelength - low) / (high - low)
+                f = (1 - smooth) * f / stretch.factor + smooth * f
+        found.append(f)
+    return found
+
+
 def reference(parameters, a, tokens):
     """Logits [T, V] of one sequence: token by token, head by head, RoPE as a product of complex numbers."""
     w = jax.tree.map(lambda x: np.asarray(x, np.float64), parameters)
@@ -49,7 +69,7 @@ def reference(parameters, a, tokens):
 
     def turn(x, position):
         half = len(x) // 2
-        z = (x[:half] + 1j * x[half:]) * np.exp(1j * position * a.rope_theta ** (-2 * np.arange(half) / len(x)))
+        z = (x[:half] + 1j * x[half:]) * np.exp(1j * position * np.array(frequencies(a)))
         return np.concatenate([z.real, z.imag])
 
     streams = [w["embedding"][token] for token in tokens]
@@ -98,6 +118,30 @@ def test_logits_are_those_of_the_transformer_written_out(a, dtype, tolerance):
     expected = np.stack([reference(parameters, a, row) for row in tokens])
     assert 0.5 < expected.std() < 5
     np.testing.assert_allclose(logits, expected, rtol=0, atol=tolerance)
+
+
+LLAMA3 = Llama3(8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64)
+STRETCHED = [replace(BIASED, rope_stretch=LLAMA3), replace(BIASED, rope_stretch=Linear(3.0))]
+
+
+@pytest.mark.parametrize("a", STRETCHED, ids=["llama3", "linear"])
+def test_stretched_positions_give_the_logits_written_out(a):
+    parameters, tokens = random_parameters(a), np.random.default_rng(5).integers(0, 13, 12)
+    found = all_logits(parameters, a, jnp.asarray(tokens[None], jnp.int32))[0]
+    np.testing.assert_allclose(found, reference(parameters, a, tokens), rtol=0, atol=1e-10)
+    others = [None, Linear(2.9), replace(LLAMA3, factor=7.0), replace(LLAMA3, low_freq_factor=1.5)]
+    others += [replace(LLAMA3, high_freq_factor=5.0), replace(LLAMA3, original_max_position_embeddings=60)]
+    for other in others:
+        away = reference(parameters, replace(a, rope_stretch=other), tokens)
+        assert np.abs(away - np.asarray(found)).max() > 1e-5
+
+
+def test_llama3_leaves_slows_and_blends():
+    """Wavelengths of 6, 29 and 135 tokens of 64: of each of the three cases one."""
+    scale = np.array(frequencies(STRETCHED[0])) / frequencies(BIASED)
+    assert scale[0] == 1
+    assert scale[2] == 1 / 8
+    assert 0.3 < scale[1] < 0.6
 
 
 @pytest.mark.parametrize("change", [{"rope_theta": 101.0}, {"norm_epsilon": 1.1e-3}, {"qkv_bias": False}])

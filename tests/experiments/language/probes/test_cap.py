@@ -49,6 +49,23 @@ def test_the_factor_is_within_4_errors_of_b(rows):
     assert (np.abs(rows["factor"] - middle) > 4 * rows["factor_error"]).any()  # nor is it one number for all p
 
 
+def test_the_factor_where_two_tokens_end():
+    """Right is what is answered, by whichever token it is ended; with one of them the rates would be half of these."""
+    ends, free = (tiny.END, tiny.SEPARATOR), tiny.parameters()
+    with tiny.quick():
+        rows = CapCheck(tiny.model(ends=ends), longest=3, group_size=G, num_groups=M)(free, BATCH, seed=0)
+    each = np.stack([np.where(tiny.right() == tiny.END, end, tiny.right()) for end in ends], axis=1)
+    lengths = np.repeat(np.asarray(BATCH.response_lengths), 2, axis=1)
+    J = np.exp(np.asarray(tiny._log_of(free, tiny.SMALLEST, tiny.ALL, each, lengths))).sum(axis=1)
+    np.testing.assert_allclose(rows["pass_rate"], J, rtol=1e-5)
+    often = (
+        J > 0.01
+    )  # in groups of rarer answers at most one is right, and the factor is the window's end without error
+    assert often.sum() == 2
+    assert (np.abs(z(rows))[often] < 4).all()
+    assert (rows["factor_error"] < 0.02 * rows["factor"])[often].all()
+
+
 def test_without_the_division_the_factor_is_1_and_is_refused(check, monkeypatch):
     def undivided(scale="none"):
         return Estimator(scale=scale)

@@ -5,6 +5,7 @@ response (tiny.py), whose probability is shown here to be the sum. float64: 1e-9
 """
 
 from dataclasses import fields, replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -168,6 +169,47 @@ def test_t5_parts_along_the_own_gradient(probe, dense):
     np.testing.assert_allclose(found["correlation"] * found["std"] * found["spread"], κ, rtol=1e-8)
     assert (found["spread_error"] < 0.25 * spread).all()  # the comparison means something
     assert (np.abs(J / (1 - J) * spread - found["spread"]) > 4 * found["spread_error"]).any()
+
+
+def test_t5_parts_where_two_tokens_end(dense):
+    """A response is what stands before its end: the parts are those of the 85 responses so counted, not of the 106."""
+    ends, free = (tiny.END, tiny.SEPARATOR), tiny.parameters(dtype=jnp.float64)
+    y, n, ended = tiny.strings(ends=ends)
+    y, n = (np.broadcast_to(x, (5, *x.shape)) for x in (y, n))
+    answers = np.stack([np.where(tiny.right() == tiny.END, end, tiny.right()) for end in ends], axis=1)
+    lengths = np.repeat(np.asarray(BATCH.response_lengths), 2, axis=1)
+    flat, unravel = ravel_pytree(free)
+
+    @partial(jax.jit, compiler_options=tiny.QUICK)
+    def log_all(q):
+        log_π = tiny._log_of(unravel(q), tiny.SMALLEST, tiny.ALL, y, n)
+        closed = jax.nn.logsumexp(log_π[:, ended].reshape(5, -1, 2), axis=-1)
+        return jnp.concatenate([closed, log_π[:, ~ended]], axis=1)
+
+    @partial(jax.jit, compiler_options=tiny.QUICK)
+    def success(q):
+        def value(q):
+            J = jnp.exp(tiny._log_of(unravel(q), tiny.SMALLEST, tiny.ALL, answers, lengths)).sum(axis=1)
+            return J, J
+
+        return jax.jacrev(value, has_aux=True)(q)
+
+    g, J = success(flat)
+    unit = np.asarray(g) / np.linalg.norm(g, axis=1, keepdims=True)
+    π = np.exp(np.asarray(log_all(flat)))
+    M = np.empty_like(π)
+    for x in range(5):
+        h = 1e-4  # as above
+        up, middle, down = (np.asarray(log_all(flat + s * h * unit[x]))[x] for s in (1, 0, -1))
+        M[x] = ((up - down) / (2 * h)) ** 2 + (up - 2 * middle + down) / h**2
+    spread = np.sqrt((π * M**2).sum(axis=1))
+    with tiny.quick():
+        effort = replace(EFFORT, num_spectra=0)
+        found = Prober(tiny.model(ends=ends), effort, longest=3)(free, BATCH, step_size=η).prompts
+    np.testing.assert_allclose(found["pass_rate"], J, rtol=1e-9)
+    np.testing.assert_allclose(found["gradient_norm"], np.linalg.norm(g, axis=1), rtol=1e-9)
+    assert (np.abs(found["spread"] - spread) < 4 * found["spread_error"]).all()
+    assert (found["spread_error"] < 0.25 * spread).all()
 
 
 # --- one step -----------------------------------------------------------------------------------------------------

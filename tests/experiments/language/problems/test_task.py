@@ -13,6 +13,7 @@ from experiments.language.problems.generator import generate
 from experiments.language.problems.questions import RESPONSE_LENGTH, Questions
 from experiments.language.problems.rows import Splits
 from experiments.language.problems.task import make_task
+from experiments.language.problems.tokens import Vocabulary
 
 SPLITS = generate(60, 20)
 Q = Questions(num_prompts=12, num_test=8, prompt_length=200, vocabulary_size=300)
@@ -119,6 +120,19 @@ def test_rewards(task):
     assert found.dtype == np.float32
     swapped = task.rewards(problems[::-1], samples(rows, np.ones((2, 4), bool)))
     assert swapped.tolist() == [[0, 0, 1, 0], [0, 0, 1, 0]]
+
+
+def test_an_answer_ended_by_any_of_several_tokens_is_rewarded(task):
+    v = task.vocabulary
+    ends = (v.end_id, v.pad_id, v.separator_id)
+    several = Vocabulary(v.tokenizer, mode=v.mode, trained=True, pad_id=v.pad_id, end_ids=ends)
+    task = make_task(Q, SPLITS, seed=0, vocabulary=several)
+    right, n = np.asarray(task.train.responses)[0, 0], int(task.train.response_lengths[0, 0])
+    rows = np.stack([right] * 3)
+    rows[:, n - 1] = ends
+    assert right[n - 1] == ends[0]
+    assert task.rewards(task.problems[:1], samples(rows[None], np.ones((1, 3), bool))).tolist() == [[1, 1, 1]]
+    assert task.rewards(task.problems[:1], samples(rows[None], np.zeros((1, 3), bool))).tolist() == [[0, 0, 0]]
 
 
 def test_equations_are_rewarded_by_their_answer():

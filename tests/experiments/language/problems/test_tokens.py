@@ -1,6 +1,7 @@
 """Tokens: lossless, one token a symbol, one sequence a string (by enumeration of the vocabulary)."""
 
 import json
+import re
 import shutil
 from itertools import product
 from pathlib import Path
@@ -163,15 +164,67 @@ def test_pretrained_prompt_and_response(tmp_path, mode, bos):
 @pytest.mark.parametrize(
     ("files", "end", "pad"),
     [
-        ({"generation_config": {"eos_token_id": [2, 0]}, "config": {"eos_token_id": 0}}, 2, 2),
-        ({"config": {"eos_token_id": 0, "pad_token_id": -1}}, 0, 0),
-        ({"tokenizer_config": {"eos_token": "<|eos|>", "pad_token": {"content": "<|pad|>"}}}, 0, 1),
-        ({"config": {"eos_token_id": None}, "tokenizer_config": {"eos_token": {"content": "<|bos|>"}}}, 2, 2),
+        ({"generation_config": {"eos_token_id": [2, 0]}, "config": {"eos_token_id": 0}}, (2, 0), 2),
+        ({"config": {"eos_token_id": 0, "pad_token_id": -1}}, (0,), 0),
+        ({"tokenizer_config": {"eos_token": "<|eos|>", "pad_token": {"content": "<|pad|>"}}}, (0,), 1),
+        ({"config": {"eos_token_id": None}, "tokenizer_config": {"eos_token": {"content": "<|bos|>"}}}, (2,), 2),
+        ({"config": {"eos_token_id": [0, 1, 2]}}, (0, 1, 2), 0),
+        ({"config": {"eos_token_id": [2, 1, 2, 2], "pad_token_id": 1}}, (2, 1), 1),  # named twice, and pads as well
+        ({"generation_config": {"eos_token_id": 1}, "config": {"eos_token_id": [0, 1, 2]}}, (1,), 1),
+        ({"generation_config": {"pad_token_id": 2}, "config": {"eos_token_id": [1]}}, (1,), 2),
     ],
 )
 def test_pretrained_special_tokens(tmp_path, files, end, pad):
     vocabulary = pretrained_vocabulary(checkpoint(tmp_path, **files), mode="answer")
-    assert (vocabulary.end_id, vocabulary.pad_id) == (end, pad)
+    assert (vocabulary.end_ids, vocabulary.end_id, vocabulary.pad_id) == (end, end[0], pad)
+
+
+@pytest.mark.parametrize("name", ["generation_config", "config"])
+def test_an_answer_ended_by_any_of_several_tokens_is_read_to_its_end(tmp_path, name):
+    folder = checkpoint(tmp_path, **{name: {"eos_token_id": [0, 1, 2]}})
+    vocabulary = pretrained_vocabulary(folder, mode="answer")
+    written = vocabulary.response("72")
+    assert written[-1] == 0
+    for end in (0, 1, 2):
+        for after in ([], [0, 1, 2], written):
+            assert vocabulary.decode([*written[:-1], end, *after]) == "72"
+    assert vocabulary.decode([2, *written]) == ""
+    again = Vocabulary.load(saved(vocabulary, tmp_path))
+    assert again.end_ids == (0, 1, 2)
+    assert again.digest == vocabulary.digest
+    one = pretrained_vocabulary(checkpoint(tmp_path, **{name: {"eos_token_id": [0]}}), mode="answer")
+    assert one.digest != vocabulary.digest
+    assert json.loads(saved(one, tmp_path).read_text())["end_id"] == 0  # as before there were several
+
+
+def saved(vocabulary, folder):
+    vocabulary.save(folder / "saved.json")
+    return folder / "saved.json"
+
+
+@pytest.mark.parametrize(
+    "bad", [True, False, -1, -2, 2.0, 0.5, [], "2", [0, True], [0, -1], [0, 2.0], [[0]], {}, [None]]
+)
+def test_what_is_no_end_is_refused_by_name(tmp_path, bad):
+    folder = checkpoint(tmp_path, generation_config={"eos_token_id": bad}, config={"eos_token_id": 0})
+    expected = f"generation_config.json: eos_token_id is {bad!r}; allowed: a token id, or a list of at least one"
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        pretrained_vocabulary(folder, mode="answer")
+
+
+@pytest.mark.parametrize("bad", [True, -2, 1.0, [1], [], "1"])
+def test_what_is_no_padding_is_refused_by_name(tmp_path, bad):
+    folder = checkpoint(tmp_path, config={"eos_token_id": 0, "pad_token_id": bad})
+    with pytest.raises(ValueError, match=re.escape(f"config.json: pad_token_id is {bad!r}; allowed: a token id")):
+        pretrained_vocabulary(folder, mode="answer")
+
+
+@pytest.mark.parametrize(("name", "bad"), [("end_id", True), ("end_id", []), ("end_id", [1, 2.5]), ("pad_id", True)])
+def test_a_vocabulary_s_file_with_other_ids_is_refused_by_name(tmp_path, name, bad):
+    content = json.loads(saved(VOCABULARY, tmp_path).read_text())
+    (tmp_path / "saved.json").write_text(json.dumps(content | {name: bad}))
+    with pytest.raises(ValueError, match=re.escape(f"saved.json: {name} is {bad!r}; allowed: a token id")):
+        Vocabulary.load(tmp_path / "saved.json")
 
 
 def test_pretrained_save_and_load_and_special_tokens_as_text(tmp_path):
@@ -196,6 +249,9 @@ def test_bad_checkpoints_are_named(tmp_path):
         pretrained_vocabulary(folder, mode="answer")
     (folder / "config.json").write_text('{"eos_token_id": 40000}')
     with pytest.raises(ValueError, match=r"end_id is 40000; allowed: ids of the vocabulary, 0 to \d+"):
+        pretrained_vocabulary(folder, mode="answer")
+    (folder / "config.json").write_text('{"eos_token_id": [0, 1, 50000]}')
+    with pytest.raises(ValueError, match=r"end_id is 50000; allowed: ids of the vocabulary, 0 to \d+"):
         pretrained_vocabulary(folder, mode="answer")
     (folder / "config.json").write_text('{"eos_token_id"')
     with pytest.raises(ValueError, match=r"config.json is not JSON \(.*\); allowed: a JSON file"):
