@@ -172,7 +172,7 @@ def benchmark_sampling(
 ) -> list[dict]:
     """Groups of responses that do not end."""
     a, batch = model.architecture, random_batch(num_prompts, group_size, 4)
-    endless = Sampler(Model(a, separator=SEPARATOR, end=NEVER, pad=PAD), RESPONSE)
+    endless = Sampler(Model(a, separator=SEPARATOR, ends=(NEVER,), pad=PAD), RESPONSE)
     key = jax.random.key(0)
     mine, errors = "learn.Sampler", {}
     calls: dict[str, Callable[[], Any]] = {mine: lambda: endless(parameters, batch, key, group_size)}
@@ -271,7 +271,7 @@ def benchmark_language_model(
         num_prompts: that are fitted and probed.
         num_steps: of fitting.
     """
-    model = Model(Sizes().architecture(VOCABULARY), separator=SEPARATOR, end=END, pad=PAD)
+    model = Model(Sizes().architecture(VOCABULARY), separator=SEPARATOR, ends=(END,), pad=PAD)
     parameters = initial_parameters(model.architecture, key=jax.random.key(0))
     yield benchmark_training(limits, model, parameters, rivals=rivals)
     yield benchmark_update(limits, model, parameters, rivals=rivals)
