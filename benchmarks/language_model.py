@@ -210,7 +210,7 @@ def benchmark_early_exit(
 ) -> list[dict]:
     """The loop stops when every response has ended."""
     a, key = model.architecture, jax.random.key(0)
-    ending, endless = (Sampler(Model(a, separator=SEPARATOR, end=end, pad=PAD), RESPONSE) for end in (END, NEVER))
+    ending, endless = (Sampler(Model(a, separator=SEPARATOR, ends=(end,), pad=PAD), RESPONSE) for end in (END, NEVER))
     longest = int(np.asarray(ending(fitted, batch, key, group_size).lengths).max())
     times = measure(
         {

@@ -28,12 +28,6 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "grpo-curvature",
 }
 
-COLOUR = {"none": "#0072B2", "group": "#D55E00", "batch": "#009E73", "power(2)": "#CC79A7", "decoupled": "#000000"}
-"""Okabe and Ito's palette; every rule also has its own dash and marker."""
-DASH = {"none": "--", "group": "-", "batch": "-.", "power(2)": ":", "decoupled": (0, (5, 1))}
-MARKER = {"none": "o", "group": "s", "batch": "^", "power(2)": "D", "decoupled": "v"}
-NAME = {"none": "REINFORCE (none)", "group": "GRPO (group)"}
-
 
 def save(draw: Callable[[], Figure], folder: Path, name: str) -> None:
     """Draw once in the house style; write NAME.png and NAME.svg, each whole or not at all."""

@@ -359,8 +359,14 @@ E = np.eye(2)
             "group_size is 1; allowed: an integer of at least 2",
         ),
         (lambda: expected_gain_bound(1.5, 0.5, 1.0, 1.0, 4, 1.0), r"pass_rate contains 1.5; allowed: .* \[0, 1\]"),
-        (lambda: expected_gain_bound(0.5, 1.5, 1.0, 1.0, 4, 1.0), r"alignment contains 1.5; allowed: .* \[0, 1\]"),
-        (lambda: expected_gain_bound(0.5, -0.5, 1.0, 1.0, 4, 1.0), r"alignment contains -0.5; allowed: .* \[0, 1\]"),
+        (
+            lambda: expected_gain_bound(0.5, 1.5, 1.0, 1.0, 4, 1.0),
+            r"alignment contains 1.5; allowed: .* \[0, 1\.000000001\]",
+        ),
+        (
+            lambda: expected_gain_bound(0.5, -0.5, 1.0, 1.0, 4, 1.0),
+            r"alignment contains -0.5; allowed: .* \[0, 1\.000000001\]",
+        ),
         (
             lambda: expected_gain_bound(0.5, 0.5, -1.0, 1.0, 4, 1.0),
             r"trace_right contains -1.0; allowed: .* \[0, inf\)",
