@@ -119,7 +119,7 @@ def claim(
         "seed": seed,
         **(extra or {}),
         **here,
-        "config": json.loads(source.config),
+        "config": json.loads(json.dumps(config)),
     }
     store.write_bytes(out / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
     return source
@@ -151,10 +151,10 @@ def read_manifest(out: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}); allowed: another --out") from error
     needed = {"run_id", "seed", "commit", "code_digest", "versions", "device", "config"}
-    if not isinstance(manifest, dict):
-        raise ValueError(f"{path} is damaged (no table); allowed: another --out")
-    if manifest.get("manifest_version") != MANIFEST_VERSION:
-        raise ValueError(f"{path} has version {manifest.get('manifest_version')}; allowed: {MANIFEST_VERSION}")
+    if not isinstance(manifest, dict) or "manifest_version" not in manifest:
+        raise ValueError(f"{path} is damaged (no manifest); allowed: another --out")
+    if manifest["manifest_version"] != MANIFEST_VERSION:
+        raise ValueError(f"{path} has version {manifest['manifest_version']}; allowed: {MANIFEST_VERSION}")
     if not needed <= manifest.keys() or not isinstance(manifest["config"], dict):
         raise ValueError(f"{path} is damaged (keys are missing); allowed: another --out")
     return manifest

@@ -10,7 +10,7 @@ import pytest
 from bandits.policy import draw_counts
 from curvature.divergence import softmax_kl_along
 from curvature.safe import ratio
-from experiments.language.model.transformer import Architecture, all_logits
+from experiments.language.model.transformer import Architecture, encode
 from tests.shapes import CHECKED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,8 +32,8 @@ def test_bandits_are_checked_too() -> None:
 
 
 def test_the_transformer_is_checked_too() -> None:
-    with pytest.raises(jaxtyping.TypeCheckError, match="tokens"):
-        all_logits({}, Architecture(6, 8, 1, 2, 1, 8), jnp.zeros(3, jnp.int32))
+    with pytest.raises(jaxtyping.TypeCheckError, match="prompts"):
+        encode({}, Architecture(6, 8, 1, 2, 1, 8), jnp.zeros(3, jnp.int32), jnp.ones(3, jnp.int32))
 
 
 def has_shapes(path: Path) -> bool:

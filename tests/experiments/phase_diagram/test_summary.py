@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.phase_diagram.summary import best_rules, ratio_of_times, summarise
+from experiments.phase_diagram.cell import best_rules, ratio_of_times
+from experiments.phase_diagram.summary import summarise
 from tests.experiments.phase_diagram.made import JITTER, NOISE, T, made, planted, small
 
 RULES = ("none", "group", "batch")

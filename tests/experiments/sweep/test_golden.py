@@ -1,4 +1,4 @@
-"""A small sweep of every rule and policy for real: the same numbers as when it was first written down."""
+"""A small sweep of every rule for real: the same numbers as when it was first written down."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,6 @@ tuning_seeds = 2
 seeds = 3
 steps = [1.0, 10.0, 100.0]
 [grid]
-policy = ["log-linear", "log-bilinear"]
 num_prompts = 6
 num_arms = 3
 coherence = [0.0, 0.6]
