@@ -47,7 +47,7 @@ def reachable_states(transitions: Numbers, horizon: int) -> Bool[np.ndarray, " S
     [ True  True False]
     """
     check_count("horizon", horizon, 1)
-    τ = np.asarray(_automaton(transitions))
+    τ = np.asarray(_checked(transitions))  # NumPy: inside a trace JAX would make a tracer of plain numbers
     seen = np.zeros(τ.shape[0], bool)
     seen[0] = True
     new = np.array([0])
@@ -61,7 +61,12 @@ def reachable_states(transitions: Numbers, horizon: int) -> Bool[np.ndarray, " S
 
 
 def _automaton(transitions: Any) -> Int[Array, "S V"]:
-    """τ checked: a tracer by its shape and type only."""
+    """τ checked, as a JAX array."""
+    return jnp.asarray(_checked(transitions))
+
+
+def _checked(transitions: Any) -> Int[Array, "S V"] | Int[np.ndarray, "S V"]:
+    """τ as it is, checked: a tracer by its shape and type only."""
     if not isinstance(transitions, jax.Array):
         try:
             transitions = np.asarray(transitions)
@@ -77,7 +82,7 @@ def _automaton(transitions: Any) -> Int[Array, "S V"]:
         wrong = τ[(τ < 0) | (τ >= τ.shape[0])]
         if wrong.size:
             raise ValueError(f"transitions contains {wrong.flat[0]}; allowed: states 0 to {τ.shape[0] - 1}")
-    return jnp.asarray(transitions)
+    return transitions
 
 
 def _table(

@@ -173,3 +173,9 @@ def test_width_is_over_the_states_that_are_reached():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_an_automaton_is_known_inside_a_trace_too() -> None:
+    """Sweeps build their problems under jit, where `jnp.asarray` of plain numbers is a tracer."""
+    found = jax.jit(lambda x: x * jnp.asarray(reachable_states([[1, 1], [2, 2], [0, 0]], 2)))(jnp.ones(3))
+    np.testing.assert_array_equal(found, [1, 1, 0])
