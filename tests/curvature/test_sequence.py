@@ -177,5 +177,5 @@ def test_refusals(call, message):
 
 def test_an_automaton_is_known_inside_a_trace_too() -> None:
     """Sweeps build their problems under jit, where `jnp.asarray` of plain numbers is a tracer."""
-    found = jax.jit(lambda x: x * jnp.asarray(reachable_states([[1, 1], [2, 2], [0, 0]], 2)))(jnp.ones(3))
+    found = jax.jit(lambda x: jnp.where(jnp.asarray(reachable_states([[1, 1], [2, 2], [0, 0]], 2)), x, 0))(jnp.ones(3))
     np.testing.assert_array_equal(found, [1, 1, 0])
