@@ -3,16 +3,20 @@ r"""When is a response right? Exact numbers, no floats:
     r(y) = 1[value(final(y)) = value(y*)],      in mode "answer":  r(y) = 1[y = y*]
 
 In mode "answer" one string alone is right, so that J = π(y*) exactly, which the exact probe relies on; in the other
-modes the final answer (after the last "####", or in the last \boxed{}) is compared as a fraction. MATH's formulas are
-compared by math-verify. Independent checks: tests/experiments/language/problems/test_answers.py.
+modes the final answer (after the last "####" or in the last \boxed{} that holds one) is compared as a fraction
+(numbers.py), MATH's as formulas are (formulas.py). Independent checks: in
+tests/experiments/language/problems/test_answers.py.
 """
 
 from __future__ import annotations
 
 import re
-import threading
 from fractions import Fraction
-from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, get_args, runtime_checkable
+
+from experiments.language.problems.formulas import is_same
+from experiments.language.problems.numbers import parse_number, read_number
+from experiments.language.problems.spelling import closing, unwrap
 
 Mode: TypeAlias = Literal["answer", "equations", "text"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -21,29 +25,12 @@ MODES: tuple[str, ...] = get_args(Mode)
 MARK = "####"
 """What stands before the final answer in GSM8K."""
 
-LONGEST = 200
-"""Characters. No number of a word problem is longer, and longer digits only cost time."""
-
-SECONDS = 2
-"""Whole seconds that math-verify may think about one formula."""
-
-_DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
-_CURRENCY = r"\\?[$€£]"
-_WORD = r"[^\W\d_]+\.?"
-_NUMBER = re.compile(
-    rf"""(?P<sign>[-+−–]?)\s?(?:{_CURRENCY})?\s?(?P<inner>[-−–]?)
-    (?:(?P<above>{_DIGITS})\s?/\s?(?P<below>{_DIGITS})|(?P<whole>{_DIGITS})?(?P<point>\.[0-9]+)?)
-    (?:\s?(?:\\?%|{_CURRENCY}|¢))?
-    (?P<unit>(?:[^\W\d_]{{2,}}\.?)?(?:\s{_WORD}){{0,4}})\s?\.?""",
-    re.VERBOSE,
-)
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*(?P<brace>\{)?")
-_CHANGES_VALUE = re.compile(
-    r"\b(?:hundred|thousand|million|billion|trillion|dozen|score|half|halve|third|quarter|fourth|fifth|sixth|eighth"
-    r"|tenth|hundredth|thousandth|and|or|to|plus|minus|times|over|by|of|than)s?\b",
-    re.IGNORECASE,
-)
-"""Words after a number that are no unit: "3 million" is not 3."""
+_FIGURES = re.compile(r"[-+0-9.,/{}\\!$€£ ]*")
+_BEGINS = re.compile(r"[-+*`$€£¥₹\\({\s\u2010-\u2013\u2212\uff0d]*\.?[0-9](?![0-9]*[.):]\s)")
+"""How an answer begins, and no heading: "2. Check" is one."""
+
+_PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{3,}")
 
 
 @runtime_checkable
@@ -65,30 +52,6 @@ def check_mode(mode: str) -> None:
     """Refuse a mode that does not exist."""
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}; allowed: {', '.join(MODES)}")
-
-
-def parse_number(text: str) -> Fraction | None:
-    """The exact value of a number as people write it, or None where the text is not one number.
-
-    Taken: signs (also − and –), thousands in threes, decimals, a currency, %, which is a unit here ("50%" is 50),
-    a unit in words, a full stop at the end, and fractions of whole numbers.
-
-    >>> parse_number("-$1,234.50"), parse_number("3/4 hours."), parse_number("3 million")
-    (Fraction(-2469, 2), Fraction(3, 4), None)
-    """
-    if len(text) > LONGEST:
-        return None
-    found = _NUMBER.fullmatch(" ".join(text.split()))
-    if found is None or (found["sign"] and found["inner"]):
-        return None
-    if _CHANGES_VALUE.search(found["unit"]):
-        return None
-    sign = -1 if (found["sign"] or found["inner"]) not in ("", "+") else 1
-    if found["above"] is not None:
-        above, below = (int(found[name].replace(",", "")) for name in ("above", "below"))
-        return sign * Fraction(above, below) if below else None
-    digits = (found["whole"] or "").replace(",", "") + (found["point"] or "")
-    return sign * Fraction(digits) if digits else None
 
 
 def digits(number: Fraction) -> str:
@@ -119,45 +82,70 @@ def canonical(text: str) -> str | None:
     return None if number is None else digits(number)
 
 
-def boxed(text: str) -> str | None:
+def canonical_formula(written: str) -> str:
+    r"""The spelling of a MATH answer that counts in mode "answer": `digits` where it is figures alone, else as written.
+
+    >>> canonical_formula(r"9{,}500"), canonical_formula("10,200"), canonical_formula("5 k"), canonical_formula(r"10\%")
+    ('9500', '10,200', '5 k', '10\\%')
+    """
+    number = read_number(written, "formula")
+    return digits(number.value) if number and _FIGURES.fullmatch(unwrap(written)) else written
+
+
+def boxed(text: str, *, first: bool = False) -> str | None:
     r"""What stands in the last \boxed{}, braces matched (or after a \boxed without braces, up to $), or None.
 
     >>> boxed(r"so \boxed{1}, no, \boxed{\frac{1}{2}}.")
     '\\frac{1}{2}'
     """
     found = list(_BOX.finditer(text))
+    found = found[:1] if first else found
     if not found:
         return None
     if not found[-1]["brace"]:
         return re.split(r"[$\n]", text[found[-1].end() :], maxsplit=1)[0].strip() or None
     start = found[-1].end()
-    depth, escaped = 1, False
-    for end in range(start, len(text)):
-        character = text[end]
-        depth += 0 if escaped else (character == "{") - (character == "}")
-        escaped = character == "\\" and not escaped
-        if depth == 0:
-            return text[start:end].strip()
-    return None
+    end = closing(text, start)
+    return None if end is None else text[start:end].strip()
 
 
-def final_answer(response: str, mode: str) -> str | None:
+def final_answer(response: str, mode: str, kind: str = "gsm8k") -> str | None:
     r"""The final answer as written: the response itself in mode "answer", else what follows the last "####" on its
-    line. In mode "text" a \boxed{} after that mark, or without one, counts as well. None where there is none.
+    line. In mode "text" a \boxed{} counts as well, and of all marks the last that holds an answer: a heading
+    "#### Explanation", a \boxed without content and one that is never closed are passed over. None where there is none.
 
     >>> final_answer("48/2=24;48+24=72####72", "equations")
+    '72'
+    >>> final_answer("So \\boxed{72}.\n#### Explanation", "text")
     '72'
     """
     check_mode(mode)
     if mode == "answer":
         return response
-    mark = response.rfind(MARK)
-    last_box = max((box.start() for box in _BOX.finditer(response)), default=-1) if mode == "text" else -1
-    if last_box > mark:
-        return boxed(response)
-    if mark < 0:
-        return None
-    return response[mark + len(MARK) :].strip().split("\n", 1)[0].strip() or None
+    marks = [(found.start(), _after(response, found.end())) for found in re.finditer(MARK, response)]
+    if mode == "equations":
+        return marks[-1][1] if marks else None
+    marks = [(place, text, _holds(text, kind)) for place, text in marks if text]
+    for found in _BOX.finditer(response):
+        if text := boxed(response[found.start() :], first=True):
+            marks.append((found.start(), text, _holds(text, kind, boxed=found["brace"] is not None)))
+    held = [mark for mark in marks if mark[2]] or marks
+    return max(held)[1] if held else None
+
+
+def _after(response: str, start: int) -> str | None:
+    """What follows a mark on its line, up to another mark; bold that began before the mark ends at it."""
+    text = response[start:].strip().split("\n", 1)[0].split(MARK, 1)[0].strip()
+    return (text.removesuffix("**").strip() if text.count("**") == 1 else text) or None
+
+
+def _holds(text: str, kind: str, *, boxed: bool = False) -> bool:
+    """Whether a mark's text is an answer, though it may be a wrong or an unclear one."""
+    if parse_number(text) is not None:
+        return True
+    if kind == "math":
+        return boxed or not _PROSE.search(text)
+    return any(map(str.isdigit, text)) if boxed else _BEGINS.match(unwrap(text)) is not None
 
 
 def is_correct(response: str, problem: Answered, mode: str) -> bool:
@@ -167,7 +155,7 @@ def is_correct(response: str, problem: Answered, mode: str) -> bool:
         response: the text without its end token.
         problem: anything with `answer` (canonical) and `kind` ("gsm8k" or "math").
         mode: "answer": the canonical string and no other; "equations", "text": the same number, or for MATH the
-            same formula as math-verify sees it (at most SECONDS a step; a formula that takes longer is wrong).
+            same formula (`formulas.is_same`; one that takes math-verify longer than its time is wrong).
 
     Raises:
         ValueError: no such mode, or a MATH formula compared outside the main thread, where nothing could stop it.
@@ -177,26 +165,26 @@ def is_correct(response: str, problem: Answered, mode: str) -> bool:
     check_mode(mode)
     if mode == "answer":
         return response == problem.answer
-    final = final_answer(response, mode)
+    final = final_answer(response, mode, problem.kind)
     if final is None:
         return False
-    got, want = parse_number(final), parse_number(problem.answer)
-    if problem.kind != "math":
-        return got is not None and got == want
-    if final == problem.answer or (got is not None and got == want):
-        return True
-    if got is not None and want is not None and "%" not in final + problem.answer:
-        return False
-    return len(final) <= LONGEST and _same_formula(final, problem.answer)
+    if problem.kind == "math":
+        return is_same(final, problem.answer)
+    got = parse_number(final)
+    return got is not None and got == parse_number(problem.answer)
 
 
-def _same_formula(final: str, answer: str) -> bool:
-    if threading.current_thread() is not threading.main_thread():  # math-verify's time limits are signals
-        raise ValueError("a MATH formula is compared outside the main thread; allowed: is_correct in the main thread")
-    import math_verify  # half a second
-
-    def parse(text: str) -> list[Any]:
-        return math_verify.parse(rf"\boxed{{{text}}}", parsing_timeout=SECONDS)
-
-    gold = parse(answer)
-    return bool(gold) and bool(math_verify.verify(gold, parse(final), timeout_seconds=SECONDS))
+__all__ = [
+    "MARK",
+    "MODES",
+    "Answered",
+    "Mode",
+    "boxed",
+    "canonical",
+    "canonical_formula",
+    "check_mode",
+    "digits",
+    "final_answer",
+    "is_correct",
+    "parse_number",
+]

@@ -22,7 +22,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from experiments.language.problems.answers import MARK, boxed, canonical, parse_number
+from experiments.language.problems.answers import (
+    MARK,
+    boxed,
+    canonical,
+    canonical_formula,
+    parse_number,
+)
 
 SYMBOLS = "0123456789.-+*/()=;#%"
 """What a response in mode "answer" or "equations" is written in, one token each; with the end token, 22."""
@@ -111,10 +117,9 @@ def from_row(row: Mapping[str, Any], place: str) -> Problem | str:
         if not written:
             return "no boxed answer"
         level = row.get("level")
-        answer = written if "%" in written else canonical(written) or written
         return Problem(
             question=question,
-            answer=answer,
+            answer=canonical_formula(written),
             equations=None,
             solution=solution,
             kind=kind,

@@ -12,6 +12,7 @@ from experiments.language.problems.answers import (
     MODES,
     boxed,
     canonical,
+    canonical_formula,
     digits,
     final_answer,
     is_correct,
@@ -51,7 +52,7 @@ SPELLINGS = [
     ("-0", Fraction(0)),
     ("007", Fraction(7)),
 ]
-REFUSED = """|.|-|$|%|five|5 6|5 or 6|5-6|3:45|1.2.3|5..|1,23|12,34|1234,567|1,000,00|,5|5,|--5|-$-5|3/0|3/-4|1 1/2|½|٣
+REFUSED = """|.|-|$|%|five|5 6|5 or 6|5-6|3:45|1.2.3|5..|1,23|12,34|1234,567|1,000,00|,5|5,,|--5|-$-5|3/0|3/-4|1 3/2|½|٣
 1e5|0x10|1_000|inf|nan|5x|3 million|2 dozen|5 and a half|5 halves|5 Thousandths|5 hours and 3 minutes|x=5|(5)|5 %%|²"""
 REFUSED = REFUSED.replace("\n", "|").split("|")
 
@@ -81,6 +82,27 @@ def test_very_long_digits_are_no_error():
 )
 def test_canonical(text, spelling):
     assert canonical(text) == spelling
+
+
+@pytest.mark.parametrize(
+    ("written", "spelling"),
+    [
+        *[
+            ("72.0", "72"),
+            (r"9{,}500", "9500"),
+            (r"9,\!500", "9500"),
+            (r"10\,000", "10000"),
+            (r"\$5", "5"),
+            ("3/4", "0.75"),
+        ],
+        *[(r"\frac{1}{2}", r"\frac{1}{2}"), (r"10\%", r"10\%"), ("1e-30", "1e-30"), ("10^5", "10^5")],
+        *[("5 k", "5 k"), ("3 m n", "3 m n"), ("12 pi", "12 pi"), ("-9 x", "-9 x"), ("8 AM", "8 AM"), ("5xy", "5xy")],
+        *[("10,200", "10,200"), ("0,120", "0,120"), ("1,080", "1,080"), ("1011_2", "1011_2"), ("5 hours", "5 hours")],
+        *[(r"5\text{ cm}", r"5\text{ cm}"), ("7 xy", "7 xy"), ("2 st", "2 st"), ("36,36,108", "36,36,108")],
+    ],
+)
+def test_a_gold_of_math_keeps_all_but_figures(written, spelling):
+    assert canonical_formula(written) == spelling
 
 
 @given(st.fractions(min_value=-(10**6), max_value=10**6, max_denominator=5000))
@@ -131,10 +153,50 @@ def test_boxed(text, inside):
         (r"#### 3 no, \boxed{4}", "text", "4"),
         (r"\boxed{4} no, #### 3", "text", "3"),
         ("nothing", "text", None),
+        (r"\boxed{72}" + "\n#### Explanation\nso", "text", "72"),
+        (r"\boxed{72}" + "\n#### Step 2: check", "text", "72"),
+        (r"\boxed{72}" + "\n#### 2. Check", "text", "72"),
+        ("#### 72\n####", "text", "72"),
+        ("#### 72 ####", "text", "72"),
+        (r"\boxed{72}. I wrote it in a \boxed for you.", "text", "72"),
+        (r"\boxed{72} and \boxed{}", "text", "72"),
+        (r"\boxed{72} and \boxed{7", "text", "72"),
+        (r"\boxed{72} and \boxed{so there}", "text", "72"),
+        ("#### 72\n" + r"**Done**, see \fbox", "text", "72"),
+        ("**#### 72**", "text", "72"),
+        ("#### 72\n#### 73 or 74", "text", "73 or 74"),  # an answer, though none that can be read
+        (r"\boxed{72}, no, \boxed{5 million}", "text", "5 million"),
+        ("#### 72\n#### $-\u2212 7", "text", "$-\u2212 7"),
+        ("#### none", "text", "none"),
+        ("1=1####1####", "equations", None),  # there the last mark decides
     ],
 )
 def test_final_answer(response, mode, final):
     assert final_answer(response, mode) == final
+
+
+@pytest.mark.parametrize(
+    ("response", "final"),
+    [
+        (r"\boxed{x+1}" + "\n#### Explanation", "x+1"),
+        (r"\boxed{x+1}" + "\n#### Why x is so", "x+1"),
+        (r"\boxed{x+1} and the bare word \boxed", "x+1"),
+        (r"\boxed{x+1} and \boxed stands around it", "x+1"),
+        (r"\boxed{\text{Evelyn}}", r"\text{Evelyn}"),
+        (r"\boxed{x+1}" + "\n#### x+2", "x+2"),
+        (r"\boxed{x+1}, no, \boxed{\text{none}}", r"\text{none}"),
+        ("#### Evelyn", "Evelyn"),
+    ],
+)
+def test_final_answer_of_math(response, final):
+    assert final_answer(response, "text", "math") == final
+
+
+@pytest.mark.parametrize("tail", ["\n#### Explanation", "\n#### Step 3: why", r" in a \boxed, done", r" \boxed{}"])
+@pytest.mark.parametrize("kind", ["gsm8k", "math"])
+def test_a_mark_decides_only_if_it_holds_an_answer(kind, tail):
+    assert is_correct(r"so \boxed{72}" + tail, P("72", kind), "text")
+    assert not is_correct(r"so \boxed{73}" + tail, P("72", kind), "text")
 
 
 def test_answer_mode_has_exactly_one_right_string():
@@ -153,6 +215,7 @@ def test_the_other_modes_compare_values():
     assert not is_correct("9*120=1080", problem, "equations")
     assert is_correct("She has 9*120 = $<<9*120=1080>>1,080.\n#### $1,080", problem, "text")
     assert is_correct(r"It is \boxed{1{,}080}".replace("{,}", ","), problem, "text")
+    assert is_correct(r"It is \boxed{1{,}080}", problem, "text")
     assert not is_correct("#### 1,080 or 1,081", problem, "text")
 
 
@@ -179,8 +242,10 @@ def test_math_formulas_are_compared_by_meaning(answer, final, right):
     assert is_correct(rf"so $\boxed{{{final}}}$", P(answer, "math"), "text") == right
 
 
-def test_gsm8k_does_not_use_the_formula_comparison():
-    assert not is_correct(r"#### \frac{1}{2}", P("0.5", "gsm8k"), "text")
+@pytest.mark.parametrize("formula", [r"\sqrt{4}", "1+1", "2^1", r"\frac{\sqrt{16}}{2}", "x=2", "10_2", "2e0"])
+def test_gsm8k_does_not_use_the_formula_comparison(formula):
+    assert not is_correct(f"#### {formula}", P("2", "gsm8k"), "text")
+    assert is_correct(r"#### \frac{4}{2}", P("2", "gsm8k"), "text")  # a number
 
 
 def test_math_outside_the_main_thread_is_refused_and_numbers_are_not():
@@ -201,7 +266,7 @@ def test_math_outside_the_main_thread_is_refused_and_numbers_are_not():
 
 
 def test_a_formula_without_end_is_wrong_within_seconds(monkeypatch):
-    monkeypatch.setattr("experiments.language.problems.answers.SECONDS", 1)
+    monkeypatch.setattr("experiments.language.problems.algebra.SECONDS", 1)
     assert not is_correct(r"\boxed{9^{9^{9}}}", P(r"\sqrt{3}", "math"), "text")
 
 

@@ -64,9 +64,16 @@ def test_rows_of_math():
     assert from_row(MATH, "here") == Problem(
         question="Half?", answer=r"\frac{1}{2}", equations=None, solution=MATH["solution"], kind="math", level="Level 5"
     )
-    number = from_row({**MATH, "level": 3, "solution": r"\boxed{1,080}"}, "here")
+    number = from_row({**MATH, "level": 3, "solution": r"\boxed{1{,}080}"}, "here")
     assert isinstance(number, Problem)
     assert (number.answer, number.level) == ("1080", "3")
+    pair = from_row({**MATH, "solution": r"\boxed{1,080}"}, "here")  # MATH parts thousands by {,} or ,\!
+    assert isinstance(pair, Problem)
+    assert pair.answer == "1,080"
+    for written in ("5 k", "3 m n", "12 pi", "-9 x", "8 AM", "10,200", "0,120", "1011_2"):
+        letters = from_row({"problem": "p", "solution": rf"\boxed{{{written}}}"}, "here")
+        assert isinstance(letters, Problem)
+        assert letters.answer == written
     percent = from_row({"problem": "p", "solution": r"\boxed{10\%}"}, "here")
     assert isinstance(percent, Problem)
     assert (percent.answer, percent.level) == (r"10\%", None)  # 10% of a formula is .1, not 10
@@ -79,6 +86,9 @@ def test_rows_of_math():
         ({**ROW, "answer": "5"}, "no final answer"),
         ({**ROW, "answer": "#### five"}, "answer not numeric"),
         ({**ROW, "answer": "####"}, "answer not numeric"),
+        ({**ROW, "answer": "#### $5 K"}, "answer not numeric"),
+        ({**ROW, "answer": "#### $5 m"}, "answer not numeric"),
+        ({**ROW, "answer": "#### 8 AM"}, "answer not numeric"),
         ({**MATH, "solution": "1/2"}, "no boxed answer"),
         ({**MATH, "solution": r"\boxed{}"}, "no boxed answer"),
     ],
