@@ -26,6 +26,7 @@ MARK = "####"
 """What stands before the final answer in GSM8K."""
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*(?P<brace>\{)?")
+_MARKS = re.compile(rf"{MARK}#*")
 _FIGURES = re.compile(r"[-+0-9.,/{}\\!$€£ ]*")
 _BEGINS = re.compile(r"[-+*`$€£¥₹\\({\s\u2010-\u2013\u2212\uff0d]*\.?[0-9](?![0-9]*[.):]\s)")
 """How an answer begins, and no heading: "2. Check" is one."""
@@ -122,9 +123,10 @@ def final_answer(response: str, mode: str, kind: str = "gsm8k") -> str | None:
     check_mode(mode)
     if mode == "answer":
         return response
-    marks = [(found.start(), _after(response, found.end())) for found in re.finditer(MARK, response)]
+    marks = [(found.start(), _after(response, found.end())) for found in _MARKS.finditer(response)]
     if mode == "equations":
         return marks[-1][1] if marks else None
+    marks = [(place, _without_bold(text)) for place, text in marks if text]
     marks = [(place, text, _holds(text, kind)) for place, text in marks if text]
     for found in _BOX.finditer(response):
         if text := boxed(response[found.start() :], first=True):
@@ -134,9 +136,13 @@ def final_answer(response: str, mode: str, kind: str = "gsm8k") -> str | None:
 
 
 def _after(response: str, start: int) -> str | None:
-    """What follows a mark on its line, up to another mark; bold that began before the mark ends at it."""
-    text = response[start:].strip().split("\n", 1)[0].split(MARK, 1)[0].strip()
-    return (text.removesuffix("**").strip() if text.count("**") == 1 else text) or None
+    """What follows a mark on its line, up to another mark."""
+    return response[start:].strip().split("\n", 1)[0].split(MARK, 1)[0].strip() or None
+
+
+def _without_bold(text: str) -> str:
+    """Without the end of bold that began before the mark, as in **#### 72**."""
+    return text.removesuffix("**").strip() if text.count("**") == 1 else text
 
 
 def _holds(text: str, kind: str, *, boxed: bool = False) -> bool:

@@ -168,6 +168,11 @@ def test_boxed(text, inside):
         (r"\boxed{72}, no, \boxed{5 million}", "text", "5 million"),
         ("#### 72\n#### $-\u2212 7", "text", "$-\u2212 7"),
         ("#### none", "text", "none"),
+        ("1=1#####72", "equations", "72"),
+        ("1=1########72", "equations", "72"),
+        ("1=1####72#", "equations", "72#"),
+        ("1=1####72**", "equations", "72**"),
+        ("##### 72 #####", "text", "72"),
         ("1=1####1####", "equations", None),  # there the last mark decides
     ],
 )

@@ -174,7 +174,7 @@ def check_base(number, other, base, other_base):
 
 
 def check_list(items, around, other, data):
-    texts, again = ([data.draw(spelt(v, formula=True)).strip(" .,") for v in items] for _ in range(2))
+    texts, again = ([data.draw(spelt(v, formula=True)).strip().rstrip(".,") for v in items] for _ in range(2))
     opening, end = around
     gold = opening + ",".join(texts) + end
     assert canonical_formula(gold) == gold
