@@ -34,6 +34,7 @@ from experiments.language.probes.effort import Effort
 from experiments.language.probes.exact import Prober
 from experiments.language.probes.sampled import SampledProber
 from experiments.language.problems.questions import Questions
+from experiments.language.problems.rows import Splits
 from experiments.language.problems.task import Task, make_task
 from experiments.rows import Rows, stack
 from experiments.strict_json import plain, write_json
@@ -50,13 +51,12 @@ def _about(task: Task, questions: dict[str, Any], seed: int) -> dict[str, Any]:
     return {"mode": task.mode, "task": task.digest, "questions": questions, "seed": seed}
 
 
-def prepare_sft(config: Sft) -> Compute:
-    """Read and check everything; what is returned computes.
+def prepare_sft(config: Sft, splits: Splits) -> Compute:
+    """Check everything; what is returned computes.
 
     Raises:
-        ValueError: bad data, checkpoint or folder.
+        ValueError: bad checkpoint or folder, or too few problems that fit.
     """
-    splits = config.questions.read()
     base = load_checkpoint(config.checkpoint, mode=config.questions.mode) if config.checkpoint else None
     task = make_task(config.questions, splits, seed=config.seed, vocabulary=base.vocabulary if base else None)
     if base:

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from experiments import folder
 from experiments.command import Compute
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.study import Study
+
+
+def _look(config: Sft | Train | ProbeCheckpoint) -> None:
+    """Refuse at once what can be refused without JAX: places that are no folders, and another command's folder.
+
+    Raises:
+        ValueError: one of these.
+    """
+    if config.checkpoint is not None and not config.checkpoint.is_dir():
+        raise ValueError(
+            f"--checkpoint is {config.checkpoint}, which is not a folder; allowed: a checkpoint's or a model's folder"
+        )
+    data = config.questions.data
+    if data is not None and not data.is_dir():
+        raise ValueError(
+            f"--data is {data}, which is not a folder; allowed: a folder with train.jsonl and test.jsonl (or .parquet)"
+        )
+    folder.look(config.out, config.identity(), fresh=True)  # its settings are compared once the checkpoint is read
 
 
 def prepare_sft(config: Sft) -> Compute:
@@ -13,9 +32,12 @@ def prepare_sft(config: Sft) -> Compute:
     Raises:
         ValueError: bad data, checkpoint or folder.
     """
+    _look(config)
+    splits = config.questions.read()
+
     from experiments.gsm8k import commands
 
-    return commands.prepare_sft(config)
+    return commands.prepare_sft(config, splits)
 
 
 def prepare_train(config: Train) -> Compute:
@@ -24,6 +46,8 @@ def prepare_train(config: Train) -> Compute:
     Raises:
         ValueError: bad data, checkpoint or folder.
     """
+    _look(config)
+
     from experiments.gsm8k import commands
 
     return commands.prepare_train(config)
@@ -35,6 +59,8 @@ def prepare_probe(config: ProbeCheckpoint) -> Compute:
     Raises:
         ValueError: bad data, checkpoint or folder.
     """
+    _look(config)
+
     from experiments.gsm8k import commands
 
     return commands.prepare_probe(config)
