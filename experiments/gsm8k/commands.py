@@ -33,6 +33,7 @@ from experiments.language.model.transformer import initial_parameters, num_param
 from experiments.language.probes.effort import Effort
 from experiments.language.probes.exact import Prober
 from experiments.language.probes.sampled import SampledProber
+from experiments.language.problems.answers import is_exact
 from experiments.language.problems.questions import Questions
 from experiments.language.problems.rows import Splits
 from experiments.language.problems.task import Task, make_task
@@ -130,8 +131,10 @@ def prepare_train(config: Train) -> Compute:
         ValueError: bad data, checkpoint or folder; population steps in another mode than `answer`.
     """
     found = load_checkpoint(config.checkpoint, mode=config.questions.mode)
-    if config.exact and found.vocabulary.mode != "answer":
-        raise ValueError(f"--exact is set and the mode is {found.vocabulary.mode!r}; allowed: mode 'answer'")
+    if config.exact and not is_exact(found.vocabulary.mode):
+        raise ValueError(
+            f"--exact is set and the mode is {found.vocabulary.mode!r}; allowed: modes 'answer' and 'step'"
+        )
     task = task_of(found, config.questions, seed=config.seed)
     identity = config.identity() | {"checkpoint": _content(found)}
     study = Study(config.out, identity, seed=config.seed, inputs=task.digest.encode())
@@ -208,7 +211,7 @@ def prepare_probe(config: ProbeCheckpoint) -> Compute:
     task = task_of(found, config.questions, seed=config.seed)
     identity = config.identity() | {"checkpoint": _content(found)}
     study = Study(config.out, identity, seed=config.seed, inputs=task.digest.encode())
-    exact = task.mode == "answer" and not config.sampled
+    exact = is_exact(task.mode) and not config.sampled
     parameters = found.parameters
     if config.float64:
         parameters = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), parameters)

@@ -61,7 +61,7 @@ class Sft:
     check_every: int = 20
     """Steps between looks at the pass rate, which are also the checkpoints."""
     num_samples: int = 8
-    """Responses a prompt by which pass rates are measured (mode `answer` is exact)."""
+    """Responses a prompt by which pass rates are measured (modes `answer` and `step` are exact)."""
     seed: int = 0
     """Seed of the prompts chosen, the initial parameters, and the order."""
 
@@ -82,7 +82,7 @@ class Sft:
 
 @dataclass(frozen=True)
 class Train:
-    """RL on the training prompts of a checkpoint: sampled groups, or exact population steps in mode `answer`.
+    """RL on the training prompts of a checkpoint: sampled groups, or exact population steps (modes `answer`, `step`).
 
     The gradient is that of the sum of token log-probabilities (no division by length), on the mean over prompts.
     """
@@ -105,7 +105,7 @@ class Train:
     """A trainer's advantage estimator in place of --rule: trl, trl_batch, trl_none, verl, skyrl, openrlhf, tunix,
     nemo_rl, dr_grpo, paper."""
     exact: bool = False
-    """Population steps: exact gradients of all prompts (mode `answer` only)."""
+    """Population steps: exact gradients of all prompts (modes `answer` and `step`)."""
     num_steps: int = 100
     """Updates, or batches of samples."""
     step_size: float = 0.01
@@ -129,7 +129,7 @@ class Train:
     save_every: int = 20
     """Steps between checkpoints, which are also the looks at training and test pass rates."""
     num_samples: int = 8
-    """Responses a prompt by which pass rates are measured (mode `answer` is exact)."""
+    """Responses a prompt by which pass rates are measured (modes `answer` and `step` are exact)."""
     seed: int = 0
     """Seed of the samples and of the order of prompts."""
 
@@ -175,8 +175,9 @@ class Train:
 class ProbeCheckpoint:
     """Measure orthogonality, deviation and local curvature at a checkpoint.
 
-    Mode `answer`: exact, by automatic differentiation of one log-probability a prompt. Other modes: two independent
-    halves of samples, every estimate beside its standard error and its noise; what is inside the noise is printed so.
+    Modes `answer`, `step`: exact, by automatic differentiation of one log-probability a prompt. Other modes: two
+    independent halves of samples, every estimate beside its standard error and its noise; what is inside the noise is
+    printed so.
     """
 
     resumes: ClassVar[bool] = True
@@ -197,7 +198,7 @@ class ProbeCheckpoint:
     half_samples: int = 32
     """Responses a prompt in each half (sampled modes)."""
     sampled: bool = False
-    """Use samples in mode `answer` too."""
+    """Use samples in the exact modes too."""
     float64: bool = False
     """Measure in double precision: slower, to see the rounding of float32."""
     seed: int = 0

@@ -29,7 +29,7 @@ from experiments.language.problems.task import Task, make_task
 from experiments.rows import Tables, stack
 from experiments.strict_json import plain
 
-PAUSE = {"answer": 5, "equations": 10, "text": 10}
+PAUSE = {"answer": 5, "step": 5, "equations": 10, "text": 10}
 """SFT steps between looks at the pass rate."""
 ADVICE = "try another --seed, or a smaller model (--preset)"
 

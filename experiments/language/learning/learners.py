@@ -31,28 +31,30 @@ class Likelihood:
     """Supervised fine-tuning on the right responses, in shuffled batches."""
 
     def __init__(self, model: Model, transform: optax.GradientTransformation):
-        self._step = make_update(lambda parameters, b: (likelihood_loss(parameters, model, b), ()), transform)
+        self.model = model
+        self._step = make_update(lambda θ, m, b: (likelihood_loss(θ, m, b), ()), transform)
 
     def step(self, state: State, batch: Batch, step_size: float, *, batch_size: int, seed: int) -> tuple[State, Row]:
         """One batch of at most `batch_size` of the prompts."""
         chosen = shard(batch[epoch_rows(len(batch), batch_size, seed, state.step)])
         parameters, optimiser, length, slope, (loss, _) = self._step(
-            state.parameters, state.optimiser, np.float32(step_size), chosen
+            state.parameters, state.optimiser, np.float32(step_size), self.model, chosen
         )
         row = {"loss": float(loss), "update_norm": float(length), "gradient_norm": float(slope)}
         return State(parameters, optimiser, state.step + 1), row
 
 
 class Population:
-    """Exact steps: every prompt of the batch, its pass rate and gradient without sampling (mode `answer`)."""
+    """Exact steps: every prompt of the batch, its pass rate and gradient without sampling (modes `answer`, `step`)."""
 
     def __init__(self, model: Model, transform: optax.GradientTransformation):
-        self._step = make_update(lambda parameters, b, weight: population_loss(parameters, model, b, weight), transform)
+        self.model = model
+        self._step = make_update(population_loss, transform)
 
     def step(self, state: State, batch: Batch, step_size: float, weight: PopulationWeight) -> tuple[State, Row]:
         """One step on the mean over prompts; the row tells the pass rates before it."""
         parameters, optimiser, length, slope, (_, log_p) = self._step(
-            state.parameters, state.optimiser, np.float32(step_size), shard(batch), weight
+            state.parameters, state.optimiser, np.float32(step_size), self.model, shard(batch), weight
         )
         log_p = np.minimum(np.asarray(log_p, np.float64), 0)  # a certain prompt's may be above 0 by rounding
         row = {**summary(np.exp(log_p), np.sqrt(np.exp(log_p) * -np.expm1(log_p)))}
@@ -86,13 +88,10 @@ class Groups:
         longest: int,
         reference: Parameters | None = None,
     ):
-        self.settings, self.reference = settings, reference
+        self.model, self.settings, self.reference = model, settings, reference
         self.sampler = Sampler(model, longest)
-        loss = partial(group_loss, model=model, clip=settings.clip, kl=settings.kl)
-        self._step = make_update(
-            lambda p, b, A, old, ref: loss(p, batch=b, advantages=A, old=old, reference=ref), transform
-        )
-        self._log_π = jax.jit(model.token_log_probabilities)
+        self._step = make_update(partial(group_loss, clip=settings.clip, kl=settings.kl), transform)
+        self._log_π = partial(jax.jit(Model.token_log_probabilities), model)
 
     def step(self, state: State, task: Task, step_size: float, estimator: Estimator, *, seed: int) -> tuple[State, Row]:
         """One batch of groups; prompts come in shuffled epochs."""
@@ -108,7 +107,7 @@ class Groups:
         parameters, optimiser, old, extra, length, slope = state.parameters, state.optimiser, None, {}, 0.0, 0.0
         for _ in range(s.num_updates):
             parameters, optimiser, length, slope, (_, extra) = self._step(
-                parameters, optimiser, np.float32(step_size), batch, A, old, reference
+                parameters, optimiser, np.float32(step_size), self.model, batch, A, old, reference
             )
             old = extra["old"] if old is None else old
         varies = rewards.std(axis=1)

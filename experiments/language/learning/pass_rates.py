@@ -1,6 +1,8 @@
-"""Pass rates of a task's prompts: exact in mode `answer`, where one string is right, from samples elsewhere."""
+"""Pass rates of a task's prompts: exact in the modes in which one string is right, from samples elsewhere."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import jax
 import numpy as np
@@ -10,6 +12,7 @@ from experiments.language.learning.state import Row
 from experiments.language.model.model import Batch, Model
 from experiments.language.model.sample import Sampler
 from experiments.language.model.transformer import Parameters
+from experiments.language.problems.answers import is_exact
 from experiments.language.problems.task import Task
 from experiments.language.streams import Stream
 
@@ -19,7 +22,7 @@ class Measure:
 
     def __init__(self, model: Model, longest: int, *, num_samples: int = 8, chunk: int = 64):
         self.num_samples, self.chunk = num_samples, chunk
-        self._log_p = jax.jit(model.answer_log_probabilities)
+        self._log_p = partial(jax.jit(Model.answer_log_probabilities), model)
         self._sampler = Sampler(model, longest)
 
     def exact(self, parameters: Parameters, batch: Batch) -> Float[np.ndarray, " P"]:
@@ -44,7 +47,7 @@ class Measure:
         self, parameters: Parameters, task: Task, *, test: bool = False, seed: int = 0
     ) -> Float[np.ndarray, " P"]:
         """Pass rates of the training or the test prompts; `seed` matters where they are sampled."""
-        if task.mode == "answer":
+        if is_exact(task.mode):
             return self.exact(parameters, task.test if test else task.train)
         return self.sampled(parameters, task, test=test, seed=seed)
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from experiments.language.model.model import Batch, Model
-from experiments.language.model.transformer import Cache, Parameters, next_logits
+from experiments.language.model.transformer import Cache, Parameters, encode, next_logits
 
 
 class Samples(eqx.Module):
@@ -65,6 +65,7 @@ def sample(
     """Draw responses at temperature 1; jit with everything after `cache` but `key` static.
 
     Arguments:
+        parameters: all of the model's, whatever part of it is trained.
         cache: the encoded prompts.
         key: of the draws; None decodes greedily (the most likely token, the least id among equals).
         group_size: G responses a prompt.
@@ -111,13 +112,16 @@ class Sampler:
         self.model, self.longest = model, longest
         self._draw = jax.jit(self._sample, static_argnames=("group_size", "greedy"))
 
-    def _sample(self, parameters: Parameters, batch: Batch, key: Any, group_size: int, greedy: bool) -> Samples:
-        cache = self.model.encode(parameters, batch)
+    def _sample(
+        self, model: Model, parameters: Parameters, batch: Batch, key: Any, group_size: int, greedy: bool
+    ) -> Samples:
+        whole = model.part.merged(parameters)
+        cache = encode(whole, model.architecture, batch.prompts, batch.lengths)
         key = None if greedy else key
-        return sample(parameters, self.model, cache, key=key, group_size=group_size, max_length=self.longest)
+        return sample(whole, model, cache, key=key, group_size=group_size, max_length=self.longest)
 
     def __call__(
         self, parameters: Parameters, batch: Batch, key: Any, group_size: int, *, greedy: bool = False
     ) -> Samples:
         """G responses of at most `longest` tokens to each of the batch's prompts; its own responses do not matter."""
-        return self._draw(parameters, batch, key, group_size=group_size, greedy=greedy)
+        return self._draw(self.model, parameters, batch, key, group_size=group_size, greedy=greedy)

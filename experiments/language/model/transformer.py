@@ -170,17 +170,18 @@ def _mlp(block: Parameters, x: Array, a: Architecture) -> Array:
     return x + _times(jax.nn.silu(_times(n, block["gate"])) * _times(n, block["up"]), block["down"])
 
 
-def _unrolled(a: Architecture) -> bool:
+def _unrolled(num_layers: int) -> bool:
     """Few layers are written out, so that what the last one computes for prompts in vain is dropped by the compiler."""
-    return a.num_layers <= 8
+    return num_layers <= 8
 
 
-def _layers(a: Architecture, layer: Callable, x: Array, inputs: Any) -> tuple[Array, Any]:
+def _layers(layer: Callable, x: Array, inputs: Any) -> tuple[Array, Any]:
     """`lax.scan` of the layers, or the same written out: even unrolled, a scan differentiates what nobody uses."""
-    if not _unrolled(a):
+    num_layers = len(jax.tree.leaves(inputs)[0])
+    if not _unrolled(num_layers):
         return jax.lax.scan(layer, x, inputs)
     found = []
-    for i in range(a.num_layers):
+    for i in range(num_layers):
         x, y = layer(x, jax.tree.map(lambda w, i=i: w[i], inputs))
         found.append(y)
     return x, jax.tree.map(lambda *ys: jnp.stack(ys), *found)
@@ -195,9 +196,19 @@ def encode(
         prompts: [P, S] token ids, padded on the right.
         lengths: [P] 0 ≤ length ≤ S.
     """
-    a = architecture
-    x = parameters["embedding"][prompts]
-    S = prompts.shape[1]
+    return through_prompts(parameters["blocks"], architecture, parameters["embedding"][prompts], lengths)[1]
+
+
+def through_prompts(
+    blocks: Parameters, architecture: Architecture, x: Float[Array, "P S d"], lengths: Int[Array, " P"]
+) -> tuple[Float[Array, "P S d"], Cache]:
+    """States of prompts after these layers, and the layers' keys and values.
+
+    Arguments:
+        blocks: parameters of one layer or several, with a leading axis.
+        x: what enters the first of them.
+    """
+    a, S = architecture, x.shape[1]
     rope = _rope(jnp.arange(S), a, x.dtype)
     causal = jnp.where(jnp.tril(jnp.ones((S, S), bool)), 0, NEVER).astype(x.dtype)
 
@@ -210,8 +221,8 @@ def encode(
         x = x + _times(mixed.reshape(*x.shape[:-1], -1), block["o"])
         return _mlp(block, x, a), (k, v)
 
-    _, (keys, values) = _layers(a, layer, x, parameters["blocks"])
-    return Cache(keys, values, lengths)
+    x, (keys, values) = _layers(layer, x, blocks)
+    return x, Cache(keys, values, lengths)
 
 
 def _own_and_prompt(
@@ -242,13 +253,17 @@ def _output(parameters: Parameters, a: Architecture) -> Float[Array, "V d"]:
     return parameters["embedding"] if a.tied else parameters["head"].T
 
 
-def _states(
-    parameters: Parameters, architecture: Architecture, cache: Cache, tokens: Int[Array, "P G T"]
+def through_responses(
+    blocks: Parameters, architecture: Architecture, cache: Cache, x: Float[Array, "P G T d"]
 ) -> Float[Array, "P G T d"]:
-    """The last layer's normalised states after each of `tokens`."""
-    a = architecture
-    x = parameters["embedding"][tokens]
-    T = tokens.shape[-1]
+    """States of responses after these layers.
+
+    Arguments:
+        blocks: parameters of one layer or several, with a leading axis.
+        cache: the prompts' keys and values in the same layers.
+        x: what enters the first of them, from the separator on.
+    """
+    a, T = architecture, x.shape[-2]
     rope = _rope((cache.lengths[:, None] + jnp.arange(T, dtype=cache.lengths.dtype))[:, None, :], a, x.dtype)
     own_mask = jnp.where(jnp.tril(jnp.ones((T, T), bool)), 0, NEVER).astype(x.dtype)
     prompt_mask = _prompt_mask(cache, x.dtype)
@@ -259,15 +274,16 @@ def _states(
         x = x + _times(_own_and_prompt(q, k, v, own_mask, cache_k, cache_v, prompt_mask), block["o"])
         return _mlp(block, x, a), None
 
-    x, _ = _layers(a, layer, x, (parameters["blocks"], cache.keys, cache.values))
-    return _norm(x, parameters["final_norm"], a.norm_epsilon)
+    return _layers(layer, x, (blocks, cache.keys, cache.values))[0]
 
 
 def extend(
     parameters: Parameters, architecture: Architecture, cache: Cache, tokens: Int[Array, "P G T"]
 ) -> Float[Array, "P G T V"]:
     """Next-token logits after each of `tokens`, which follow the cached prompts: G responses to each."""
-    return _times(_states(parameters, architecture, cache, tokens), _output(parameters, architecture).T)
+    a = architecture
+    x = through_responses(parameters["blocks"], a, cache, parameters["embedding"][tokens])
+    return _times(_norm(x, parameters["final_norm"], a.norm_epsilon), _output(parameters, a).T)
 
 
 def next_logits(
@@ -300,7 +316,7 @@ def next_logits(
         )
         return _mlp(block, x + _times(mixed, block["o"]), a), keys, values
 
-    if _unrolled(a):
+    if _unrolled(a.num_layers):
         for index in range(a.num_layers):
             x, keys, values = layer(index, x, keys, values)
     else:
@@ -312,21 +328,18 @@ def next_logits(
 def log_probabilities(
     parameters: Parameters,
     architecture: Architecture,
-    cache: Cache,
+    x: Float[Array, "P G R d"],
     responses: Int[Array, "P G R"],
     response_lengths: Int[Array, "P G"],
-    *,
-    separator: int,
 ) -> Float[Array, "P G R"]:
     """Log π of each response token given what precedes it; 0 beyond the response's length.
 
     Arguments:
+        x: states after the last layer, of the separator and of each token but the last.
         responses: [P, G, R] token ids with their end token, padded on the right.
         response_lengths: [P, G] tokens that count.
-        separator: the token between prompt and response.
     """
-    first = jnp.full_like(responses[..., :1], separator)
-    states = _states(parameters, architecture, cache, jnp.concatenate([first, responses[..., :-1]], axis=-1))
+    states = _norm(x, parameters["final_norm"], architecture.norm_epsilon)
     output = _output(parameters, architecture)
     logits = _times(states, output.T)
     # not picked from the logits: the gradient of that would be a scatter into the largest array there is

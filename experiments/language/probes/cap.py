@@ -41,7 +41,7 @@ class CapCheck:
     def __init__(self, model: Model, *, longest: int, group_size: int, num_groups: int):
         self.model, self.group_size, self.num_groups = model, group_size, num_groups
         self._sampler = Sampler(model, longest)
-        self._slopes = jax.jit(partial(_slopes, model))
+        self._slopes = partial(jax.jit(_slopes), model)
 
     def __call__(self, parameters: Parameters, batch: Batch, *, seed: int) -> dict[str, np.ndarray]:
         """One row a prompt: pass rate, measured factor with its standard error, b_G(p), the window.

@@ -1,4 +1,4 @@
-r"""The exact probe: orthogonality, deviation and local curvature of a transformer, prompt by prompt (mode `answer`).
+r"""The exact probe: orthogonality, deviation and local curvature of a transformer, prompt by prompt (exact modes).
 
 One response is right, so every quantity is a derivative of one log-probability (curvature/estimate.py):
 
@@ -23,7 +23,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 from scipy.sparse.linalg import ArpackNoConvergence
 
-from curvature import along, success_hessian_vector_product, success_parts, success_std
+from curvature import Along, along, success_hessian_vector_product, success_parts, success_std
 from curvature._phases import own_surplus
 from curvature.coherence import cross_ratio_of_gram, orthogonality_of_gram, relative_gain
 from curvature.local import extreme_eigenvalues_of
@@ -32,6 +32,7 @@ from experiments.language.model.model import Batch, Model
 from experiments.language.model.sample import Sampler
 from experiments.language.model.transformer import Parameters
 from experiments.language.probes.effort import STANDARD, Effort
+from experiments.language.probes.gradients import Gradients
 
 FLAT = 1e-6
 """Prompts with σ below this are left out of what divides by σ: p or 1 − p is below 1e-12."""
@@ -47,64 +48,82 @@ class Probe:
     """[N, N] between the prompts' gradients."""
 
 
+def _one(model: Model, b: Batch, θ: Parameters) -> Float[Array, ""]:
+    """Log π(y*) of one prompt."""
+    return model.answer_log_probabilities(θ, b[None])[0]
+
+
+def _scores(model: Model, θ: Parameters, batch: Batch) -> tuple[Array, Array]:
+    """Log p [n] and s [n, d], flat."""
+
+    def one(b: Batch) -> tuple[Array, Array]:
+        value, slope = jax.value_and_grad(partial(_one, model, b))(θ)
+        return value, ravel_pytree(slope)[0]
+
+    return jax.vmap(one)(batch)
+
+
+def _along_own(model: Model, θ: Parameters, batch: Batch, scores: Array) -> tuple[Array, Array]:
+    """Slope |s| and bend sᵀ∇²log π s/|s|² along each prompt's own gradient, [n] each."""
+    unravel = ravel_pytree(θ)[1]
+
+    def one(inputs: tuple[Batch, Array]) -> tuple[Array, Array]:
+        b, s = inputs
+        found = along(partial(_one, model, b), θ, unravel(_unit(s)))
+        return found.slope, found.bend
+
+    return jax.lax.map(one, (batch, scores))
+
+
+def _along_others(model: Model, θ: Parameters, batch: Batch, scores: Array, responses: Array, lengths: Array) -> Array:
+    """M_u [n, W] of sampled responses along each prompt's own gradient."""
+    unravel = ravel_pytree(θ)[1]
+
+    def one(inputs: tuple[Batch, Array, Array, Array]) -> Array:
+        b, s, y, n = inputs
+
+        def log_π(q: Parameters) -> Array:
+            group = Batch(b.prompts[None], b.lengths[None], y[None], n[None])
+            return model.response_log_probabilities(q, group)[0]
+
+        return along(log_π, θ, unravel(_unit(s))).statistic
+
+    return jax.lax.map(one, (batch, scores, responses, lengths))
+
+
+def _along_shared(model: Model, θ: Parameters, batch: Batch, u: Parameters) -> Along:
+    """Every prompt's log π along one direction."""
+    return along(lambda q: model.answer_log_probabilities(q, batch), θ, u)
+
+
+def _mean_along(model: Model, θ: Parameters, batch: Batch, δ: Parameters) -> Along:
+    """The mean pass rate along a step."""
+    return along(lambda q: jnp.mean(jnp.exp(model.answer_log_probabilities(q, batch))), θ, δ)
+
+
+def _mean(model: Model, θ: Parameters, batch: Batch) -> Float[Array, ""]:
+    return jnp.mean(jnp.exp(model.answer_log_probabilities(θ, batch)))
+
+
+def _hessian_product(model: Model, θ: Parameters, b: Batch, v: Array) -> Array:
+    """∇²J_x v, flat."""
+    product = success_hessian_vector_product(partial(_one, model, b), θ, ravel_pytree(θ)[1](v))
+    return ravel_pytree(product)[0]
+
+
 class Prober:
     """Compiled once for a model and a number of prompts; call it with parameters and prompts."""
 
     def __init__(self, model: Model, effort: Effort = STANDARD, *, longest: int = 6, seed: int = 0):
         self.model, self.effort, self.seed = model, effort, seed
-        log_p = model.answer_log_probabilities
-        self._scores = jax.jit(self._all_scores)
-        self._own = jax.jit(self._along_own)
-        self._shared = jax.jit(lambda θ, batch, u: along(lambda q: log_p(q, batch), θ, u))
-        self._mean = jax.jit(lambda θ, batch, δ: along(lambda q: jnp.mean(jnp.exp(log_p(q, batch))), θ, δ))
-        self._value = jax.jit(lambda θ, batch: jnp.mean(jnp.exp(log_p(θ, batch))))
-        self._product = jax.jit(self._hessian_product)
-        self._others = jax.jit(self._along_others)
-        self._gram = jax.jit(lambda S: jnp.matmul(S, S.T, precision="highest"))  # no TF32
+        self._scores = partial(jax.jit(_scores), model)
+        self._own = partial(jax.jit(_along_own), model)
+        self._shared = partial(jax.jit(_along_shared), model)
+        self._mean = partial(jax.jit(_mean_along), model)
+        self._value = partial(jax.jit(_mean), model)
+        self._product = partial(jax.jit(_hessian_product), model)
+        self._others = partial(jax.jit(_along_others), model)
         self._sampler = Sampler(model, longest)
-
-    def _one(self, θ: Parameters, b: Batch) -> Float[Array, ""]:
-        return self.model.answer_log_probabilities(θ, b[None])[0]
-
-    def _all_scores(self, θ: Parameters, batch: Batch) -> tuple[Array, Array]:
-        """Log p [N] and s [N, d], flat."""
-
-        def one(b: Batch) -> tuple[Array, Array]:
-            value, slope = jax.value_and_grad(self._one)(θ, b)
-            return value, ravel_pytree(slope)[0]
-
-        return jax.lax.map(one, batch, batch_size=self.effort.chunk)
-
-    def _along_own(self, θ: Parameters, batch: Batch, scores: Array) -> tuple[Array, Array]:
-        """Slope |s| and bend sᵀ∇²log π s/|s|² along each prompt's own gradient, [N] each."""
-        unravel = ravel_pytree(θ)[1]
-
-        def one(inputs: tuple[Batch, Array]) -> tuple[Array, Array]:
-            b, s = inputs
-            found = along(partial(self._one, b=b), θ, unravel(_unit(s)))
-            return found.slope, found.bend
-
-        return jax.lax.map(one, (batch, scores))
-
-    def _hessian_product(self, θ: Parameters, b: Batch, v: Array) -> Array:
-        """∇²J_x v, flat."""
-        product = success_hessian_vector_product(partial(self._one, b=b), θ, ravel_pytree(θ)[1](v))
-        return ravel_pytree(product)[0]
-
-    def _along_others(self, θ: Parameters, batch: Batch, scores: Array, responses: Array, lengths: Array) -> Array:
-        """M_u [N, W] of sampled responses along each prompt's own gradient."""
-        unravel = ravel_pytree(θ)[1]
-
-        def one(inputs: tuple[Batch, Array, Array, Array]) -> Array:
-            b, s, y, n = inputs
-
-            def log_π(q: Parameters) -> Array:
-                group = Batch(b.prompts[None], b.lengths[None], y[None], n[None])
-                return self.model.response_log_probabilities(q, group)[0]
-
-            return along(log_π, θ, unravel(_unit(s))).statistic
-
-        return jax.lax.map(one, (batch, scores, responses, lengths))
 
     def __call__(self, parameters: Parameters, batch: Batch, *, step_size: float) -> Probe:
         """Measure.
@@ -115,26 +134,26 @@ class Prober:
             step_size: η of GRPO's step on the mean over prompts, for the one-step surplus; REINFORCE steps 2η.
         """
         θ, N = parameters, len(batch)
-        log_p, scores = self._scores(θ, batch)
-        p, σ = np.exp(_double(log_p)), _double(success_std(log_p))
-        slope, bend = (_double(x) for x in self._own(θ, batch, scores))
+        found, scores = self._prompt_by_prompt(θ, batch)
+        log_p, slope, bend = found["log_p"], found["slope"], found["bend"]
+        p, σ = np.exp(log_p), _double(success_std(log_p))
         slope = np.maximum(slope, 0)  # |s|: where it vanishes, rounding may leave it below
         κ = p * (slope**2 + bend)
         norm = p * slope
-        K = _double(self._gram(scores))  # ⟨s_x, s_x'⟩
+        K = scores.gram()  # ⟨s_x, s_x'⟩
         length = np.sqrt(np.diagonal(K))
         lengths = np.outer(length, length)
         cosines = np.divide(K, lengths, out=np.zeros_like(K), where=lengths > 0)
         gram = K * np.outer(p, p)
         alive = σ > FLAT
 
-        directions = {
-            name: self._combine(θ, scores, p * weight)
-            for name, weight in (("none", np.ones(N)), ("group", _inverse(σ)))
-        }
+        unravel = ravel_pytree(θ)[1]
+        mean = scores.combine(np.stack([p, p * _inverse(σ)]) / N)
+        directions = {name: unravel(flat) for name, flat in zip(("none", "group"), mean, strict=True)}
+        del scores, mean
         prompts: dict[str, np.ndarray] = {
             "prompt": np.arange(N),
-            "log_p": _double(log_p),
+            "log_p": log_p,
             "pass_rate": p,
             "std": σ,
             "gradient_norm": norm,
@@ -142,10 +161,10 @@ class Prober:
             "curvature_own": κ,
         }
         for name, u in directions.items():
-            found = self._shared(θ, batch, _unit(u))
-            prompts[f"slope_{name}"] = p * _double(found.slope)
-            prompts[f"curvature_{name}"] = p * _double(found.statistic)
-        prompts |= self._parts(θ, batch, scores, _double(log_p), slope**2 + bend)
+            shared = self._shared(θ, batch, _unit(u))
+            prompts[f"slope_{name}"] = p * _double(shared.slope)
+            prompts[f"curvature_{name}"] = p * _double(shared.statistic)
+        prompts |= self._parts(found, slope**2 + bend)
         prompts |= self._spectra(θ, batch, p)
         off = ~np.eye(N, dtype=bool)
         ratio = np.abs(κ[alive]) / σ[alive]
@@ -165,9 +184,33 @@ class Prober:
         }
         return Probe(prompts, state, cosines)
 
-    def _combine(self, θ: Parameters, scores: Array, weight: np.ndarray) -> Parameters:
-        """Mean over prompts of weight · s."""
-        return ravel_pytree(θ)[1](jnp.asarray(weight / len(weight), scores.dtype) @ scores)
+    def _prompt_by_prompt(self, θ: Parameters, batch: Batch) -> tuple[dict[str, np.ndarray], Gradients]:
+        """What needs one gradient at a time, a row a prompt: log p, slope and bend along the own gradient, and of
+        sampled responses M_u and whether they are wrong; and the gradients.
+        """
+        N, W, size = len(batch), self.effort.num_wrong, sum(x.size for x in jax.tree.leaves(θ))
+        leaf = jax.tree.leaves(θ)[0]
+        scores = Gradients(N, size, leaf.dtype, memory=self.effort.memory)
+        samples = self._sampler(θ, batch, jax.random.key(self.seed), W) if W >= 2 else None
+        found: dict[str, list[np.ndarray]] = {}
+        for rows in self._chunks(N, size * leaf.dtype.itemsize):
+            b = batch[rows]
+            log_p, S = self._scores(θ, b)
+            slope, bend = self._own(θ, b, S)
+            new = {"log_p": log_p, "slope": slope, "bend": bend}
+            if samples is not None:
+                new["M"] = self._others(θ, b, S, samples.responses[rows], samples.lengths[rows])
+                new["wrong"] = ~self.model.is_right(samples.responses[rows], b)
+            scores.add(S)
+            for name, value in new.items():
+                found.setdefault(name, []).append(np.asarray(value, bool if name == "wrong" else np.float64))
+        return {name: np.concatenate(values) for name, values in found.items()}, scores
+
+    def _chunks(self, number: int, row: int) -> list[slice]:
+        """Rows of prompts, in parts as equal as can be; `row`: bytes of a gradient, of which each part needs a few."""
+        most = max(1, min(self.effort.chunk, self.effort.memory // (4 * row)))
+        size = -(-number // -(-number // most))
+        return [slice(i, min(i + size, number)) for i in range(0, number, size)]
 
     def _surplus(
         self,
@@ -193,24 +236,18 @@ class Prober:
             row[f"surplus_{order}"] = row[f"gain_{order}_group"] - row[f"gain_{order}_none"]
         return row
 
-    def _parts(
-        self, θ: Parameters, batch: Batch, scores: Array, log_p: np.ndarray, right: np.ndarray
-    ) -> dict[str, np.ndarray]:
+    def _parts(self, found: dict[str, np.ndarray], right: np.ndarray) -> dict[str, np.ndarray]:
         """T5 along the own gradient: corr(r, M_u), sd(M_u), standard errors; NaN with fewer than 2 wrong draws."""
-        W, N = self.effort.num_wrong, len(batch)
         names = ("correlation", "spread", "correlation_error", "spread_error")
-        found = {name: np.full(N, np.nan) for name in names}
-        if W < 2:
-            return found
-        samples = self._sampler(θ, batch, jax.random.key(self.seed), W)
-        M = _double(self._others(θ, batch, scores, samples.responses, samples.lengths))
-        wrong = ~np.asarray(self.model.is_right(samples.responses, batch))
-        for i in np.flatnonzero(wrong.sum(axis=1) >= 2):
-            parts = success_parts(min(log_p[i], 0.0), right[i], M[i][wrong[i]])
-            values = (parts.correlation, parts.spread, parts.correlation_error, parts.spread_error)
-            for name, value in zip(names, values, strict=True):
-                found[name][i] = float(value)
-        return found
+        values = {name: np.full(len(right), np.nan) for name in names}
+        if "M" not in found:
+            return values
+        for i in np.flatnonzero(found["wrong"].sum(axis=1) >= 2):
+            wrong = found["M"][i][found["wrong"][i]]
+            parts = success_parts(min(found["log_p"][i], 0.0), right[i], wrong)
+            for name in names:
+                values[name][i] = float(getattr(parts, name))
+        return values
 
     def _spectra(self, θ: Parameters, batch: Batch, p: np.ndarray) -> dict[str, np.ndarray]:
         """Least and greatest eigenvalue of ∇²J_x for prompts spread over the range of p; NaN for the others."""

@@ -51,8 +51,8 @@ class SampledProber:
     def __init__(self, model: Model, *, longest: int, half: int):
         self.half = half
         self._sampler = Sampler(model, longest)
-        self._gradient = jax.jit(partial(_gradient, model))
-        self._bends = jax.jit(partial(_bends, model))
+        self._gradient = partial(jax.jit(_gradient), model)
+        self._bends = partial(jax.jit(_bends), model)
 
     def __call__(
         self, parameters: Parameters, task: Task, *, seed: int

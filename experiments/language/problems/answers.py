@@ -1,10 +1,10 @@
 r"""When is a response right? Exact numbers, no floats:
 
-    r(y) = 1[value(final(y)) = value(y*)],      in mode "answer":  r(y) = 1[y = y*]
+    r(y) = 1[value(final(y)) = value(y*)],      in modes "answer" and "step":  r(y) = 1[y = y*]
 
-In mode "answer" one string alone is right, so that J = π(y*) exactly, which the exact probe relies on; in the other
-modes the final answer (after the last "####" or in the last \boxed{} that holds one) is compared as a fraction
-(numbers.py), MATH's as formulas are (formulas.py). Independent checks: in
+In the exact modes, "answer" and "step", one string alone is right, so that J = π(y*) exactly, which the exact probe
+relies on; in the others the final answer (after the last "####" or in the last \boxed{} that holds one) is compared as
+a fraction (numbers.py), MATH's as formulas are (formulas.py). Independent checks: in
 tests/experiments/language/problems/test_answers.py.
 """
 
@@ -18,9 +18,12 @@ from experiments.language.problems.formulas import is_same
 from experiments.language.problems.numbers import parse_number, read_number
 from experiments.language.problems.spelling import closing, unwrap
 
-Mode: TypeAlias = Literal["answer", "equations", "text"]
+Mode: TypeAlias = Literal["answer", "step", "equations", "text"]
 MODES: tuple[str, ...] = get_args(Mode)
-"""What a response is: the final answer alone, the calculator annotations, or the whole solution."""
+"""What a response is: the final answer alone, one calculator step, all of them, or the whole solution."""
+
+EXACT_MODES = ("answer", "step")
+"""Those in which one string is right."""
 
 MARK = "####"
 """What stands before the final answer in GSM8K."""
@@ -53,6 +56,12 @@ def check_mode(mode: str) -> None:
     """Refuse a mode that does not exist."""
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}; allowed: {', '.join(MODES)}")
+
+
+def is_exact(mode: str) -> bool:
+    """Whether one string alone is right in this mode, so that pass rates and gradients need no samples."""
+    check_mode(mode)
+    return mode in EXACT_MODES
 
 
 def digits(number: Fraction) -> str:
@@ -111,7 +120,7 @@ def boxed(text: str, *, first: bool = False) -> str | None:
 
 
 def final_answer(response: str, mode: str, kind: str = "gsm8k") -> str | None:
-    r"""The final answer as written: the response itself in mode "answer", else what follows the last "####" on its
+    r"""The final answer as written: the response itself in the exact modes, else what follows the last "####" on its
     line. In mode "text" a \boxed{} counts as well, and of all marks the last that holds an answer: a heading
     "#### Explanation", a \boxed without content and one that is never closed are passed over. None where there is none.
 
@@ -120,8 +129,7 @@ def final_answer(response: str, mode: str, kind: str = "gsm8k") -> str | None:
     >>> final_answer("So \\boxed{72}.\n#### Explanation", "text")
     '72'
     """
-    check_mode(mode)
-    if mode == "answer":
+    if is_exact(mode):
         return response
     marks = [(found.start(), _after(response, found.end())) for found in _MARKS.finditer(response)]
     if mode == "equations":
@@ -160,7 +168,7 @@ def is_correct(response: str, problem: Answered, mode: str) -> bool:
     Arguments:
         response: the text without its end token.
         problem: anything with `answer` (canonical) and `kind` ("gsm8k" or "math").
-        mode: "answer": the canonical string and no other; "equations", "text": the same number, or for MATH the
+        mode: "answer", "step": the canonical string and no other; "equations", "text": the same number, or for MATH the
             same formula (`formulas.is_same`; one that takes math-verify longer than its time is wrong).
 
     Raises:
@@ -168,8 +176,7 @@ def is_correct(response: str, problem: Answered, mode: str) -> bool:
 
     Reference: Cobbe et al. 2021, arXiv 2110.14168 (GSM8K); Hendrycks et al. 2021, arXiv 2103.03874 (MATH).
     """
-    check_mode(mode)
-    if mode == "answer":
+    if is_exact(mode):
         return response == problem.answer
     final = final_answer(response, mode, problem.kind)
     if final is None:
@@ -181,6 +188,7 @@ def is_correct(response: str, problem: Answered, mode: str) -> bool:
 
 
 __all__ = [
+    "EXACT_MODES",
     "MARK",
     "MODES",
     "Answered",
@@ -192,5 +200,6 @@ __all__ = [
     "digits",
     "final_answer",
     "is_correct",
+    "is_exact",
     "parse_number",
 ]

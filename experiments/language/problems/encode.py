@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from curvature.ranges import check_count
-from experiments.language.problems.answers import check_mode
+from experiments.language.problems.answers import check_mode, is_exact
 from experiments.language.problems.rows import SYMBOLS, Problem, read_equations
 from experiments.language.problems.tokens import Vocabulary
 
@@ -39,7 +39,7 @@ def target(problem: Problem, mode: str) -> tuple[str | None, str]:
         if problem.equations is None:
             return None, read_equations(problem.solution, problem.answer)[1]
         return problem.equations, ""
-    return (problem.answer if mode == "answer" else problem.solution), ""
+    return (problem.answer if is_exact(mode) else problem.solution), ""
 
 
 def encode(
@@ -56,7 +56,7 @@ def encode(
     Arguments:
         problems: any number.
         vocabulary: made for the same mode.
-        mode: "answer", "equations" or "text".
+        mode: one of `answers.MODES`.
         prompt_length: S ≥ 1, tokens without the separator.
         response_length: R ≥ 1, tokens with the end.
         dropped: counts are added to it.
@@ -76,8 +76,10 @@ def encode(
         if text is not None and vocabulary.trained and mode != "text" and not set(text) <= set(SYMBOLS):
             reason = "other symbols in the answer"
         if text is not None and not reason:
-            prompt, response = vocabulary.prompt(problem.question), vocabulary.response(text)
-            if len(prompt) > prompt_length:
+            prompt, response = _prompt(problem, vocabulary), vocabulary.response(text)
+            if prompt is None:
+                reason = "prompt that merges with what follows it"
+            elif len(prompt) > prompt_length:
                 reason = f"prompt longer than {prompt_length} tokens"
             elif len(response) > response_length:
                 reason = f"response longer than {response_length} tokens"
@@ -97,6 +99,14 @@ def encode(
         response_lengths=np.array([len(ids) for ids in responses], np.int32),
         index=np.array(index, np.int32),
     )
+
+
+def _prompt(problem: Problem, vocabulary: Vocabulary) -> list[int] | None:
+    """Its tokens, or None where they do not end with the separator."""
+    try:
+        return vocabulary.prompt(problem.question, problem.begun)
+    except ValueError:
+        return None
 
 
 def describe(dropped: Mapping[str, int]) -> str:

@@ -12,7 +12,7 @@ from experiments.language.problems.answers import Mode
 if TYPE_CHECKING:
     from experiments.language.problems.rows import Splits
 
-RESPONSE_LENGTH = {"answer": 6, "equations": 32, "text": 256}
+RESPONSE_LENGTH = {"answer": 6, "step": 8, "equations": 32, "text": 256}
 """Tokens of the longest response where a command says nothing."""
 
 
@@ -26,7 +26,8 @@ class Questions:
     download: bool = False
     """Take openai/gsm8k from the Hugging Face hub (needs the extra `hub` and a network)."""
     mode: Mode = "answer"
-    """The response: the final answer alone, the calculator steps, or the full solution."""
+    """The response: the final answer alone; one calculator step's result, asked with all that stands before it; all
+    calculator steps; or the full solution."""
     num_prompts: int = 96
     """Training prompts, chosen at random among those that fit."""
     num_test: int = 256
@@ -34,7 +35,7 @@ class Questions:
     prompt_length: int = 48
     """Longest prompt, tokens; longer ones are left out and counted."""
     response_length: int | None = None
-    """Longest response with its end, tokens. Default: 6 (answer), 32 (equations), 256 (text)."""
+    """Longest response with its end, tokens. Default: 6 (answer), 8 (step), 32 (equations), 256 (text)."""
     vocabulary_size: int = 2048
     """Of a tokenizer trained on the questions; a checkpoint brings its own."""
 
@@ -59,7 +60,10 @@ class Questions:
         """
         from experiments.language.problems.generator import generate
         from experiments.language.problems.rows import download, read_folder
+        from experiments.language.problems.steps import step_splits
 
         if self.data is not None:
-            return read_folder(self.data)
-        return download() if self.download else generate()
+            splits = read_folder(self.data)
+        else:
+            splits = download() if self.download else generate()
+        return step_splits(splits) if self.mode == "step" else splits

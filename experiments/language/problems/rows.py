@@ -47,6 +47,8 @@ class Problem:
     """The calculator steps with the answer, or None where `read_equations` finds none."""
     solution: str
     """The full text."""
+    begun: str = ""
+    """What of the solution stands before the response (mode "step")."""
     kind: str = "gsm8k"
     """Either "gsm8k" or "math"."""
     level: str | None = None

@@ -64,7 +64,7 @@ def make_task(questions: Questions, splits: Splits, *, seed: int, vocabulary: Vo
     """
     q = questions
     if vocabulary is None:
-        texts = [p.question for p in splits.train]
+        texts = [f"{p.question}\n{p.begun}" if p.begun else p.question for p in splits.train]
         texts += [p.solution for p in splits.train] if q.mode == "text" else []
         vocabulary = train_vocabulary(texts, size=q.vocabulary_size, mode=q.mode)
     notes, encoded, problems = [splits.source], {}, {}

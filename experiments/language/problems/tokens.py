@@ -2,6 +2,7 @@
 
     prompt(x) = ids,   separator_id,   response(y) = ids … end_id
 
+In mode "step" of a checkpoint the separator is the token of "=" and the end that of ">>": GSM8K's own text, no more.
 In modes "answer" and "equations" of a vocabulary trained here every response symbol is one token and no other token
 contains it, so a string has one encoding and π(string) is π(sequence). Vocabularies of checkpoints hold longer tokens
 for some strings; there π is that of the tokenizer's own encoding. Independent checks: in
@@ -23,6 +24,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from curvature.ranges import check_count
 from experiments.language.problems.answers import check_mode
 from experiments.language.problems.rows import SYMBOLS
+from experiments.language.problems.steps import CLOSE
 
 PAD, END, SEPARATOR = "<pad>", "<end>", "<answer>"
 SMALLEST = 256 + 3
@@ -38,7 +40,7 @@ class Vocabulary:
 
     Attributes:
         tokenizer: of the package `tokenizers`.
-        mode: "answer", "equations" or "text".
+        mode: one of `answers.MODES`.
         trained: whether made here, with one token a symbol, or taken from a checkpoint.
         size: one more than the largest id (a checkpoint's embedding may have more rows).
         pad_id: padding.
@@ -60,7 +62,7 @@ class Vocabulary:
         for name, value in (*(("end_id", end) for end in self.end_ids), ("pad_id", pad_id)):
             if not 0 <= value < self.size:
                 raise ValueError(f"{name} is {value}; allowed: ids of the vocabulary, 0 to {self.size - 1}")
-        separator = tokenizer.token_to_id(SEPARATOR) if trained else self._template("1")[-1]
+        separator = tokenizer.token_to_id(SEPARATOR) if trained else self._template("1", "1=")[-1]
         if separator is None:
             raise ValueError(f"tokenizer lacks {SEPARATOR!r}; allowed with trained: what train_vocabulary makes")
         self.separator_id: int = separator
@@ -70,11 +72,16 @@ class Vocabulary:
         """The end that we write."""
         return self.end_ids[0]
 
-    def prompt(self, question: str) -> list[int]:
-        """Token ids of a question, without the separator that follows them."""
+    def prompt(self, question: str, begun: str = "") -> list[int]:
+        """Token ids of a question, and in mode "step" of the solution up to "=", without the separator that follows.
+
+        Raises:
+            ValueError: a text whose last token is not the separator of a checkpoint's vocabulary.
+        """
         if self.trained:
-            return self.tokenizer.encode(question, add_special_tokens=False).ids
-        ids = self._template(question)
+            text = f"{question}\n{begun}" if self.mode == "step" else question
+            return self.tokenizer.encode(text, add_special_tokens=False).ids
+        ids = self._template(question, begun)
         if ids[-1] != self.separator_id:
             raise ValueError(f"question is {question[:40]!r}; allowed: texts that do not merge with what follows them")
         return ids[:-1]
@@ -83,7 +90,7 @@ class Vocabulary:
         """Token ids of a response, the last one `end_id`.
 
         Raises:
-            ValueError: other symbols than SYMBOLS in mode "answer" or "equations" of a vocabulary trained here.
+            ValueError: other symbols than SYMBOLS in another mode than "text" of a vocabulary trained here.
         """
         if self.trained and self.mode != "text" and not set(text) <= set(SYMBOLS):
             raise ValueError(f"text is {text[:60]!r}; allowed: the symbols {SYMBOLS}")
@@ -147,11 +154,11 @@ class Vocabulary:
         content |= {"pad_id": self.pad_id, "end_id": ends, "tokenizer": self.tokenizer.to_str()}
         return json.dumps(content, sort_keys=True)
 
-    def _template(self, question: str) -> list[int]:
+    def _template(self, question: str, begun: str) -> list[int]:
         """A checkpoint's prompt with its opening tokens, without closing ones. A space ends it where digits follow;
-        a text brings its own space, which belongs to its first word's token.
+        a text brings its own space, which belongs to its first word's token; a step's prompt ends with "=".
         """
-        after = AFTER if self.mode == "text" else AFTER + " "
+        after = AFTER if self.mode == "text" else f"{AFTER} {begun}" if self.mode == "step" else AFTER + " "
         encoding = self.tokenizer.encode(BEFORE + question + after)
         ids, special = list(encoding.ids), list(encoding.special_tokens_mask)
         while special and special[-1]:
@@ -197,7 +204,8 @@ def train_vocabulary(texts: Iterable[str], *, size: int = 2048, mode: str) -> Vo
 
 
 def pretrained_vocabulary(folder: str | Path, *, mode: str) -> Vocabulary:
-    """The vocabulary of a checkpoint: `tokenizer.json`, with the end and padding tokens that its other files name.
+    """The vocabulary of a checkpoint: `tokenizer.json`, with the end and padding tokens that its other files name; in
+    mode "step" the end is ">>".
 
     The ends are looked for in generation_config.json, config.json and tokenizer_config.json, and the first file that
     names one decides; of several the first is written. Without a padding token the end pads as well, which is safe
@@ -215,6 +223,11 @@ def pretrained_vocabulary(folder: str | Path, *, mode: str) -> Vocabulary:
     names = ("generation_config.json", "config.json", "tokenizer_config.json")
     configs = {folder / name: _json(folder / name) for name in names if (folder / name).exists()}
     ends, pads = _special(configs, "eos", tokenizer), _special(configs, "pad", tokenizer)
+    if mode == "step":
+        close, pads = tokenizer.token_to_id(CLOSE), pads or ends
+        ends = () if close is None else (close,)
+        if not ends:
+            raise ValueError(f"{folder} has no token {CLOSE!r}; allowed with mode 'step': a tokenizer with that token")
     if not ends:
         raise ValueError(
             f"{folder} names no end token; allowed: eos_token_id or eos_token in one of {', '.join(names)}"

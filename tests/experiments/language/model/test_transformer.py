@@ -5,6 +5,7 @@ float64 parameters are compared to 1e-10. float32 ones to 1e-5 of logits of size
 
 import re
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,15 @@ ARCHITECTURES = pytest.mark.parametrize("a", [SMALL, BIASED, DEEP], ids=["small"
 all_logits, encode, extend, next_logits = (
     jax.jit(f, static_argnums=1) for f in (whole.all_logits, model.encode, model.extend, model.next_logits)
 )
-log_probabilities = jax.jit(model.log_probabilities, static_argnums=1, static_argnames="separator")
+
+
+@partial(jax.jit, static_argnums=1, static_argnames="separator")
+def log_probabilities(parameters, a, cache, responses, response_lengths, *, separator):
+    fed = jnp.concatenate([jnp.full_like(responses[..., :1], separator), responses[..., :-1]], axis=-1)
+    x = model.through_responses(parameters["blocks"], a, cache, parameters["embedding"][fed])
+    return model.log_probabilities(parameters, a, x, responses, response_lengths)
+
+
 TYPES = pytest.mark.parametrize(("dtype", "tolerance"), [(jnp.float64, 1e-10), (jnp.float32, 1e-5)])
 
 

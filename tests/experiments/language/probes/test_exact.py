@@ -296,7 +296,7 @@ def test_certain_and_hopeless_prompts_give_no_nan(narrow, sharpness):
 
 
 def test_effort_leaves_things_out(prober, probe):
-    assert {f.name for f in fields(Effort)} == {"chunk", "num_spectra", "num_wrong", "spectrum_tolerance"}
+    assert {f.name for f in fields(Effort)} == {"chunk", "memory", "num_spectra", "num_wrong", "spectrum_tolerance"}
     again = prober(θ, BATCH, step_size=η)
     for name, column in again.prompts.items():
         np.testing.assert_array_equal(column, probe.prompts[name])
