@@ -174,7 +174,7 @@ class Groups:
         other = judged & (values != 0) & (values != 1)
         if other.any():
             what = column or "the reward"
-            raise ValueError(f"{what} holds {values[other][0]:g}; allowed where right answers are counted: 0 and 1")
+            raise ValueError(f"{what} holds {values[other][0]:g}; allowed: 0 and 1, where right answers are counted")
         index, size = self.group_of_row, self.num_groups
         right = np.bincount(index, np.where(judged, values, 0), size)
         return right.astype(np.int64), np.bincount(index, judged, size).astype(np.int64)
