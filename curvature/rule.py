@@ -7,8 +7,14 @@
     power(a)   w = 1/σ_x^a    0 is none, 1 is group        decoupled  no weight: (Σ σ_x P_x)⁻¹ Σ g_x (T9)
 
 Where rewards are 0 or 1 a rule of the kind "weight" is a function of the pass rate, and of the number k of right
-responses in a group of G: w(p) = (p(1−p))^{−α/2}, and w(k) = w(k/G), 0 where all are right or wrong. This file needs
-neither JAX nor NumPy, so that a command can refuse a rule at once. Independent check: tests/curvature/test_rule.py.
+responses in a group of G: w(p) = (p(1−p))^{−α/2}, and w(k) = w(k/G), 0 where all are right or wrong. So are rules that
+others propose and that nothing here trains with; logs are reweighed by them (`curvature.group_update`):
+
+    maxrl      w = 1/p             divides by the mean reward          focal(γ)       w = (1−p)^γ/σ    F-GRPO
+    pass(K)    w = K(1−p)^{K−1}    the gradient of pass@K              leave_one_out  σ of the other G − 1 (NeMo-RL)
+
+This file needs neither JAX nor NumPy, so that a command can refuse a rule at once. Independent check:
+tests/curvature/test_rule.py.
 """
 
 from __future__ import annotations
@@ -19,11 +25,19 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["weight", "batch", "pooled", "decoupled"]
+Kind = Literal["weight", "batch", "pooled", "decoupled", "maxrl", "focal", "pass", "leave_one_out"]
 EXPONENT = {"none": 0.0, "group": 1.0}
 """Powers that have a name of their own."""
 NAMES = ("none", "group", "batch", "pooled", "power(A)", "decoupled")
-"""All rules; A is a number of at least 0."""
+"""All rules that something here trains with; A is a number of at least 0."""
+REWEIGHING = ("maxrl", "focal(A)", "pass(K)", "leave_one_out")
+"""Further rules, by which logs are reweighed."""
+PARAMETERS = {
+    "power(A)": "a number A of at least 0",
+    "focal(A)": "a number A of at least 0",
+    "pass(K)": "an integer K of at least 1",
+}
+"""Rules with a parameter, and what it may be."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +47,10 @@ class Rule:
     name: str
     """As tables, files and flags have it: "none", "group", "power(2)", …"""
     kind: Kind
-    """What it is computed from: the prompt's own σ ("weight"), the batch's, or the features ("decoupled")."""
+    """What it is computed from: the prompt's own σ ("weight"), the batch's, or the features ("decoupled"); the others
+    are what their names say."""
     alpha: float = math.nan
-    """σ's exponent where the kind is "weight", else NaN."""
+    """σ's exponent where the kind is "weight", γ of "focal", K of "pass", else NaN."""
 
     def weight(self, pass_rate: float) -> float:
         """w(p) of a population whose rewards are 0 or 1; 0 at p = 0 and 1.
@@ -46,28 +61,70 @@ class Rule:
         >>> parse("group").weight(0.5)  # 1/√(.5 · .5)
         2.0
         """
-        if self.kind != "weight":
-            raise ValueError(f"rule is {self.name}; allowed: rules that weigh a prompt by its own σ")
         if not 0 <= pass_rate <= 1:
             raise ValueError(f"pass_rate is {pass_rate!r}; allowed: numbers in [0, 1]")
-        variance = pass_rate * (1 - pass_rate)
-        return variance ** (-self.alpha / 2) if variance > 0 else 0.0
+        return self._weight(pass_rate, pass_rate * (1 - pass_rate), 0.0)
 
-    def group_weights(self, group_size: int) -> tuple[float, ...]:
+    def _weight(self, p: float, variance: float, epsilon: float) -> float:
+        """The weight at a pass rate p and a variance of the rewards, which a group's ddof makes other than p(1−p)."""
+        if self.kind not in ("weight", "maxrl", "focal", "pass"):
+            raise ValueError(f"rule is {self.name}; allowed: rules that weigh a prompt by its own σ")
+        if not variance > 0:
+            return 0.0
+        if self.kind == "maxrl":
+            return 1 / p
+        if self.kind == "pass":
+            return self.alpha * (1 - p) ** (self.alpha - 1)
+        power = 1.0 if self.kind == "focal" else self.alpha
+        divided = (math.sqrt(variance) + epsilon) ** -power if epsilon else variance ** (-power / 2)
+        return (1 - p) ** self.alpha * divided if self.kind == "focal" else divided
+
+    def group_weights(self, group_size: int, *, ddof: int = 0, epsilon: float = 0.0) -> tuple[float, ...]:
         """w(k) for k = 0 … G right responses of a group of G.
 
+        Under "leave_one_out" the weight differs from response to response; here it is the factor by which the sum of
+        the advantages' absolute values exceeds that of `none`.
+
+        Arguments:
+            group_size: G ≥ 2.
+            ddof: 0 or 1, of the deviation that divides; 1 is PyTorch's default.
+            epsilon: added to that deviation, ≥ 0.
+
         Raises:
-            ValueError: as `weight`, or a group of fewer than 2.
+            ValueError: as `weight`, a group of fewer than 2, another ddof, a negative ε.
 
         >>> [round(w, 3) for w in parse("group").group_weights(4)]  # 1/√(3/16), 1/√(1/4), 1/√(3/16)
         [0.0, 2.309, 2.0, 2.309, 0.0]
         """
         if isinstance(group_size, bool) or not hasattr(group_size, "__index__") or group_size < 2:
             raise ValueError(f"group_size is {group_size!r}; allowed: an integer of at least 2")
-        return tuple(self.weight(k / group_size) for k in range(group_size + 1))
+        if ddof not in (0, 1):
+            raise ValueError(f"ddof is {ddof!r}; allowed: 0 (population) or 1 (sample)")
+        if not 0 <= epsilon < math.inf:
+            raise ValueError(f"epsilon is {epsilon!r}; allowed: numbers in [0, inf)")
+        G = group_size
+        if self.kind == "leave_one_out":
+            return tuple(_leave_one_out(k, G, ddof, epsilon) for k in range(G + 1))
+        grow = G / (G - ddof)
+        return tuple(self._weight(k / G, k / G * (1 - k / G) * grow, epsilon) for k in range(G + 1))
 
     def __str__(self) -> str:
         return self.name
+
+
+def _leave_one_out(k: int, G: int, ddof: int, epsilon: float) -> float:
+    """Σ|A| over that of `none`, 2k(G−k)/G; where the others do not vary, the advantage is left undivided."""
+    if k in (0, G):
+        return 0.0
+
+    def advantage(others: int, apart: float) -> float:
+        """Of a response that differs from the others' mean by `apart`, where `others` of the G − 1 are right."""
+        n = G - 1
+        deviation = math.sqrt(others * (n - others) / (n * max(n - ddof, 1)))
+        return apart / (deviation + epsilon) if deviation else apart
+
+    right, wrong = advantage(k - 1, (G - k) / (G - 1)), advantage(k, k / (G - 1))
+    return (k * right + (G - k) * wrong) * G / (2 * k * (G - k))
 
 
 def parse(
@@ -76,9 +133,9 @@ def parse(
     """A rule by its name.
 
     Arguments:
-        name: one of `NAMES`; "power" alone takes its exponent from `alpha`.
+        name: one of `allowed`; "power" alone takes its exponent from `alpha`.
         alpha: exponent of "power" where the name has none.
-        allowed: the entries of `NAMES` that the caller can serve.
+        allowed: the entries of `NAMES`, and of `REWEIGHING`, that the caller can serve.
         argument: what the caller calls the rule, for its refusals.
 
     Raises:
@@ -96,13 +153,20 @@ def parse(
         given = match[1] is None and alpha is not None
         exponent = _number("" if isinstance(alpha, str) else alpha) if given else _number(match[1])
         if 0 <= exponent < math.inf:
-            return Rule(f"power({repr(exponent + 0.0).removesuffix('.0')})", "weight", exponent + 0.0)
+            return Rule(f"power({_short(exponent)})", "weight", exponent + 0.0)
         if given:
             raise ValueError(f"alpha is {alpha!r}; allowed: a finite number of at least 0")
+    match = re.fullmatch(r"(focal|pass)\(([^()]*)\)", text)
+    if match and f"{match[1]}({'A' if match[1] == 'focal' else 'K'})" in allowed:
+        value = _number(match[2])
+        if match[1] == "focal" and 0 <= value < math.inf:
+            return Rule(f"focal({_short(value)})", "focal", value + 0.0)
+        if match[1] == "pass" and 1 <= value < math.inf and value == int(value):
+            return Rule(f"pass({int(value)})", "pass", value)
     if text in allowed and text == name:
         if text in EXPONENT:
             return Rule(text, "weight", EXPONENT[text])
-        if text == "batch" or text == "pooled" or text == "decoupled":
+        if text in ("batch", "pooled", "decoupled", "maxrl", "leave_one_out"):
             return Rule(text, text)
     raise ValueError(f"{argument} is {name!r}; allowed: {words(allowed)}")
 
@@ -115,11 +179,15 @@ def _number(value: object) -> float:
         return math.nan
 
 
+def _short(value: float) -> str:
+    return repr(value + 0.0).removesuffix(".0")
+
+
 def words(allowed: Collection[str] = NAMES) -> str:
     """The names in a sentence.
 
     >>> words(("none", "power(A)"))
     'none, or power(A) with a number A of at least 0'
     """
-    plain = ", ".join(name for name in allowed if name != "power(A)")
-    return f"{plain}, or power(A) with a number A of at least 0" if "power(A)" in allowed else plain
+    plain = ", ".join(name for name in allowed if name not in PARAMETERS)
+    return ", or ".join([plain, *(f"{name} with {PARAMETERS[name]}" for name in allowed if name in PARAMETERS)])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curvature.rule import NAMES, parse, words
+from curvature.rule import NAMES, REWEIGHING, parse, words
 from tests.refusals import unchecked
 
 
@@ -83,3 +83,75 @@ def test_rules_without_a_weight_of_the_prompt_say_so() -> None:
         parse("none").group_weights(1)
     with pytest.raises(ValueError, match=re.escape("scale is 'std'; allowed: none")):
         parse("std", argument="scale")
+
+
+EVERY = (*NAMES, *REWEIGHING)
+RULES = ("none", "group", "power(2)", "maxrl", "focal(0.5)", "focal(1)", "pass(4)", "leave_one_out")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind", "alpha"),
+    [("maxrl", "maxrl", "maxrl", math.nan),
+     ("focal( .50)", "focal(0.5)", "focal", 0.5), ("pass(4.0)", "pass(4)", "pass", 4),
+     ("leave_one_out", "leave_one_out", "leave_one_out", math.nan)],
+)  # fmt: skip
+def test_names_of_rules_by_which_logs_are_reweighed(text: str, name: str, kind: str, alpha: float) -> None:
+    rule = parse(text, allowed=EVERY)
+    assert (rule.name, rule.kind) == (name, kind)
+    assert rule.alpha == alpha or (math.isnan(rule.alpha) and math.isnan(alpha))
+    with pytest.raises(ValueError, match=r"rule is .*; allowed: none, group"):
+        parse(text)  # nothing trains with it
+
+
+@pytest.mark.parametrize(
+    "bad", ["focal", "focal(-1)", "focal(nan)", "pass(0)", "pass(1.5)", "pass(inf)", "pass(K)", "MaxRL"]
+)
+def test_bad_parameters_are_refused(bad: str) -> None:
+    with pytest.raises(ValueError, match=re.escape("pass(K) with an integer K of at least 1")):
+        parse(bad, allowed=EVERY)
+
+
+def spelt(rule: str, rewards: np.ndarray, ddof: int, epsilon: float) -> np.ndarray:
+    """Advantages of one group, response by response, from each rule's paper or source."""
+    G, mean = len(rewards), rewards.mean()
+    centred, s = rewards - mean, rewards.std(ddof=ddof) + epsilon
+    if rule == "leave_one_out":
+        found = []
+        for i in range(G):
+            others = np.delete(rewards, i)
+            deviation = others.std(ddof=ddof) if 1 + ddof < G else 0.0
+            found.append((rewards[i] - others.mean()) / (deviation + epsilon if deviation > 0 else 1))
+        return np.array(found)
+    return {
+        "none": centred,
+        "group": centred / s,
+        "power(2)": centred / s**2,
+        "maxrl": centred / mean,
+        "focal(0.5)": np.sqrt(1 - mean) * centred / s,
+        "focal(1)": (1 - mean) * centred / s,
+        "pass(4)": 4 * (1 - mean) ** 3 * centred,
+    }[rule]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(st.integers(2, 20), st.sampled_from([0, 1]), st.sampled_from([0.0, 1e-4, 0.1]))
+def test_weights_are_those_of_advantages_written_out(rule: str, size: int, ddof: int, epsilon: float) -> None:
+    found = parse(rule, allowed=EVERY).group_weights(size, ddof=ddof, epsilon=epsilon)
+    assert found[0] == found[size] == 0
+    for k in range(1, size):
+        rewards = np.array([1.0] * k + [0.0] * (size - k))
+        total = np.abs(spelt(rule, rewards, ddof, epsilon)).sum()
+        assert found[k] == pytest.approx(total / (2 * k * (size - k) / size), rel=1e-12)
+
+
+def test_the_leave_one_out_table_at_eight() -> None:
+    live = parse("leave_one_out", allowed=EVERY).group_weights(8, ddof=1)[1:-1]
+    assert max(live) / min(live) == pytest.approx(1.29, abs=0.005)
+
+
+def test_settings_of_the_deviation_are_checked() -> None:
+    with pytest.raises(ValueError, match="ddof is 2; allowed: 0"):
+        parse("group").group_weights(4, ddof=2)
+    for bad in (-1.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match=r"epsilon is .*; allowed: numbers in"):
+            parse("group").group_weights(4, epsilon=bad)
