@@ -58,7 +58,9 @@ class Gguf:
     """
 
     def __init__(self, content: bytes):
-        """Arguments:
+        """Read the header; numbers are read when they are asked for.
+
+        Arguments:
             content: the whole file.
 
         Raises:

@@ -2,8 +2,9 @@
 
     blk.3.attn_q.weight  →  model.layers.3.self_attn.q_proj.weight      fields  →  config.json, tokenizer.json, …
 
-llama.cpp turns neighbouring pairs of a head's numbers (2i, 2i + 1), Hugging Face's layout pairs (i, i + h/2): the rows of
-Q and K of each head are put back. Checks: tests/experiments/language/model/test_llama_cpp.py, tests/parity/test_smollm2.py.
+RoPE turns neighbouring numbers of a head in llama.cpp, (2i, 2i + 1), and (i, i + h/2) in Hugging Face's layout: the rows
+of Q and K of each head are put back. On made files: tests/experiments/language/model/test_llama_cpp.py; on the real one:
+tests/parity/test_smollm2.py.
 """
 
 from __future__ import annotations
@@ -15,27 +16,28 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from experiments.language.model.gguf import Gguf
+from experiments.store import write_bytes
 
 WHOLE = {
-    "token_embd": "model.embed_tokens",
-    "output_norm": "model.norm",
-    "output": "lm_head",
+    "token_embd": ("model.embed_tokens", "V", "d"),
+    "output_norm": ("model.norm", "d"),
+    "output": ("lm_head", "V", "d"),
 }
-"""Hugging Face's names of what the model has once, by llama.cpp's."""
+"""Hugging Face's name and the shape of what the model has once, by llama.cpp's name."""
 LAYER = {
-    "attn_norm": "input_layernorm",
-    "ffn_norm": "post_attention_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
+    "attn_norm": ("input_layernorm", "d"),
+    "ffn_norm": ("post_attention_layernorm", "d"),
+    "attn_q": ("self_attn.q_proj", "q", "d"),
+    "attn_k": ("self_attn.k_proj", "k", "d"),
+    "attn_v": ("self_attn.v_proj", "k", "d"),
+    "attn_output": ("self_attn.o_proj", "d", "q"),
+    "ffn_gate": ("mlp.gate_proj", "m", "d"),
+    "ffn_up": ("mlp.up_proj", "m", "d"),
+    "ffn_down": ("mlp.down_proj", "d", "m"),
 }
 """The same of what every layer has."""
 SPECIAL = 3
@@ -50,35 +52,44 @@ def write_folder(gguf: Gguf, folder: Path) -> None:
 
     Raises:
         ValueError: another architecture or tokenizer than Llama's with SmolLM2's, a field or tensor that is missing or
-            does not fit, a tensor that has no place.
+            does not fit, a tensor that has no place, an end token that is none.
         OSError: writing failed.
     """
-    fields = gguf.fields
-    config = read_config(fields) | {"tie_word_embeddings": "output.weight" not in gguf.tensors}
-    names = dict(_names(config))
-    extra = sorted(set(gguf.tensors) - set(names))
-    if extra:
-        raise ValueError(f"the file has a tensor {extra[0]}; allowed: those of a Llama model of this size")
-    tokenizer = read_tokenizer(fields)
-    ends = {f"{name}_token_id": config[f"{name}_token_id"] for name in ("bos", "eos", "pad")}
-    words = {name.removesuffix("_id"): tokenizer.id_to_token(number) for name, number in ends.items()}
-    about_tokens = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False, **words}
-    about_tokens |= {"model_max_length": config["max_position_embeddings"]}
-    about_tokens |= {"chat_template": fields[key] for key in ("tokenizer.chat_template",) if key in fields}
-    for name, content in (
-        ("config.json", config),
-        ("generation_config.json", ends),
-        ("tokenizer_config.json", about_tokens),
-    ):
-        (folder / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
+    config = read_config(gguf.fields) | {"tie_word_embeddings": "output.weight" not in gguf.tensors}
+    names = _fit(gguf, config)
+    tokenizer = read_tokenizer(gguf.fields)
+    special = {name: config[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    files = {
+        "config.json": config,
+        "generation_config.json": special,
+        "tokenizer_config.json": _about_tokenizer(gguf.fields, config, tokenizer, special),
+    }
+    for name, content in files.items():
+        write_bytes(folder / name, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+    write_bytes(folder / "tokenizer.json", tokenizer.to_str().encode())
     heads = {"attn_q": config["num_attention_heads"], "attn_k": config["num_key_value_heads"]}
     tensors = {}
     for name, theirs in names.items():
-        x = gguf.read(name)
-        part = name.split(".")[-2]
+        x, part = gguf.read(name), name.split(".")[-2]
         tensors[theirs] = np.ascontiguousarray(unpermute(x, heads[part]) if part in heads else x)
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    write_bytes(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
+
+
+def _about_tokenizer(
+    fields: Mapping[str, Any], config: Mapping[str, Any], tokenizer: Tokenizer, special: Mapping[str, int]
+) -> dict[str, Any]:
+    """tokenizer_config.json, with the chat template where the file has one."""
+    words = {name.removesuffix("_id"): tokenizer.id_to_token(number) for name, number in special.items()}
+    if None in words.values():
+        raise ValueError(f"the file names the tokens {dict(special)}; allowed: ids below {config['vocab_size']}")
+    about = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": config["max_position_embeddings"],
+        "clean_up_tokenization_spaces": False,
+        **words,
+    }
+    template = fields.get("tokenizer.chat_template")
+    return about if template is None else about | {"chat_template": template}
 
 
 def unpermute(x: Float[np.ndarray, "out in"], num_heads: int) -> Float[np.ndarray, "out in"]:
@@ -103,7 +114,8 @@ def read_config(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What config.json says, but for `tie_word_embeddings`, which follows from the tensors.
 
     Raises:
-        ValueError: another architecture, stretched or partial rotary positions, a field that is missing or of a wrong type.
+        ValueError: another architecture, stretched or partial rotary positions, a field that is missing or of another
+            type.
     """
     if fields.get("general.architecture") != "llama":
         raise ValueError(f"general.architecture is {fields.get('general.architecture')!r}; allowed: 'llama'")
@@ -111,10 +123,10 @@ def read_config(fields: Mapping[str, Any]) -> dict[str, Any]:
     if stretched:
         raise ValueError(f"{stretched[0]} is {fields[stretched[0]]!r}; allowed: positions that are not stretched")
 
-    def count(key: str) -> int:
+    def count(key: str, least: int = 1) -> int:
         value = fields.get(key)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{key} is {value!r}; allowed: an integer of at least 1")
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{key} is {value!r}; allowed: an integer of at least {least}")
         return value
 
     def positive(key: str) -> float:
@@ -144,14 +156,16 @@ def read_config(fields: Mapping[str, Any]) -> dict[str, Any]:
         "attention_bias": False,
         "mlp_bias": False,
         "dtype": "float32",
-        "bos_token_id": count("tokenizer.ggml.bos_token_id"),
-        "eos_token_id": count("tokenizer.ggml.eos_token_id"),
-        "pad_token_id": count("tokenizer.ggml.padding_token_id"),
+        "bos_token_id": count("tokenizer.ggml.bos_token_id", 0),
+        "eos_token_id": count("tokenizer.ggml.eos_token_id", 0),
+        "pad_token_id": count("tokenizer.ggml.padding_token_id", 0),
     }
 
 
 def read_tokenizer(fields: Mapping[str, Any]) -> Tokenizer:
-    """SmolLM2's tokenizer: digits one by one, then byte-level BPE with the file's merges; special tokens stand for no text.
+    """SmolLM2's tokenizer: digits one by one, then byte-level BPE with the file's merges.
+
+    Its special tokens, the marks of a chat among them, stand for no text and are found before anything is split.
 
     Raises:
         ValueError: another kind of tokenizer, or lists that do not fit together.
@@ -162,11 +176,13 @@ def read_tokenizer(fields: Mapping[str, Any]) -> Tokenizer:
     tokens, kinds = _texts(fields, "tokenizer.ggml.tokens"), fields.get("tokenizer.ggml.token_type")
     if not isinstance(kinds, list) or len(kinds) != len(tokens):
         raise ValueError(f"tokenizer.ggml.token_type is no list of {len(tokens)} types; allowed: a type per token")
-    merges = [tuple(merge.split(" ")) for merge in _texts(fields, "tokenizer.ggml.merges")]
     vocabulary = {token: number for number, token in enumerate(tokens)}
-    for merge in merges:
-        if len(merge) != 2 or not {*merge, "".join(merge)} <= vocabulary.keys():
-            raise ValueError(f"tokenizer.ggml.merges holds {' '.join(merge)!r}; allowed: two tokens that make a third")
+    merges: list[tuple[str, str]] = []
+    for merge in _texts(fields, "tokenizer.ggml.merges"):
+        left, _, right = merge.partition(" ")
+        if not {left, right, left + right} <= vocabulary.keys():
+            raise ValueError(f"tokenizer.ggml.merges holds {merge!r}; allowed: two tokens that make a third")
+        merges.append((left, right))
     if len(vocabulary) != len(tokens):
         raise ValueError("tokenizer.ggml.tokens holds a token twice; allowed: once")
     tokenizer = Tokenizer(models.BPE(vocabulary, merges))
@@ -186,11 +202,34 @@ def _texts(fields: Mapping[str, Any], key: str) -> list[str]:
     return value
 
 
-def _names(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """llama.cpp's name of every tensor, and Hugging Face's."""
-    for name, theirs in WHOLE.items():
+def _fit(gguf: Gguf, config: Mapping[str, Any]) -> dict[str, str]:
+    """Hugging Face's name of every tensor, by llama.cpp's.
+
+    Raises:
+        ValueError: a tensor is missing, has another shape, or has no place.
+    """
+    width, head = config["hidden_size"], config["hidden_size"] // config["num_attention_heads"]
+    sizes = {"V": config["vocab_size"], "d": width, "q": width, "m": config["intermediate_size"]}
+    sizes["k"] = head * config["num_key_value_heads"]
+    names = {}
+    for name, theirs, axes in _names(config):
+        shape = tuple(sizes[axis] for axis in axes)
+        found = gguf.tensors.get(name)
+        if found is None or found.shape != shape:
+            got = "is missing" if found is None else f"has shape {found.shape}"
+            raise ValueError(f"{name} {got}; allowed: {shape}, as the fields imply")
+        names[name] = theirs
+    extra = sorted(set(gguf.tensors) - set(names))
+    if extra:
+        raise ValueError(f"the file has a tensor {extra[0]}; allowed: those that the fields imply")
+    return names
+
+
+def _names(config: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
+    """llama.cpp's name of every tensor, Hugging Face's, and the axes."""
+    for name, (theirs, *axes) in WHOLE.items():
         if name != "output" or not config["tie_word_embeddings"]:
-            yield f"{name}.weight", f"{theirs}.weight"
+            yield f"{name}.weight", f"{theirs}.weight", axes
     for layer in range(config["num_hidden_layers"]):
-        for name, theirs in LAYER.items():
-            yield f"blk.{layer}.{name}.weight", f"model.layers.{layer}.{theirs}.weight"
+        for name, (theirs, *axes) in LAYER.items():
+            yield f"blk.{layer}.{name}.weight", f"model.layers.{layer}.{theirs}.weight", axes
