@@ -54,8 +54,7 @@ def is_whole(out: Path, source: Source) -> bool:
     changed = sorted(name for name in files if there.get(name) != files[name])
     if changed:
         raise ValueError(
-            f"--out is {out}, where {changed[0]} is missing or was changed; allowed: as `fetch` wrote it, another --out, "
-            f"or no such folder"
+            f"--out is {out}, where {changed[0]} is not as `fetch` wrote it; allowed: all files whole, or another --out"
         )
     return True
 

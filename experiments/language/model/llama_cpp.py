@@ -2,9 +2,9 @@
 
     blk.3.attn_q.weight  →  model.layers.3.self_attn.q_proj.weight      fields  →  config.json, tokenizer.json, …
 
-RoPE turns neighbouring numbers of a head in llama.cpp, (2i, 2i + 1), and (i, i + h/2) in Hugging Face's layout: the rows
-of Q and K of each head are put back. On made files: tests/experiments/language/model/test_llama_cpp.py; on the real one:
-tests/parity/test_smollm2.py.
+RoPE turns neighbouring numbers of a head in llama.cpp, (2i, 2i + 1), and (i, i + h/2) in Hugging Face's layout: the
+rows of Q and K of each head are put back. Checks: tests/experiments/language/model/test_llama_cpp.py on made files,
+tests/parity/test_smollm2.py on the real one.
 """
 
 from __future__ import annotations
