@@ -69,7 +69,8 @@ def random_batch(num_prompts: int, group_size: int, seed: int) -> Batch:
     prompts = rng.integers(3, VOCABULARY, (num_prompts, PROMPT), dtype=np.int32)
     responses = rng.integers(3, VOCABULARY, (num_prompts, group_size, RESPONSE), dtype=np.int32)
     lengths = np.full(num_prompts, PROMPT, np.int32), np.full((num_prompts, group_size), RESPONSE, np.int32)
-    return Batch(*map(jnp.asarray, (prompts, lengths[0], responses, lengths[1])))
+    arrays = tuple(map(jnp.asarray, (prompts, lengths[0], responses, lengths[1])))
+    return Batch(arrays[0], arrays[1], arrays[2], arrays[3])
 
 
 def short_batch(num_prompts: int, seed: int) -> Batch:

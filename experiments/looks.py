@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from curvature.rule import Rule, parse
+from curvature.rule import NAMES, REWEIGHING, Rule, parse
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ KNOWN = {
     "group": Look("GRPO (group)", "G", "#D55E00", "-", "s", "///"),
     "batch": Look("batch", "B", "#009E73", "-.", "^", "..."),
     "pooled": Look("pooled", "O", "#56B4E9", (0, (3, 1, 1, 1)), "P", "|||"),
+    "maxrl": Look("MaxRL", "M", "#E69F00", (0, (4, 1, 1, 1)), "*", "xx"),
     "decoupled": Look("decoupled", "D", "#000000", (0, (5, 1)), "v", "---"),
 }
 SHORT = {"none": "REINFORCE", "group": "GRPO"}
@@ -46,7 +47,7 @@ def looks(rules: Sequence[str]) -> dict[str, Look]:
     >>> [look.letter for look in looks(["none", "group", "power(1.5)", "power(2)"]).values()]
     ['N', 'G', 'P1.5', 'P2']
     """
-    parsed = {name: parse(name) for name in rules}
+    parsed = {name: parse(name, allowed=(*NAMES, *REWEIGHING)) for name in rules}
     powers = [name for name in rules if name not in KNOWN]
     return {
         name: KNOWN[name] if name in KNOWN else _power(rule, powers.index(name), len(powers))

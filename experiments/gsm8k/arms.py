@@ -30,8 +30,10 @@ class Arm:
 
     @property
     def exponent(self) -> float:
-        """Of σ in what divides, as the learner's float32 has it; `batch` divides by a deviation too."""
-        return 1.0 if self.rule.kind == "batch" else float(np.float32(self.rule.alpha))
+        """Of σ in what divides, as the learner's float32 has it; `batch` divides by a deviation too, and 1/p is 2 where
+        1/σ is.
+        """
+        return 1.0 if self.rule.kind in ("batch", "maxrl") else float(np.float32(self.rule.alpha))
 
     @property
     def scale(self) -> float:

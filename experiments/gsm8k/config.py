@@ -14,8 +14,9 @@ import tyro
 from curvature.rule import Rule
 from experiments.flags import check_integer, check_out, check_positive, check_seed
 from experiments.gsm8k.plan import PRESETS, Plan, Preset, RlOptimiser, with_optimiser
+from experiments.gsm8k.set_plan import SET_PRESETS, SetPreset
 from experiments.language.learning.choices import ESTIMATORS, OptimiserName, ScheduleName, learning_rule
-from experiments.language.model.sizes import Sizes
+from experiments.language.model.sizes import Sizes, check_part
 from experiments.language.problems.questions import Questions
 from experiments.strict_json import plain
 
@@ -98,7 +99,7 @@ class Train:
     """Folder for checkpoints and rows; a run that was stopped goes on from its last checkpoint."""
     rule: str = "group"
     """By what a prompt's gradient is divided. none: nothing, REINFORCE; group: σ, GRPO; batch: the mean of the prompts'
-    σ; power(A): σ^A, A a number in [0, 8]; power: σ^α."""
+    σ; power(A): σ^A, A a number in [0, 8]; power: σ^α; maxrl: p, with --exact."""
     alpha: float = 2.0
     """α of --rule power."""
     estimator: str | None = None
@@ -136,7 +137,8 @@ class Train:
     def __post_init__(self) -> None:
         check_out(self.out)
         check_seed(self.seed)
-        self.chosen_rule()
+        if self.chosen_rule().kind == "maxrl" and not self.exact:
+            raise ValueError("--rule is maxrl; allowed without --exact: none, group, batch, power(A)")
         check_positive("--step-size", self.step_size)
         if self.max_norm is not None:
             check_positive("--max-norm", self.max_norm)
@@ -218,11 +220,14 @@ class ProbeCheckpoint:
 
 @dataclass(frozen=True)
 class Validate:
-    """The whole chain: SFT, exact probes, RL of every rule with tuned steps, and a verdict on every prediction.
+    """The whole chain: exact probes, RL of every rule with tuned steps, and a verdict on every prediction.
 
-    Writes rows (Parquet), summary.json, figures (PNG, SVG) and report.html. Presets: cpu (a 1M-parameter transformer,
-    3 seeds, up to 15 minutes on two cores), gpu (5 seeds, larger), quick (a minute or two, to see that the chain
-    works; it decides nothing). Finished parts are kept: the same command goes on where it was stopped.
+    Writes rows (Parquet), summary.json, figures (PNG, SVG) and report.html. Finished parts are kept: the same command
+    goes on where it was stopped. Without --model a small transformer is made and fine-tuned first; presets: cpu (1M
+    parameters, 3 seeds, up to 15 minutes on two cores), gpu (5 seeds, larger), quick (a minute or two, to see that the
+    chain works; it decides nothing). With --model the replicates are disjoint sets of questions in mode `step`, with
+    held-out questions; presets: pretrained (the last 4 layers, 3 sets, up to 20 minutes on two cores), study (5 sets,
+    more rules, Adam, sampled groups; an hour or two), gpu (all parameters, 128 prompts a set), quick.
     """
 
     resumes: ClassVar[bool] = True
@@ -231,11 +236,17 @@ class Validate:
     """Folder with train.jsonl and test.jsonl in GSM8K's format. Default: an embedded generator of word problems."""
     download: bool = False
     """Take openai/gsm8k from the Hugging Face hub (needs the extra `hub` and a network)."""
-    preset: Preset = "cpu"
+    model: Path | None = None
+    """Folder of a pretrained model (Llama, SmolLM2, Qwen2.5), as `gsm8k fetch smollm2` writes one. Default: a small
+    transformer made here."""
+    preset: Preset | SetPreset | None = None
+    """How much is computed. Default: cpu, with --model pretrained."""
+    train: str | None = None
+    """Which parameters of --model are trained: all, last:LAYERS or lora:RANK. Default: the preset's."""
     optimiser: RlOptimiser = "sgd"
     """Of RL. With adam all rules share one grid of steps: it takes the scale of a gradient away."""
     num_seeds: int | None = None
-    """Reported seeds, at least 2. Default: the preset's."""
+    """Reported seeds, or with --model sets of questions, at least 2. Default: the preset's."""
     out: Path = Path("gsm8k-validation")
     """Folder for rows, figures and the report."""
     seed: int = 0
@@ -246,16 +257,38 @@ class Validate:
         check_seed(self.seed)
         if self.num_seeds is not None:
             check_integer("--num-seeds", self.num_seeds, 2, 100)
+        presets = PRESETS if self.model is None else SET_PRESETS
+        if self.preset is not None and self.preset not in presets:
+            given = "without" if self.model is None else "with"
+            raise ValueError(f"--preset is {self.preset}; allowed {given} --model: {', '.join(presets)}")
+        if self.train is not None:
+            if self.model is None:
+                raise ValueError(f"--train is {self.train}; allowed with --model only: all, last:LAYERS, lora:RANK")
+            check_part(self.train)
         Questions(data=self.data, download=self.download)
 
     @property
     def questions(self) -> Questions:
         """Where the problems come from."""
-        return Questions(data=self.data, download=self.download)
+        return Questions(data=self.data, download=self.download, mode="answer" if self.model is None else "step")
+
+    @property
+    def chosen_preset(self) -> str:
+        """The preset's name."""
+        return self.preset or ("cpu" if self.model is None else "pretrained")
 
     def plan(self) -> Plan:
         """All sizes."""
-        plan = with_optimiser(PRESETS[self.preset], self.optimiser)
+        if self.model is not None:
+            plan = replace(SET_PRESETS[self.chosen_preset], first_seed=self.seed)
+            plan = plan if self.train is None else replace(plan, train=self.train)
+            plan = with_optimiser(plan, self.optimiser)
+            return (
+                plan
+                if self.num_seeds is None
+                else replace(plan, num_seeds=self.num_seeds, num_sft_seeds=self.num_seeds)
+            )
+        plan = with_optimiser(PRESETS[self.chosen_preset], self.optimiser)
         plan = replace(plan, first_seed=self.seed)
         if self.num_seeds is None:
             return plan
@@ -263,4 +296,4 @@ class Validate:
 
     def identity(self) -> dict[str, Any]:
         """What decides the results: the content of the data, not its place."""
-        return {"command": "gsm8k validate", "preset": self.preset, "plan": plain(asdict(self.plan()))}
+        return {"command": "gsm8k validate", "preset": self.chosen_preset, "plan": plain(asdict(self.plan()))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,11 +14,14 @@ from matplotlib.ticker import NullFormatter
 
 from curvature.groups import adaptivity
 from experiments.gsm8k.plan import Plan
+from experiments.gsm8k.predictions.held_out import change, first_rows
+from experiments.gsm8k.predictions.law import DIRECTIONS, ratios, resolved
 from experiments.gsm8k.predictions.regions import REGIONS
 from experiments.gsm8k.results import Results
 from experiments.looks import look
 from experiments.rows import Rows, of
 
+Part = TypeVar("Part")
 REGION_MARKER = {"below ½": "o", "around ½": "x", "above ½": "^"}
 REGION_COLOUR = {"below ½": "#0072B2", "around ½": "#555555", "above ½": "#D55E00"}
 
@@ -41,12 +45,14 @@ def _curves(ax: Axes, rows: Rows, column: str) -> None:
 
 def learning(results: Results) -> Figure:
     """Learning curves of the rules, three designs."""
-    figure, axes = plt.subplots(1, 3, figsize=(13, 3.8))
-    designs = (
+    designs = [
         (results.small, "pass_rate", "exact, equal small steps", "mean p (training prompts)"),
         (results.answer, "pass_rate", "exact, each at its tuned step", "mean p (training prompts)"),
-        (results.equations, "reward", "sampled groups, each at its tuned step", "mean reward of the batch"),
-    )
+    ]
+    if results.equations is not None:
+        title = "sampled groups, each at its tuned step"
+        designs.append((results.equations, "reward", title, "mean reward of the batch"))
+    figure, axes = plt.subplots(1, len(designs), figsize=(4.35 * len(designs), 3.8))
     for ax, (rows, column, title, label) in zip(axes, designs, strict=True):
         _curves(ax, rows, column)
         ax.set(title=title, ylabel=label)
@@ -55,8 +61,9 @@ def learning(results: Results) -> Figure:
 
 def tuning(results: Results) -> Figure:
     """What tuning saw: the score of each step on the tuning seeds."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6))
-    for ax, mode in zip(axes, ("answer", "equations"), strict=True):
+    names = list(dict.fromkeys(row["mode"] for row in results.tuning))
+    figure, axes = plt.subplots(1, len(names), figsize=(5 * len(names), 3.6), squeeze=False)
+    for ax, mode in zip(axes[0], names, strict=True):
         rows = [row for row in results.tuning if row["mode"] == mode]
         for rule in dict.fromkeys(row["rule"] for row in rows):
             mine = [row for row in rows if row["rule"] == rule]
@@ -69,7 +76,12 @@ def tuning(results: Results) -> Figure:
             )
             best = max(mine, key=lambda row: row["best"])
             ax.plot(best["step_size"], best["score"], "o", ms=13, mfc="none", color=_style(rule)["color"])
-        ax.set(xscale="log", xlabel="step size", ylabel="pass rate, tuning seeds", title=f"mode {mode} (ring: chosen)")
+        ax.set(
+            xscale="log",
+            xlabel="step size",
+            ylabel=f"pass rate, tuning {results.by}",
+            title=f"mode {mode} (ring: chosen)",
+        )
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.legend(fontsize=8)
     return figure
@@ -114,7 +126,7 @@ def indices(results: Results) -> Figure:
     figure, axes = plt.subplots(2, 3, figsize=(13, 6.4))
     states = results.late["states"]
     for row, (rows, x, label) in enumerate(
-        ((states, "pass_rate", "mean p along SFT"), (results.probes, "step", "RL update"))
+        ((states, "pass_rate", f"mean p along {results.states}"), (results.probes, "step", "RL update"))
     ):
         for column, (name, title) in enumerate(
             (("cross_ratio", "χ (1: orthogonal; above: prompts help)"), ("relative_gain", "R"), ("std", "mean σ"))
@@ -168,7 +180,7 @@ def surplus(results: Results) -> Figure:
 
 def cap(results: Results) -> Figure:
     """The factor by which sampled groups rescale REINFORCE, against p."""
-    rows = results.cap
+    rows = _there(results.cap)
     G = int(rows["group_size"][0])
     good = np.isfinite(rows["factor"]) & (rows["factor_error"] < 0.5 * rows["predicted"])
     figure, ax = plt.subplots(figsize=(7, 4))
@@ -194,7 +206,7 @@ def cap(results: Results) -> Figure:
 
 def noise(results: Results) -> Figure:
     """Sampled curvature against its own noise."""
-    rows = results.sampled["prompts"]
+    rows = _there(results.sampled)["prompts"]
     level = 2 * np.maximum(rows["curvature_error"], rows["curvature_null"])
     keep = (rows["std"] > 0) & (level > 0)
     figure, ax = plt.subplots(figsize=(6, 4))
@@ -209,14 +221,77 @@ def noise(results: Results) -> Figure:
     return figure
 
 
+def held_out(results: Results) -> Figure:
+    """By how much each rule raised the held-out pass rate, a point a set; and held-out against training prompts."""
+    designs = [("equal small steps", results.small), ("tuned steps", results.answer)]
+    if results.adam is not None:
+        designs.append(("tuned steps, Adam", results.adam))
+    figure, axes = plt.subplots(1, len(designs) + 1, figsize=(4.35 * (len(designs) + 1), 3.8))
+    for ax, (title, rows) in zip(axes, designs, strict=False):
+        for place, rule in enumerate(dict.fromkeys(map(str, rows["rule"]))):
+            found, runs = change(rows, rule), first_rows(rows, rule)
+            style = {"color": _style(rule)["color"], "marker": look(rule).marker}
+            points = runs["final_test"] - runs["start_test"]
+            ax.scatter(np.full(len(points), place - 0.12), points, s=18, alpha=0.7, **style)
+            ax.errorbar(
+                place + 0.12, found.mean, [[found.mean - found.low], [found.high - found.mean]], capsize=4, **style
+            )
+        names = [look(rule).name for rule in dict.fromkeys(map(str, rows["rule"]))]
+        ax.set_xticks(range(len(names)), names, rotation=30, ha="right", fontsize=8)
+        ax.axhline(0, color="black", lw=1)
+        ax.set(title=title, ylabel="change of held-out mean p")
+    ax = axes[-1]
+    for rule in dict.fromkeys(map(str, results.probes["rule"])):
+        mine = of(results.probes, rule=rule)
+        for seed in np.unique(mine["seed"]):
+            run = of(mine, seed=seed)
+            label = look(rule).name if seed == mine["seed"][0] else None
+            ax.plot(run["pass_rate"], run["test_pass_rate"], marker=look(rule).marker, ms=4, lw=1, label=label,
+                    **_style(rule))  # fmt: skip
+    ax.set(xlabel="mean p, training prompts", ylabel="mean p, held-out prompts", title="along tuned runs")
+    ax.legend(fontsize=8)
+    return figure
+
+
+def law(results: Results) -> Figure:
+    """Curvature against what T18's law says, along own gradients and along REINFORCE's mean direction."""
+    rows = resolved(results.late["prompts"])
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
+    for ax, (title, slope, curvature) in zip(axes, DIRECTIONS, strict=True):
+        ratio = ratios(rows, slope, curvature)
+        for name, (low, high) in REGIONS.items():
+            here = (rows["pass_rate"] > low) & (rows["pass_rate"] <= high)
+            style = {"s": 14, "marker": REGION_MARKER[name], "color": REGION_COLOUR[name], "alpha": 0.7}
+            ax.scatter(rows["std"][here], ratio[here], label=f"p {name}", **style)
+        ax.axhline(1, color="black", lw=1)
+        for level in (0.5, 2):
+            ax.axhline(level, color="black", lw=1, linestyle=":")
+        ax.set(xlabel="σ", title=f"along {title}", ylim=(-1, 4))
+    axes[0].set_ylabel("κ over (1 − 2p)(u·g)²/σ²")
+    axes[0].legend(fontsize=8)
+    return figure
+
+
+def _there(part: Part | None) -> Part:
+    """A part that the preset has; figures of others are not asked for."""
+    if part is None:
+        raise ValueError("results lack this part; allowed: those of a preset that has it")
+    return part
+
+
 def drawings(results: Results, plan: Plan) -> dict[str, Callable[[], Figure]]:
     """Every figure by its file name."""
-    return {
+    drawn = {
         "learning": lambda: learning(results),
         "tuning": lambda: tuning(results),
         "curvature": lambda: curvature(results),
         "indices": lambda: indices(results),
         "surplus": lambda: surplus(results),
-        "cap": lambda: cap(results),
-        "noise": lambda: noise(results),
     }
+    if results.by == "sets":
+        drawn |= {"held_out": lambda: held_out(results), "law": lambda: law(results)}
+    if results.cap is not None:
+        drawn["cap"] = lambda: cap(results)
+    if results.sampled is not None:
+        drawn["noise"] = lambda: noise(results)
+    return drawn

@@ -1,7 +1,7 @@
-"""The two legs of a validation, one response mode each: runs of every rule from the same starts, kept as parts.
+"""The two legs of a validation: runs of every rule from the same starts, kept as parts.
 
-    exact     mode `answer`: population steps, pass rates without sampling, probes of SFT states and along runs
-    sampled   mode `equations`: groups of responses, as trainers have them
+    exact     population steps, pass rates without sampling, probes of states and along runs (`answer`, `step`)
+    sampled   groups of responses, as trainers have them (`equations`; `step` of a pretrained model)
 
 A leg tunes a rule's step on seeds of its own (`tuning.py`) and runs it on the reported ones.
 """
@@ -17,6 +17,7 @@ import numpy as np
 from curvature import Estimator
 from experiments.gsm8k.arms import Arm
 from experiments.gsm8k.plan import Leg, Plan
+from experiments.gsm8k.sets import Sets
 from experiments.gsm8k.starts import Starts
 from experiments.gsm8k.tuning import Tried, tune
 from experiments.language.learning import lost
@@ -36,10 +37,11 @@ class LegRun(ABC):
     Arguments:
         plan, leg: sizes.
         starts: where every run begins.
+        name: of the leg, in the names of parts and in tables. Default: the mode.
     """
 
-    def __init__(self, plan: Plan, leg: Leg, starts: Starts):
-        self.plan, self.leg, self.starts = plan, leg, starts
+    def __init__(self, plan: Plan, leg: Leg, starts: Starts | Sets, *, name: str = ""):
+        self.plan, self.leg, self.starts, self.name = plan, leg, starts, name or starts.mode
         self.transform = make_transform(plan.optimiser)
         self.final = Measure(starts.model, leg.response_length, num_samples=2 * leg.num_samples)
 
@@ -58,7 +60,7 @@ class LegRun(ABC):
             return self.score(self.run(seed, arm, step_size, what="tune", num_steps=self.leg.num_steps)["steps"])
 
         seeds = self.plan.tuning_seeds(self.leg)
-        return tune(score, arm, self.starts.mode, step_sizes=self.leg.step_sizes, seeds=seeds)
+        return tune(score, arm, self.name, step_sizes=self.leg.step_sizes, seeds=seeds)
 
     def run(
         self,
@@ -80,31 +82,39 @@ class LegRun(ABC):
 
         def compute() -> Tables:
             state, rows, probes = start(self.starts(seed), self.transform), [], []
+            ends = self.ends("start", state, seed)
             step = self.step(seed, arm, step_size)
             for now, new in learn(state, step, num_steps=num_steps, pause=lambda number: number in looks):
                 state = now
                 rows += new
                 if look and state.step in looks:
                     probes.append({"step": float(state.step), **look(state)})
-            ends = {f"final_{name}": self._final(state, seed, test=name == "test") for name in ("train", "test")}
+            ends |= self.ends("final", state, seed)
             names = {"rule": np.array([arm.name] * len(rows)), "step_size": np.full(len(rows), step_size)}
             result = {"steps": stack(rows, seed=seed, **ends) | names}
             if look:
                 result["probes"] = stack(probes, seed=seed) | {"rule": np.array([arm.name] * len(probes))}
             return result
 
-        label = f"{self.starts.mode}_{what}_{arm.name}_{step_size:.6g}_{seed}".replace("(", "").replace(")", "")
+        label = f"{self.name}_{what}_{arm.name}_{step_size:.6g}_{seed}".replace("(", "").replace(")", "")
         return self.starts.keep(label, ("steps", "probes") if look else ("steps",), compute)
 
-    def _final(self, state: State, seed: int, *, test: bool) -> float:
-        return float(self.final(state.parameters, self.starts.task(seed), test=test, seed=seed).mean())
+    def ends(self, when: str, state: State, seed: int) -> Row:
+        """Mean pass rates of training and test prompts at the end of a run."""
+        if when == "start":
+            return {}
+        task = self.starts.task(seed)
+        return {
+            f"final_{name}": float(self.final(state.parameters, task, test=name == "test", seed=seed).mean())
+            for name in ("train", "test")
+        }
 
 
 class ExactLeg(LegRun):
-    """Population steps in mode `answer`."""
+    """Population steps in the exact modes."""
 
-    def __init__(self, plan: Plan, leg: Leg, starts: Starts):
-        super().__init__(plan, leg, starts)
+    def __init__(self, plan: Plan, leg: Leg, starts: Starts | Sets, *, name: str = ""):
+        super().__init__(plan, leg, starts, name=name)
         self.population = Population(starts.model, self.transform)
         self.full = Prober(starts.model, plan.full, longest=leg.response_length)
         self.light = Prober(starts.model, plan.light, longest=leg.response_length)
@@ -118,17 +128,27 @@ class ExactLeg(LegRun):
         """Mean p over the whole run, which a late collapse lowers and one lucky end does not raise."""
         return lost.score(float(np.mean(steps["pass_rate"])))
 
+    def ends(self, when: str, state: State, seed: int) -> Row:
+        """Mean pass rates of training and test prompts at the start and the end of a run, and with figures alone."""
+        task = self.starts.task(seed)
+        row = {}
+        for name, batch in (("train", task.train), ("test", task.test)):
+            row[f"{when}_{name}"] = float(self.final.exact(state.parameters, batch).mean())
+            row[f"{when}_{name}_figures"] = float(self.final.without_end(state.parameters, batch).mean())
+        return row
+
     def probed_run(
         self, seed: int, arm: Arm, step_size: float, *, what: str, num_steps: int, num_probes: int
     ) -> Tables:
         """A run with `num_probes` states probed, first and last included, spread evenly."""
         looks = np.linspace(0, num_steps, num_probes).round().astype(int).tolist()
-        batch = self.starts.task(seed).train
+        task = self.starts.task(seed)
         # GRPO's step, as it agrees with this arm's at p = ½; steps of other optimisers are no such steps
         η = 0.5 * step_size / arm.scale if self.plan.optimiser == "sgd" else self.plan.probe_step
 
         def look(state: State) -> Row:
-            return self.light(state.parameters, batch, step_size=η).state
+            test = float(self.final.exact(state.parameters, task.test).mean())
+            return {"test_pass_rate": test, **self.light(state.parameters, task.train, step_size=η).state}
 
         return self.run(seed, arm, step_size, what=what, num_steps=num_steps, looks=looks, look=look)
 
@@ -140,8 +160,11 @@ class ExactLeg(LegRun):
             task, state = self.starts.task(seed), self.starts.fresh(seed)
             states, prompts = [], []
             for target in (0.0, *self.plan.late):
+                before = state.step
                 for reached, _ in self.starts.fit(state, seed, target):
                     state = reached
+                if states and state.step == before:  # the same state is not counted twice
+                    continue
                 found = prober(state.parameters, task.train, step_size=self.plan.probe_step)
                 test = float(self.starts.measure(state.parameters, task, test=True).mean())
                 states.append({"target": target, "test_pass_rate": test, **found.state})
@@ -155,10 +178,10 @@ class ExactLeg(LegRun):
 
 
 class SampledLeg(LegRun):
-    """Groups of responses in mode `equations`."""
+    """Groups of responses, as trainers draw them."""
 
-    def __init__(self, plan: Plan, leg: Leg, starts: Starts):
-        super().__init__(plan, leg, starts)
+    def __init__(self, plan: Plan, leg: Leg, starts: Starts | Sets, *, name: str = ""):
+        super().__init__(plan, leg, starts, name=name)
         settings = GroupSettings(prompts_per_step=leg.prompts_per_step, group_size=leg.group_size)
         self.groups = Groups(starts.model, self.transform, settings, longest=leg.response_length)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 from experiments import folder
 from experiments.command import Compute
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
@@ -24,6 +27,27 @@ def _look(config: Sft | Train | ProbeCheckpoint) -> None:
             f"--data is {data}, which is not a folder; allowed: a folder with train.jsonl and test.jsonl (or .parquet)"
         )
     folder.look(config.out, config.identity(), fresh=True)  # its settings are compared once the checkpoint is read
+
+
+def digest_of(model: Path) -> str:
+    """Sha256 of what a pretrained model's folder holds: configuration, tokenizer and weights.
+
+    Raises:
+        ValueError: no such folder, or no model in it.
+    """
+    if not model.is_dir():
+        raise ValueError(
+            f"--model is {model}, which is not a folder; allowed: a model's folder, as `gsm8k fetch smollm2` writes one"
+        )
+    files = sorted([*model.glob("*.json"), *model.glob("*.safetensors")])
+    if not any(path.suffix == ".safetensors" for path in files):
+        raise ValueError(f"--model is {model}, which holds no *.safetensors; allowed: a pretrained model's folder")
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.name.encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def prepare_sft(config: Sft) -> Compute:
@@ -72,8 +96,9 @@ def prepare_validate(config: Validate) -> Compute:
     Raises:
         ValueError: bad data, or a folder that this run may not write to.
     """
+    model = b"" if config.model is None else digest_of(config.model).encode()
     splits = config.questions.read()
-    study = Study(config.out, config.identity(), seed=config.seed, inputs=splits.digest().encode())
+    study = Study(config.out, config.identity(), seed=config.seed, inputs=splits.digest().encode() + model)
 
     def compute() -> int:
         from experiments.gsm8k.validate import validate

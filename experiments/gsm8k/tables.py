@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
-
-from experiments.language.problems.answers import Mode
+from typing import Any, NotRequired, TypedDict
 
 
 class Tried(TypedDict):
     """One step of one rule on the tuning seeds."""
 
-    mode: Mode
+    mode: str
+    """Of the responses; of a pretrained model the name of the leg."""
     rule: str
     step_size: float
     score: float
@@ -42,6 +41,36 @@ class RunInfo(TypedDict):
     """Of all parts, added up."""
 
 
+class Change(TypedDict):
+    """A mean over sets of questions with its 95% interval."""
+
+    mean: float
+    low: float
+    high: float
+    number: int
+    """Of sets."""
+
+
+class HeldOut(TypedDict):
+    """By how much a rule changed the mean pass rate of held-out prompts, from the pretrained state to a run's end."""
+
+    equal: Change
+    """At steps that agree at p = ½, untuned."""
+    tuned: Change
+    """At the step that was best for the training prompts of other sets."""
+    figures: Change
+    """Tuned, the right figures alone: whatever follows them."""
+    against_none: Change
+    """Tuned, this rule less `none` on the same sets."""
+
+
+class Ratio(TypedDict):
+    """χ along a rule's tuned runs."""
+
+    start: Change
+    end: Change
+
+
 class Findings(TypedDict):
     """What rows and verdicts say."""
 
@@ -55,6 +84,12 @@ class Findings(TypedDict):
     tuning: list[Tried]
     notes: dict[str, list[str]]
     num_parameters: int
+    held_out: NotRequired[dict[str, HeldOut]]
+    """By rule; a pretrained model's study alone has this and the next two."""
+    cross_ratio: NotRequired[dict[str, Ratio]]
+    """By rule, where the runs were probed."""
+    curvature_exponent: NotRequired[dict[str, Change]]
+    """Of |κ| along the own gradient in σ, by region of p."""
     final: list[FinalRate]
 
 

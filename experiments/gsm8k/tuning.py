@@ -9,21 +9,20 @@ import numpy as np
 from experiments.gsm8k.arms import Arm
 from experiments.gsm8k.parallel import each
 from experiments.gsm8k.tables import Tried
-from experiments.language.problems.answers import Mode
 
 MAX_EXTENSIONS = 3
 """Steps at most by which a grid grows."""
 
 
 def tune(
-    score: Callable[[float, int], float], arm: Arm, mode: Mode, *, step_sizes: Sequence[float], seeds: Sequence[int]
+    score: Callable[[float, int], float], arm: Arm, mode: str, *, step_sizes: Sequence[float], seeds: Sequence[int]
 ) -> tuple[float, list[Tried]]:
     """The best step of a rule over the tuning seeds, and what was tried.
 
     Arguments:
         score: of a run with a step size, on a seed; the larger the better.
         arm: the rule.
-        mode: for the table.
+        mode: what the table calls the leg.
         step_sizes: the grid for REINFORCE, ascending; the arm takes these times `arm.scale`.
         seeds: none of them is reported.
     """

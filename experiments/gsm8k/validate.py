@@ -8,39 +8,42 @@ Each part's tables are written as soon as they are finished, so the same command
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
 from tqdm import tqdm
 
 from experiments import folder
-from experiments.gsm8k import figures
-from experiments.gsm8k.arms import Arm, arms
+from experiments.gsm8k import figures, pretrained
+from experiments.gsm8k.arms import arms
 from experiments.gsm8k.config import Validate
-from experiments.gsm8k.legs import ExactLeg, LegRun, SampledLeg
-from experiments.gsm8k.parallel import each
-from experiments.gsm8k.plan import Plan
-from experiments.gsm8k.predictions.regions import sides
+from experiments.gsm8k.legs import ExactLeg, SampledLeg
+from experiments.gsm8k.plan import Leg, Plan
 from experiments.gsm8k.predictions.table import predictions
-from experiments.gsm8k.results import Probed, Results
-from experiments.gsm8k.scaling import Slope, log_slope
+from experiments.gsm8k.results import Results
+from experiments.gsm8k.runs import (
+    cap_rows,
+    exact_runs,
+    late_states,
+    measured_exponent,
+    probed,
+    sampled_probes,
+    sampled_runs,
+    tuned,
+)
+from experiments.gsm8k.set_plan import SetPlan
 from experiments.gsm8k.starts import Starts
 from experiments.gsm8k.summary import summarise
-from experiments.gsm8k.tables import Summary, Tried
+from experiments.gsm8k.tables import Summary
 from experiments.gsm8k.text import report
-from experiments.language.probes.cap import CapCheck
-from experiments.language.probes.sampled import SampledProber
 from experiments.language.problems.answers import Mode
 from experiments.language.problems.questions import Questions
 from experiments.language.problems.rows import Splits
-from experiments.rows import Rows, Tables, join, stack
+from experiments.rows import join
 from experiments.study import Study
 
 FALLBACK_ALPHA = 2.0
 """Where the exponent cannot be measured, the log-linear value for p near 1."""
-CAP_PROMPTS = 16
-"""Prompts a seed, spread over p, on which the finite-group cap is checked."""
 
 
 def validate(config: Validate, splits: Splits, study: Study) -> Summary:
@@ -54,7 +57,10 @@ def validate(config: Validate, splits: Splits, study: Study) -> Summary:
     plan = config.plan()
     study.num_parts = expected_parts(plan)
     with study:
-        results = compute(plan, config.questions, splits, study)
+        if isinstance(plan, SetPlan) and config.model is not None:
+            results = pretrained.compute(plan, config.questions, splits, study, config.model)
+        else:
+            results = compute(plan, config.questions, splits, study)
         study.bar.total = study.bar.n  # grids may have grown
         found = predictions(results, plan)
         study.draw(figures.drawings(results, plan))
@@ -107,96 +113,26 @@ def compute(plan: Plan, base: Questions, splits: Splits, study: Study) -> Result
     )
 
 
-def late_states(plan: Plan, exact: ExactLeg) -> list[Tables]:
-    """Probes of every seed's SFT states; those of seeds that RL is not reported on are light."""
-    return each(lambda seed: exact.late(seed, effort="full" if seed in plan.seeds else "light"), plan.sft_seeds)
-
-
-def measured_exponent(tables: Sequence[Rows]) -> Slope:
-    """The slope of log|κ| on log σ away from p = ½, among prompts of one state.
-
-    From the seeds on which RL is not reported. A step of length ∝ 1/|κ| ∝ 1/σ^α is what the measured relation suggests
-    in place of the theory's 1/σ.
-    """
-    rows = sides(join(tables))
-    return log_slope(rows["std"], rows["curvature_own"], rows["level"])
-
-
-def tuned(leg: LegRun, rules: Sequence[Arm]) -> tuple[dict[str, float], list[Tried]]:
-    """The best step of each rule, by its name, and what was tried."""
-    found = {arm.name: leg.tune(arm) for arm in rules}
-    return {name: best for name, (best, _) in found.items()}, [row for _, tried in found.values() for row in tried]
-
-
-def exact_runs(
-    plan: Plan, exact: ExactLeg, rules: Sequence[Arm], steps: dict[str, float]
-) -> list[tuple[Tables, Tables]]:
-    """Every rule on every reported seed: at its tuned step, and for half as long at the small step of all."""
-    leg = plan.answer
-
-    def both(job: tuple[Arm, int]) -> tuple[Tables, Tables]:
-        arm, seed = job
-        long = {"what": "run", "num_steps": leg.num_steps}
-        if arm.name in ("none", "group") and leg.num_probes:
-            tables = exact.probed_run(seed, arm, steps[arm.name], num_probes=leg.num_probes, **long)
-        else:
-            tables = exact.run(seed, arm, steps[arm.name], **long)
-        few = max(leg.num_steps // 2, 2)
-        return tables, exact.run(seed, arm, plan.small_step * arm.scale, what="small", num_steps=few)
-
-    return each(both, [(arm, seed) for arm in rules for seed in plan.seeds])
-
-
-def cap_rows(plan: Plan, starts: Starts, study: Study) -> Rows:
-    """The finite-group cap at the starting states of the reported seeds."""
-    leg = plan.answer
-    check = CapCheck(starts.model, longest=leg.response_length, group_size=leg.group_size, num_groups=plan.cap_groups)
-
-    def one(seed: int) -> Tables:
-        parameters, batch = starts(seed), starts.task(seed).train
-        p = starts.measure.exact(parameters, batch)
-        chosen = np.argsort(p)[np.linspace(0, len(p) - 1, min(CAP_PROMPTS, len(p))).round().astype(int)]
-        return {"cap": check(parameters, batch[chosen], seed=seed) | {"seed": np.full(len(chosen), seed)}}
-
-    found = each(lambda seed: study.tables(f"answer_cap_{seed}", ("cap",), lambda: one(seed)), plan.seeds)
-    return join([tables["cap"] for tables in found])
-
-
-def sampled_runs(plan: Plan, groups: SampledLeg, rules: Sequence[Arm], steps: dict[str, float]) -> list[Tables]:
-    """Every rule on every reported seed at its tuned step."""
-
-    def one(job: tuple[Arm, int]) -> Tables:
-        arm, seed = job
-        return groups.run(seed, arm, steps[arm.name], what="run", num_steps=plan.equations.num_steps)
-
-    return each(one, [(arm, seed) for arm in rules for seed in plan.seeds])
-
-
-def sampled_probes(plan: Plan, starts: Starts, study: Study) -> Probed:
-    """The sampled probe at the starting states of the reported seeds."""
-    prober = SampledProber(starts.model, longest=plan.equations.response_length, half=plan.half_samples)
-
-    def one(seed: int) -> Tables:
-        prompts, state = prober(starts(seed), starts.task(seed), seed=seed)
-        seeds = {"seed": np.full(len(prompts["prompt"]), seed)}
-        return {"states": stack([state], seed=seed), "prompts": prompts | seeds}
-
-    names = ("states", "prompts")
-    return probed(
-        each(lambda seed: study.tables(f"equations_sampled_probe_{seed}", names, lambda: one(seed)), plan.seeds)
-    )
-
-
-def probed(tables: Sequence[Tables]) -> Probed:
-    """Joined over seeds."""
-    return Probed(states=join([t["states"] for t in tables]), prompts=join([t["prompts"] for t in tables]))
-
-
 def expected_parts(plan: Plan) -> int:
     """How many parts there will be if no grid has to grow."""
+    if isinstance(plan, SetPlan):
+        return expected_of_sets(plan)
     total = 0
     for leg in (plan.answer, plan.equations):
         rules, seeds = len(leg.rules), plan.num_seeds + leg.num_tuning
         total += seeds + rules * (len(leg.step_sizes) * leg.num_tuning + plan.num_seeds)
     further = 2 * plan.num_sft_seeds - plan.num_seeds  # SFT states, and their starts where RL has none
     return total + further + (len(plan.answer.rules) + 2) * plan.num_seeds
+
+
+def expected_of_sets(plan: SetPlan) -> int:
+    """The same of a pretrained model's study."""
+    leg, sets = plan.answer, plan.num_seeds
+
+    def tuned_runs(leg: Leg) -> int:
+        return len(leg.rules) * (len(leg.step_sizes) * leg.num_tuning + sets)
+
+    total = tuned_runs(leg) + len(leg.rules) * sets + sets
+    total += tuned_runs(leg) if plan.adam else 0
+    total += tuned_runs(plan.equations) + sets if plan.sampled else 0
+    return total + (sets if plan.cap_groups else 0)

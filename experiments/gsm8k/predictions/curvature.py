@@ -38,8 +38,8 @@ def envelope(results: Results) -> list[Prediction]:
             name="Curvature is bounded by a constant times σ",
             claim="T1, log-linear: |uᵀHu| ≤ σ w²/4. A network has no w; a usable constant would stay put during "
             "training.",
-            criterion=f"max over prompts of |κ|/σ along own gradients varies by less than {ENVELOPE:g}× over SFT "
-            "states",
+            criterion=f"max over prompts of |κ|/σ along own gradients varies by less than {ENVELOPE:g}× over "
+            f"{results.states} states",
             evidence=f"largest over smallest {ratio.mean:.3g}× (log: {log_ratio}); {largest}",
             verdict=verdict,
         )
@@ -91,7 +91,8 @@ def exponents(results: Results) -> list[Prediction]:
                 claim="The adaptive-gradient reading: the deviation tracks local curvature, |κ| ∝ σ^1.",
                 criterion="the interval of the exponent contains 1 and neither 0 nor 2: confirmed; excludes 1: refuted",
                 evidence=f"exponent among prompts of one state: own gradient {own}, REINFORCE's direction {shared}; "
-                f"pooled {pooled}; rank correlation {rank}; {len(part['std'])} prompt-states, {own.number} seeds",
+                f"pooled {pooled}; rank correlation {rank}; {len(part['std'])} prompt-states, "
+                f"{own.number} {results.by}",
                 verdict=_exponent_verdict(own),
                 note="log-linear theory gives 2 away from ½ at fixed features: κ = σ²(1−2p)a²",
             )

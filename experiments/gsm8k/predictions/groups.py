@@ -14,6 +14,8 @@ from experiments.statistics import interval
 def cap(results: Results) -> list[Prediction]:
     """T13 on the model: the factor by which sampled groups rescale REINFORCE."""
     rows = results.cap
+    if rows is None:
+        return []
     good = np.isfinite(rows["factor"]) & (rows["factor_error"] > 0) & (rows["factor_error"] < 0.5 * rows["predicted"])
     relative = interval(
         per_seed(
@@ -41,6 +43,8 @@ def cap(results: Results) -> list[Prediction]:
 
 def sampled(results: Results) -> list[Prediction]:
     """What the realistic mode can see at all."""
+    if results.sampled is None:
+        return []
     states = results.sampled["states"]
     prompts = results.sampled["prompts"]
     hit = prompts["curvature_resolved"] & (prompts["std"] > 0)
@@ -49,15 +53,15 @@ def sampled(results: Results) -> list[Prediction]:
     χ = interval(states["cross_ratio"][seen])
     return [
         Prediction(
-            name="Sampled groups resolve χ (equations)",
+            name=f"Sampled groups resolve χ ({results.legs[1]})",
             claim="χ from split halves; its error must leave the sign of χ − 1 readable.",
-            criterion="resolved for every seed and its interval excludes 1: confirmed; for no seed: refuted",
-            evidence=f"χ = {χ}, resolved for {int(seen.sum())} of {len(seen)} seeds; "
+            criterion=f"resolved for all {results.by} and its interval excludes 1: confirmed; for none: refuted",
+            evidence=f"χ = {χ}, resolved for {int(seen.sum())} of {len(seen)} {results.by}; "
             f"mean cosine between halves {states['half_cosine'].mean():.2f}",
             verdict=REFUTED if not seen.any() else CONFIRMED if seen.all() and χ.excludes(1) else OPEN,
         ),
         Prediction(
-            name="Sampled curvature is above its noise (equations)",
+            name=f"Sampled curvature is above its noise ({results.legs[1]})",
             claim="|κ̂| > 2 max(standard error, null).",
             criterion="share of prompts resolved above ½ with its interval confirms, below ½ refutes",
             evidence=f"share {share}",

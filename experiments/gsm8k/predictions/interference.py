@@ -35,14 +35,38 @@ def orthogonality(results: Results) -> list[Prediction]:
             name="Orthogonality is lost late",
             claim="Phases II and III: interference, χ < .75.",
             criterion="χ at the end of RL (GRPO) lies below .75: confirmed; above .75: refuted",
-            evidence=f"χ = {last} at the end of RL; along SFT {along}",
+            evidence=f"χ = {last} at the end of RL; along {results.states} {along}",
             verdict=judge(last, confirmed=(-np.inf, 0.75), refuted=[(0.75, np.inf)]),
         ),
-        _three_phases(group),
+        _three_phases(group, results.by),
     ]
 
 
-def _three_phases(group: Rows) -> Prediction:
+def appearing(results: Results) -> list[Prediction]:
+    """Does orthogonality appear as what the prompts share is learnt?"""
+    found = []
+    for rule in dict.fromkeys(results.probes["rule"]):
+        rows = of(results.probes, rule=rule)
+        fall = interval(per_seed(rows, lambda r: np.log(r["cross_ratio"][-1] / r["cross_ratio"][0])))
+        ends = [
+            [interval(per_seed(rows, lambda r, c=column, k=k: r[c][k])) for k in (0, -1)]
+            for column in ("cross_ratio", "cosine_mean")
+        ]
+        (χ, χ_end), (cosine, cosine_end) = ends
+        found.append(
+            Prediction(
+                name=f"Orthogonality appears as training goes on, {rule}",
+                claim="Prompts of a pretrained model share a format that is learnt first; what is left is their own.",
+                criterion="log of χ at the end of the tuned run over χ at its start: interval below 0 confirms, above "
+                "0 refutes",
+                evidence=f"{fall}; χ {χ} → {χ_end}, mean cosine {cosine} → {cosine_end}",
+                verdict=judge(fall, confirmed=(-np.inf, 0), refuted=[(0, np.inf)]),
+            )
+        )
+    return found
+
+
+def _three_phases(group: Rows, by: str) -> Prediction:
     """The operational phases along each GRPO run."""
     runs = [group["cross_ratio"][group["seed"] == seed] for seed in np.unique(group["seed"])]
     known = all(np.isfinite(run).all() for run in runs)  # χ does not exist where no prompt is alive
@@ -52,8 +76,8 @@ def _three_phases(group: Rows) -> Prediction:
     return Prediction(
         name="Training passes through phases I, II and III",
         claim="χ stays below .75 from some point of the run on (II), then below .25 (III).",
-        criterion="every seed reaches III: confirmed; no seed leaves I: refuted",
-        evidence=f"{second} of {len(ends)} seeds leave phase I, {third} reach III; χ at {states} states of each GRPO "
+        criterion=f"every one of the {by} reaches III: confirmed; none leaves I: refuted",
+        evidence=f"{second} of {len(ends)} {by} leave phase I, {third} reach III; χ at {states} states of each GRPO "
         "run",
         verdict=OPEN if not known else CONFIRMED if third == len(ends) else REFUTED if not second else OPEN,
         note="within the updates of the run; a longer one might go further",
@@ -66,8 +90,8 @@ def surplus(results: Results) -> list[Prediction]:
     states, probes = results.late["states"], results.probes
     first = states["target"] == states["target"].min()
     places = (
-        ("from the first SFT state, a small step", where(states, first)),
-        ("from later SFT states, a small step", where(states, ~first)),
+        (f"from the first {results.states} state, a small step", where(states, first)),
+        (f"from later {results.states} states, a small step", where(states, ~first)),
         ("along GRPO's run, its tuned step", of(probes, rule="group")),
     )
     for name, part in places:

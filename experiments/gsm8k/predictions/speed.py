@@ -30,7 +30,8 @@ def comparisons(results: Results, plan: Plan) -> list[Prediction]:
     pairs = [("GRPO learns faster than REINFORCE", "group", "none", "T6, T7: the division speeds convergence up.")]
     if power:
         claim = "A rule that divides by the measured curvature's power of σ is better adapted than GRPO."
-        pairs.append((f"{power}, the measured exponent, beats GRPO", power, "group", claim))
+        measured = ", the measured exponent," if results.by == "seeds" else ""
+        pairs.append((f"{power}{measured} beats GRPO", power, "group", claim))
     for design, rows in (("at equal small steps", results.small), ("each at its tuned step", results.answer)):
         for name, first, second, claim in pairs:
             difference = paired(rows, first, second)
@@ -47,20 +48,22 @@ def comparisons(results: Results, plan: Plan) -> list[Prediction]:
                     verdict=judge(difference, confirmed=(0, np.inf), refuted=[(-np.inf, 0)]),
                 )
             )
-    ends = [row for row in final_rates(results) if row["mode"] == "equations"]
+    if results.equations is None:
+        return found
+    ends = [row for row in final_rates(results) if row["mode"] == results.legs[1]]
     by = {(row["rule"], row["seed"]): row["train"] for row in ends}
     seeds = sorted({row["seed"] for row in ends})
     difference = interval([by["group", s] - by["none", s] for s in seeds])
     means = {rule: np.mean([by[rule, s] for s in seeds]) for rule in dict.fromkeys(row["rule"] for row in ends)}
     found.append(
         Prediction(
-            name="GRPO learns faster than REINFORCE, sampled groups, each at its tuned step (equations)",
+            name=f"GRPO learns faster than REINFORCE, sampled groups, each at its tuned step ({results.legs[1]})",
             claim="The same with the estimators that trainers use.",
             criterion="difference of the final training pass rate, paired over seeds: its interval excludes 0",
             evidence=f"{difference}; means " + ", ".join(f"{rule} {mean:.3f}" for rule, mean in means.items()),
             verdict=judge(difference, confirmed=(0, np.inf), refuted=[(-np.inf, 0)]),
-            note=f"groups of {plan.equations.group_size}; pass rates from {2 * plan.equations.num_samples} samples a "
-            "prompt",
+            note=f"groups of {plan.equations.group_size}; pass rates "
+            + ("exact" if results.by == "sets" else f"from {2 * plan.equations.num_samples} samples a prompt"),
         )
     )
     return found

@@ -12,8 +12,8 @@ from curvature.rule import Rule, parse
 
 OptimiserName = Literal["sgd", "momentum", "adam", "adamw"]
 ScheduleName = Literal["constant", "linear", "cosine"]
-RULES = ("none", "group", "batch", "power(A)")
-"""Of `curvature.rule.NAMES`, those that the language model learns by."""
+RULES = ("none", "group", "batch", "power(A)", "maxrl")
+"""Those of `curvature.rule` that the language model learns by; `maxrl` by exact steps alone."""
 LARGEST_ALPHA = 8.0
 """Far from float32's end: one right response of 1024 has σ^−8 near 2⁴⁰."""
 ESTIMATORS = (

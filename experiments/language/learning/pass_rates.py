@@ -23,12 +23,22 @@ class Measure:
     def __init__(self, model: Model, longest: int, *, num_samples: int = 8, chunk: int = 64):
         self.num_samples, self.chunk = num_samples, chunk
         self._log_p = partial(jax.jit(Model.answer_log_probabilities), model)
+        self._tokens = partial(jax.jit(Model.token_log_probabilities), model)
         self._sampler = Sampler(model, longest)
 
     def exact(self, parameters: Parameters, batch: Batch) -> Float[np.ndarray, " P"]:
         """π(y*|x), float64 from float32 logarithms; NaN where the parameters are (`lost.py`)."""
         log_p = np.concatenate([np.float64(self._log_p(parameters, b)) for b in self._chunks(batch)])
         return np.exp(np.minimum(log_p, 0))  # a certain prompt's may be above 0 by rounding
+
+    def without_end(self, parameters: Parameters, batch: Batch) -> Float[np.ndarray, " P"]:
+        """Probability that a response begins with the right figures, whatever follows: p without its end token."""
+        found = []
+        for b in self._chunks(batch):
+            log_π = np.asarray(self._tokens(parameters, b), np.float64)[:, 0]
+            figures = np.arange(log_π.shape[-1]) < np.asarray(b.response_lengths)[:, :1] - 1
+            found.append(np.where(figures, log_π, 0).sum(axis=-1))
+        return np.exp(np.minimum(np.concatenate(found), 0))
 
     def sampled(
         self, parameters: Parameters, task: Task, *, test: bool = False, seed: int = 0

@@ -3,6 +3,7 @@ r"""How a rule weighs prompts in a population direction: by a function of the pa
     direction = (1/N) Σ_x w(p_x) g_x = (1/N) Σ_x [p_x w(p_x)] ∇log π(y*_x|x),        g = p ∇log π(y*|x)
 
     weight    w = 1/σ^α, so p w(p) = p^{1−α/2} (1−p)^{−α/2}          batch    w = 1/mean σ, the same for every prompt
+    maxrl     w = 1/p, so p w(p) = 1: the gradient of mean log p
 
 The product p·w(p) is what a learner needs, in one expression of log p: apart, σ^{−α} overflows float32 long before the
 product does. A rule with another w(p) is one more function in `COEFFICIENTS`, under its kind in `curvature.rule`.
@@ -40,7 +41,14 @@ def batch_coefficients(log_p: Float[Array, " P"], alpha: Float[Array, ""]) -> Fl
     return jnp.exp(log_p) * inverse_power(jnp.mean(success_std(log_p)), 1)
 
 
-COEFFICIENTS: Mapping[str, Coefficients] = MappingProxyType({"weight": power_coefficients, "batch": batch_coefficients})
+def maxrl_coefficients(log_p: Float[Array, " P"], alpha: Float[Array, ""]) -> Float[Array, " P"]:
+    """1: every prompt's log-likelihood counts alike."""
+    return jnp.ones_like(log_p)
+
+
+COEFFICIENTS: Mapping[str, Coefficients] = MappingProxyType(
+    {"weight": power_coefficients, "batch": batch_coefficients, "maxrl": maxrl_coefficients}
+)
 """By the kind of the rule."""
 
 
@@ -65,4 +73,4 @@ def population_weight(rule: Rule) -> PopulationWeight:
     """
     if rule.kind not in COEFFICIENTS:
         raise ValueError(f"rule is {rule.name}; allowed: rules of the kinds {', '.join(COEFFICIENTS)}")
-    return PopulationWeight(jnp.asarray(0.0 if rule.kind == "batch" else rule.alpha, jnp.float32), rule.kind)
+    return PopulationWeight(jnp.asarray(rule.alpha if rule.kind == "weight" else 0.0, jnp.float32), rule.kind)

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.language.model.sizes import check_part
 from experiments.language.model.transformer import Parameters
 
 MATRICES = ("q", "k", "v", "o", "gate", "up", "down")
@@ -72,23 +73,6 @@ class LowRank(Part):
         return {**self.frozen, "blocks": blocks}
 
 
-def parse_part(train: str) -> tuple[str, int]:
-    """The kind and its number.
-
-    Raises:
-        ValueError: another spelling.
-
-    >>> parse_part("last:4"), parse_part("all")
-    (('last', 4), ('all', 0))
-    """
-    kind, _, number = train.partition(":")
-    if train == "all":
-        return "all", 0
-    if kind in ("last", "lora") and number.isascii() and number.isdigit() and int(number) >= 1:
-        return kind, int(number)
-    raise ValueError(f"--train is {train}; allowed: all, last:LAYERS (last:4) or lora:RANK (lora:8)")
-
-
 def divide(train: str, parameters: Parameters, *, seed: int = 0) -> tuple[Parameters, Part]:
     """θ and the part that it is of a model.
 
@@ -100,7 +84,7 @@ def divide(train: str, parameters: Parameters, *, seed: int = 0) -> tuple[Parame
     Raises:
         ValueError: another spelling, or more layers than there are below the first.
     """
-    kind, number = parse_part(train)
+    kind, number = check_part(train)
     if kind == "all":
         return parameters, Whole()
     blocks = parameters["blocks"]

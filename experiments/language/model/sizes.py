@@ -1,4 +1,4 @@
-"""How large a transformer is, as commands are told it. Imports no JAX."""
+"""How large a transformer is, and what of it is trained, as commands are told it. Imports no JAX."""
 
 from __future__ import annotations
 
@@ -28,3 +28,20 @@ class Sizes:
         from experiments.language.model.transformer import Architecture
 
         return Architecture(vocabulary, **asdict(self))
+
+
+def check_part(train: str) -> tuple[str, int]:
+    """What --train asks for: the kind and its number.
+
+    Raises:
+        ValueError: another spelling.
+
+    >>> check_part("last:4"), check_part("all")
+    (('last', 4), ('all', 0))
+    """
+    kind, _, number = train.partition(":")
+    if train == "all":
+        return "all", 0
+    if kind in ("last", "lora") and number.isascii() and number.isdigit() and int(number) >= 1:
+        return kind, int(number)
+    raise ValueError(f"--train is {train}; allowed: all, last:LAYERS (last:4) or lora:RANK (lora:8)")

@@ -12,7 +12,7 @@ class Effort:
     chunk: int = 8
     """Prompts whose gradients are computed together: memory against speed."""
     memory: int = 4 << 30
-    """Bytes of gradients held; more of them go to a temporary file in half precision."""
+    """Bytes of gradients that are held; see `gradients.py` for what is done with more."""
     num_spectra: int = 4
     """Prompts, spread over p, whose extreme eigenvalues of ∇²J are found by Lanczos."""
     num_wrong: int = 16

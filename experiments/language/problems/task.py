@@ -52,12 +52,20 @@ class Task:
         return right
 
 
-def make_task(questions: Questions, splits: Splits, *, seed: int, vocabulary: Vocabulary | None = None) -> Task:
+def make_task(
+    questions: Questions,
+    splits: Splits,
+    *,
+    seed: int,
+    vocabulary: Vocabulary | None = None,
+    place: int = 0,
+) -> Task:
     """Encode the problems and choose prompts.
 
     Arguments:
         seed: of the choice.
         vocabulary: a checkpoint's; trained on the training questions where None.
+        place: the prompts of another place share no question with these, as all are cut from one shuffle.
 
     Raises:
         ValueError: fewer prompts fit than are asked for.
@@ -77,9 +85,13 @@ def make_task(questions: Questions, splits: Splits, *, seed: int, vocabulary: Vo
         )
         number = len(all_of.index)
         wanted = q.num_prompts if name == "train" else min(q.num_test, number)
-        if wanted > number:
-            raise ValueError(f"--num-prompts is {wanted}; allowed: at most {number}, so many training problems fit")
-        chosen = np.random.default_rng(seed).permutation(number)[:wanted]
+        if wanted * (place + 1) > number:
+            flag = "--num-prompts" if name == "train" else "--num-test"
+            split = "training" if name == "train" else name
+            sets = f" in {place + 1} disjoint sets" if place else ""
+            most = number // (place + 1)
+            raise ValueError(f"{flag} is {wanted}{sets}; allowed: at most {most}, as {number} {split} problems fit")
+        chosen = np.random.default_rng(seed).permutation(number)[place * wanted : (place + 1) * wanted]
         encoded[name] = _batch(all_of, chosen)
         problems[name] = tuple(rows[i] for i in all_of.index[chosen])
         notes.append(f"{name}: {wanted:,} of {number:,} that fit, {len(rows):,} read; {describe(dropped)}")
