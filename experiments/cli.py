@@ -130,6 +130,7 @@ def parse(arguments: list[str]) -> Flags:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point. Exit status: 0 done, 1 a bound is violated or a proof failed, 2 bad input, 130 interrupted."""
+    os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")  # a GPU's own default has ten bits
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments in (["--version"], ["-V"]):
         print(f"{NAME} {importlib.metadata.version(NAME)}")

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from curvature.groups import adaptivity
-from experiments.gsm8k.plan import Plan
 from experiments.gsm8k.predictions.held_out import change, first_rows
 from experiments.gsm8k.predictions.law import DIRECTIONS, ratios, resolved
 from experiments.gsm8k.predictions.regions import REGIONS
@@ -279,7 +278,7 @@ def _there(part: Part | None) -> Part:
     return part
 
 
-def drawings(results: Results, plan: Plan) -> dict[str, Callable[[], Figure]]:
+def drawings(results: Results) -> dict[str, Callable[[], Figure]]:
     """Every figure by its file name."""
     drawn = {
         "learning": lambda: learning(results),

@@ -16,12 +16,13 @@ from experiments.report import escape, page, picture, table
 TITLE = "GRPO against REINFORCE on a small language model: GSM8K"
 
 
-def _count(found: Sequence[Prediction]) -> str:
+def count(found: Sequence[Prediction]) -> str:
+    """How many verdicts there are of each kind, in words."""
     parts = [f"{sum(p.verdict == v for p in found)} {v}" for v in (CONFIRMED, REFUTED, OPEN)]
     return f"{len(found)} predictions: " + ", ".join(parts)
 
 
-def _verdicts(found: Sequence[Prediction]) -> str:
+def verdicts(found: Sequence[Prediction], by: str) -> str:
     """The table of predictions; the verdict is a word, its colour only repeats it."""
     rows = []
     for p in found:
@@ -32,13 +33,14 @@ def _verdicts(found: Sequence[Prediction]) -> str:
             f'<td class="{kind}"><b>{escape(p.verdict)}</b></td><td>{escape(p.evidence)}{note}</td>'
             f"<td><small>{escape(p.criterion)}</small></td></tr>"
         )
-    head = "<th>prediction</th><th>verdict</th><th>evidence (95% intervals over seeds)</th><th>criterion</th>"
+    head = f"<th>prediction</th><th>verdict</th><th>evidence (95% intervals over {by})</th><th>criterion</th>"
     return f'<table class="words"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
-def _finals(final: Sequence[FinalRate]) -> list[list[object]]:
+def finals(final: Sequence[FinalRate]) -> list[list[object]]:
+    """Where the runs of each leg and rule ended."""
     rows = []
-    for mode in ("answer", "equations"):
+    for mode in dict.fromkeys(row["mode"] for row in final):
         mine = [row for row in final if row["mode"] == mode]
         for rule in dict.fromkeys(row["rule"] for row in mine):
             runs = [row for row in mine if row["rule"] == rule]
@@ -69,7 +71,7 @@ def report(summary: Summary, found: Sequence[Prediction], results: Results, plan
     )
     body = [
         quick,
-        f'<p class="verdict">{escape(_count(found))}. Every verdict is computed from rows by the criterion beside it.</p>',
+        f'<p class="verdict">{escape(count(found))}. Every verdict is computed from rows by the criterion beside it.</p>',
         "<p>A decoder-only transformer "
         f"of {summary['num_parameters']:,} parameters is fine-tuned on its training prompts until their mean pass rate "
         f"is {answer.target:g} (mode answer) or {equations.target:g} (mode equations), then trained by RL on the same "
@@ -79,7 +81,7 @@ def report(summary: Summary, found: Sequence[Prediction], results: Results, plan
         f"{equations.group_size} responses are sampled, as trainers do.</p>",
         f"<ul>{notes}</ul>",
         "<h2>Predictions and verdicts</h2>",
-        _verdicts(found),
+        verdicts(found, results.by),
         "<h2>Curvature and σ</h2>",
         picture(
             figures / "curvature.png",
@@ -103,7 +105,7 @@ def report(summary: Summary, found: Sequence[Prediction], results: Results, plan
         ),
         "<h2>Learning curves</h2>",
         picture(figures / "learning.png", "Mean over reported seeds; bands: their range. Steps as in the legends."),
-        table(("mode", "rule", "step", "train, by seed", "train, mean", "test, mean"), _finals(summary["final"])),
+        table(("mode", "rule", "step", "train, by seed", "train, mean", "test, mean"), finals(summary["final"])),
         picture(
             figures / "tuning.png",
             "Steps were tuned per rule on seeds that are not reported; a grid grows where its end is best.",

@@ -8,18 +8,21 @@ Each part's tables are written as soon as they are finished, so the same command
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 import numpy as np
 from tqdm import tqdm
 
 from experiments import folder
-from experiments.gsm8k import figures, pretrained
+from experiments.gsm8k import figures, pretrained, text, text_sets
 from experiments.gsm8k.arms import arms
 from experiments.gsm8k.config import Validate
 from experiments.gsm8k.legs import ExactLeg, SampledLeg
 from experiments.gsm8k.plan import Leg, Plan
 from experiments.gsm8k.predictions.table import predictions
+from experiments.gsm8k.predictions.verdict import Prediction
 from experiments.gsm8k.results import Results
 from experiments.gsm8k.runs import (
     cap_rows,
@@ -35,7 +38,6 @@ from experiments.gsm8k.set_plan import SetPlan
 from experiments.gsm8k.starts import Starts
 from experiments.gsm8k.summary import summarise
 from experiments.gsm8k.tables import Summary
-from experiments.gsm8k.text import report
 from experiments.language.problems.answers import Mode
 from experiments.language.problems.questions import Questions
 from experiments.language.problems.rows import Splits
@@ -63,10 +65,17 @@ def validate(config: Validate, splits: Splits, study: Study) -> Summary:
             results = compute(plan, config.questions, splits, study)
         study.bar.total = study.bar.n  # grids may have grown
         found = predictions(results, plan)
-        study.draw(figures.drawings(results, plan))
+        study.draw(figures.drawings(results))
         summary = summarise(results, found)
-        full = study.publish(summary, lambda full: report(cast(Summary, full), found, results, plan, study.figures))
+        full = study.publish(summary, lambda full: page(cast(Summary, full), found, results, plan, study.figures))
         return cast(Summary, full)
+
+
+def page(summary: Summary, found: Sequence[Prediction], results: Results, plan: Plan, place: Path) -> bytes:
+    """The report on a model made here, or on a pretrained one."""
+    if isinstance(plan, SetPlan):
+        return text_sets.report(summary, found, results, plan, place)
+    return text.report(summary, found, results, plan, place)
 
 
 def compute(plan: Plan, base: Questions, splits: Splits, study: Study) -> Results:

@@ -9,6 +9,7 @@ to about 1e-4. Independent checks: tests/experiments/language/probes/test_gradie
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import IO
 
@@ -37,7 +38,7 @@ class Gradients:
         number: N.
         size: d.
         dtype: of the rows.
-        memory: bytes that may be held; a file has no name and ends with the process.
+        memory: bytes that may be held; a file has no name and ends with this.
     """
 
     def __init__(self, number: int, size: int, dtype: np.dtype, *, memory: int):
@@ -47,6 +48,7 @@ class Gradients:
         self._file: IO[bytes] | None = None
         if number * size * 2 > memory:
             self._file = tempfile.TemporaryFile(prefix="grpo-curvature-gradients-")  # noqa: SIM115
+            weakref.finalize(self, self._file.close)
         self._blocks: list[Array] = []
         self._scales: list[np.ndarray] = []
 

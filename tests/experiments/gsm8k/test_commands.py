@@ -338,7 +338,7 @@ BAD_ROWS = {
     "no box": (['{"problem": "How many?", "solution": "It is 3."}'], "1 no boxed answer"),
     "a list": (["[1, 2]"], "line 1 is list; allowed: an object"),
     "other keys": (['{"q": "How many?", "a": "#### 3"}'], "allowed: 'question' and 'answer' (GSM8K)"),
-    "too few": ([json.dumps(row(0))], "--num-prompts is 8; allowed: at most 1, so many training problems fit"),
+    "too few": ([json.dumps(row(0))], "--num-prompts is 8; allowed: at most 1, as 1 training problems fit"),
 }
 
 

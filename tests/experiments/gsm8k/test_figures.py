@@ -50,7 +50,7 @@ def house_style():
 
 @pytest.mark.parametrize("name", ["learning", "tuning", "curvature", "indices", "surplus", "cap", "noise"])
 def test_every_figure_draws_and_names_its_axes(name: str) -> None:
-    drawings = figures.drawings(full(), PLAN)
+    drawings = figures.drawings(full())
     assert set(drawings) == {"learning", "tuning", "curvature", "indices", "surplus", "cap", "noise"}
     figure = drawings[name]()
     figure.canvas.draw()
@@ -132,7 +132,7 @@ def test_final_rates_have_a_row_a_run() -> None:
 
 def test_the_report_escapes_and_stands_alone(tmp_path) -> None:
     r = full()
-    for name in figures.drawings(r, PLAN):
+    for name in figures.drawings(r):
         (tmp_path / f"{name}.png").write_bytes(b"\x89PNG" + name.encode())
     found = predictions(r, PLAN)
     run = {"run_id": "<id>", "commit": "c", "device": "d", "wall_time_s": 3.0, "config": {"preset": "cpu"}}

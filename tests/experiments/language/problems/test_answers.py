@@ -278,5 +278,5 @@ def test_a_formula_without_end_is_wrong_within_seconds(monkeypatch):
 @pytest.mark.parametrize("call", [lambda m: final_answer("1", m), lambda m: is_correct("1", P("1", "gsm8k"), m)])
 def test_an_unknown_mode_is_named(call):
     assert MODES == ("answer", "equations", "text")
-    with pytest.raises(ValueError, match="mode is 'proof'; allowed: answer, equations, text"):
+    with pytest.raises(ValueError, match="mode is 'proof'; allowed: answer, step, equations, text"):
         call("proof")

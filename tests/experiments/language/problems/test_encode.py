@@ -90,7 +90,7 @@ def small(*, mode: str = "answer", **lengths):
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: target(MIXED[0], "x"), "mode is 'x'; allowed: answer, equations, text"),
+        (lambda: target(MIXED[0], "x"), "mode is 'x'; allowed: answer, step, equations, text"),
         (lambda: small(mode="text"), "mode is 'text'; allowed: the vocabulary's, 'answer'"),
         (lambda: small(prompt_length=0), "prompt_length is 0; allowed: an integer of at least 1"),
         (lambda: small(response_length=0), "response_length is 0; allowed: an integer of at least 1"),

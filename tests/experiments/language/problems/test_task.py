@@ -93,7 +93,9 @@ def test_what_does_not_fit_is_left_out_and_counted(task):
     assert int(short.train.lengths.max()) <= limit
     all_of_them = again(task, replace(Q, prompt_length=limit, num_prompts=fit))
     assert len(all_of_them.problems) == fit
-    with pytest.raises(ValueError, match=f"--num-prompts is {fit + 1}; allowed: at most {fit}, so many"):
+    with pytest.raises(
+        ValueError, match=f"--num-prompts is {fit + 1}; allowed: at most {fit}, as {fit} training problems fit"
+    ):
         again(task, replace(Q, prompt_length=limit, num_prompts=fit + 1))
 
 
