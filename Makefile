@@ -73,10 +73,10 @@ wheel: $(STAMP) ## Build the wheel, install it into an empty environment, run tw
 	cd build/wheel && venv/bin/grpo-curvature reproduce --out reproduction --num-steps 30 --num-seeds 2
 	cd build/wheel && venv/bin/grpo-curvature sweep quick --out sweep
 
-parity: $(PARITY_STAMP) ## The language model against transformers and torch, installed for it (CI runs this too)
+parity: $(PARITY_STAMP) ## The language model against transformers and torch, installed for it; fetches SmolLM2 (CI runs this too)
 	$(BIN)/python -m pytest -q -m parity tests/parity
 
-# Hashed: transformers and all that it and torch need. Not hashed, as indexes offer different builds of one version: torch,
+# Hashed: transformers, gguf and all that they and torch need. Not hashed, as indexes offer different builds of one version: torch,
 # pinned in pyproject.toml. Where the index has no build for CPUs alone, pip fetches CUDA's libraries with it on Linux.
 $(PARITY_STAMP): $(STAMP) requirements-parity.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-parity.lock

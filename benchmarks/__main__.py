@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--json FILE] [--parts PART ...]`: everything in one run, as ratios. A few minutes.
+"""`python -m benchmarks [--json FILE] [--parts PART ...] [--model DIR]`: all in one run, as ratios. A few minutes.
 
 Times are medians over repeats without compilation; "spread" is the fastest and the slowest repeat over the median.
 "ratio" is a row's time over the first row's of its group: how many times faster ours is; "cpu" the same of processor
@@ -23,11 +23,13 @@ from benchmarks.language_model import benchmark_language_model
 from benchmarks.language_rival import missing_libraries
 from benchmarks.machine import Limits, measure_limits
 from benchmarks.moments import benchmark_moments
+from benchmarks.pretrained import benchmark_pretrained
 from benchmarks.runs import benchmark_memory, benchmark_runs
 from benchmarks.sequences import benchmark_sequences
 from benchmarks.sweeps import benchmark_sweeps
 
-PARTS = ("moments", "runs", "memory", "sweeps", "sequences", "language_model")
+PARTS = ("moments", "runs", "memory", "sweeps", "sequences", "language_model", "pretrained")
+FLOAT32 = {"language_model", "pretrained"}
 RATES = {"tokens_per_second": "tokens/s", "runs_per_second": "runs/s"}
 
 
@@ -91,19 +93,30 @@ def core(parts: list[str]) -> dict:
     return found
 
 
-def language_model() -> dict:
-    """The transformer, in float32. Last: torch's threads, once started, are in the way of the others'."""
+def language_models(parts: list[str], folder: Path) -> dict:
+    """The transformers, in float32. Last: torch's threads, once started, are in the way of the others'."""
     limits = measure_limits(dtype="float32")
-    print("\nthe language model, float32")
+    print("\nlanguage models, float32")
     print_limits(limits)
     missing = missing_libraries()
     if missing:
         print(f"  {' and '.join(missing)} cannot be imported: the rows of transformers are left out (`make parity`)")
-    rows = []
-    for comparison in benchmark_language_model(limits, rivals=not missing):
-        print_rows(comparison)
-        rows += comparison
-    return {"limits_float32": limits.measured, "language_model": rows, "missing": missing}
+    found: dict = {"limits_float32": limits.measured, "missing": missing}
+    comparisons = {}
+    if "language_model" in parts:
+        comparisons["language_model"] = benchmark_language_model(limits, rivals=not missing)
+    if "pretrained" in parts and folder.is_dir():
+        comparisons["pretrained"] = benchmark_pretrained(limits, folder, rivals=not missing)
+    elif "pretrained" in parts:
+        print(
+            f"  {folder} is not there: part pretrained is left out (`grpo-curvature gsm8k fetch smollm2`, --model DIR)"
+        )
+    for part, tables in comparisons.items():
+        found[part] = []
+        for rows in tables:
+            print_rows(rows)
+            found[part] += rows
+    return found
 
 
 def main() -> None:
@@ -111,6 +124,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all numbers to FILE")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="which; default: all of them")
+    parser.add_argument(
+        "--model", type=Path, metavar="DIR", default=Path("smollm2"), help="of part pretrained; default: smollm2"
+    )
     arguments = parser.parse_args()
     start = time.perf_counter()
 
@@ -121,10 +137,10 @@ def main() -> None:
         f"(what others took of the machine in the last minute; compare rows, and the column cpu, where it is above 0)"
     )
     found: dict = {"load": load, "jax": jax.__version__, "cores": os.cpu_count()}
-    if set(arguments.parts) != {"language_model"}:
+    if not set(arguments.parts) <= FLOAT32:
         found |= core(arguments.parts)
-    if "language_model" in arguments.parts:
-        found |= language_model()
+    if FLOAT32 & set(arguments.parts):
+        found |= language_models(arguments.parts, arguments.model)
     found["seconds"] = time.perf_counter() - start
     print(f"\n{found['seconds']:.0f} s")
     if arguments.json:

@@ -144,7 +144,7 @@ def test_help_names_every_flag_and_exits_0(tmp_path: Path) -> None:
 def test_examples_keep_their_lines(tmp_path: Path) -> None:
     chain = call("gsm8k", "--help", cwd=tmp_path).stdout.splitlines()
     assert "    grpo-curvature gsm8k sft --data DIR --out A                     fine-tune to a mean pass rate" in chain
-    assert sum(line.startswith("    grpo-curvature gsm8k ") for line in chain) == 4
+    assert sum(line.startswith("    grpo-curvature gsm8k ") for line in chain) == 6
     grid = call("sweep", "--help", cwd=tmp_path).stdout.splitlines()
     for line in ("[grid]                      # every combination is one setting", 'name = "coherence"'):
         assert f"    {line}" in grid
