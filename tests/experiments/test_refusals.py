@@ -70,6 +70,11 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
 for command in RESUMING:
     name = " ".join(command[:2])
     CASES[f"{name}, somebody's folder"] = ((*command, "--out", "theirs"), "theirs, which holds rows of a run")
+    CASES[f"{name}, another seed's folder"] = (
+        (*command, "--out", "ours", "--seed", "1"),
+        "ours, which holds a run with " + ("sweep" if command[0] == "sweep" else "seed = 0, this one has 1"),
+    )
+    CASES[f"{name}, nowhere"] = ((*command, "--out", "/proc/out"), "--out is /proc/out: No such file or directory")
     CASES[f"{name}, no folder"] = ((*command, "--out", "text.txt/out"), "text.txt is not a folder")
 
 
