@@ -3,9 +3,10 @@
     OUT/rows/steps_00000040.parquet     the steps from 40 on, up to the next checkpoint
     OUT/step_00000060/                  the last checkpoint (`experiments/language/learning/checkpoint.py`)
 
-Rows are written in parts, each before the checkpoint that ends it, so that a killed run has at most one part beyond its
-last checkpoint, which begins at it. On resuming that part is thrown away and made again, the same to the last bit but for
-the clock. Anything else was moved by somebody and is refused: nothing is thrown away that would not be made again.
+Rows are written in parts, each before the checkpoint that ends it, so that a killed run has at most one part beyond
+its last checkpoint, which begins at it. On resuming that part is thrown away and made again, the same to the last bit
+but for the clock. Anything else was moved by somebody and is refused: nothing is thrown away that would not be made
+again.
 Independent checks: tests/experiments/gsm8k/test_training.py, and runs that are killed in test_commands.py.
 """
 
@@ -89,8 +90,8 @@ class Training:
             gaps.append((reached[-1], last))
         if gaps:
             raise ValueError(
-                f"--out is {out}, where no rows lead from step {gaps[0][0]} to step {gaps[0][1]}; allowed: all parts of "
-                "the rows put back, or another --out"
+                f"--out is {out}, where no rows lead from step {gaps[0][0]} to step {gaps[0][1]}; allowed: all parts "
+                "of the rows put back, or another --out"
             )
         if len(beyond) > 1 or (last is None and reached[-1] > 0):  # the look at the start is the only row before step_0
             there = "no checkpoint" if last is None else f"no checkpoint after {folder_of(out, last).name}"
