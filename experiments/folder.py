@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,13 +32,14 @@ LITTER = (".*.tmp", ".write-test-*", ".step_*.partial", ".step_*.old")
 """What a killed process may leave in a run's folder, or one level below."""
 
 
-def look(out: Path, config: Mapping[str, Any], *, inputs: bytes = b"", fresh: bool = False) -> None:
-    """Refuse a folder that this run may not write to; writes nothing.
+def look(out: Path, config: Mapping[str, Any], *, inputs: bytes | None = b"", fresh: bool = False) -> None:
+    """Refuse a folder that this run may not write to; leaves nothing there.
 
     Arguments:
         out: the folder; it need not exist.
         config: what decides the results; "command" in it names the command.
-        inputs: content of the files that the run reads.
+        inputs: content of the files that the run reads; None before they are read, and `config` then holds what is
+            known so far.
         fresh: whether rows of other settings or code of the same command may be replaced.
 
     Raises:
@@ -48,8 +50,10 @@ def look(out: Path, config: Mapping[str, Any], *, inputs: bytes = b"", fresh: bo
         above = above.parent
     if not above.is_dir():
         raise ValueError(f"--out is {out}: {above} is not a folder; allowed: a folder that can be written to")
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise ValueError(f"--out is {out}: no permission; allowed: a folder that can be written to")
+    try:
+        tempfile.TemporaryFile(dir=above).close()  # permissions alone say nothing to root, or of /proc
+    except OSError as error:
+        raise ValueError(f"--out is {out}: {error.strerror}; allowed: a folder that can be written to") from error
     if not out.exists():
         return
     holder = _holder(out)
@@ -69,7 +73,7 @@ def look(out: Path, config: Mapping[str, Any], *, inputs: bytes = b"", fresh: bo
     if fresh:
         return
     was, now = _flat(there), _flat(json.loads(json.dumps(config)))
-    for key in [*now, *was]:
+    for key in now if inputs is None else [*now, *was]:
         if was.get(key) != now.get(key):
             raise ValueError(
                 f"--out is {out}, which holds a run with {key} = {_short(was.get(key))}, this one has "
@@ -77,7 +81,7 @@ def look(out: Path, config: Mapping[str, Any], *, inputs: bytes = b"", fresh: bo
             )
     here = {"code_digest": provenance.code_digest(), "versions": provenance.versions()}
     found = provenance.difference(manifest, here)
-    if found is None and manifest["run_id"] != provenance.run_id(config, inputs):
+    if found is None and inputs is not None and manifest["run_id"] != provenance.run_id(config, inputs):
         found = "other input files"
     if found is not None:
         raise ValueError(f"--out is {out}, which holds a run begun with {found}; allowed: the same, or another --out")

@@ -1,13 +1,14 @@
-"""kill −9 at random moments, two commands at once, folders of other runs: `make slow`.
+"""kill −9 at random moments, a disk that fills up, two commands at once, folders of other runs: `make slow`.
 
-Every command is killed at moments that a seed draws, twice in each of two folders, and finished by the same command;
-what it leaves must be what an undisturbed run leaves, byte for byte but for the clock.
+Every command is killed at moments that a seed draws, meets a full disk, is killed again and then finished, always the
+same command; what it leaves must be what an undisturbed run leaves, byte for byte but for the clock. One alone: -k sft.
 """
 
 import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,12 +22,10 @@ import pytest
 from experiments.folder import LITTER
 from tests.command import COMMAND
 from tests.experiments.gsm8k.processes import call, environment, row, write_rows
-from tests.experiments.gsm8k.runs import CLOCK, SFT
+from tests.experiments.gsm8k.runs import CLOCK, SFT, last_line
 
 pytestmark = pytest.mark.slow
 
-FOLDERS, KILLS = 2, 2
-"""Of each command: 5 · 2 · 2 = 20 kills."""
 SIZES = ("--num-prompts", "4", "--num-arms", "2", "--num-steps", "10", "--steps", "1", "10", "--tuning-seeds", "1")
 GRID = (
     "--seeds",
@@ -51,13 +50,53 @@ COMMANDS = {
 }
 
 
+FULL = """
+import errno, sys
+from experiments import store
+left, real = int(sys.argv.pop(1)), store.write_bytes
+def full(path, content):
+    global left
+    left -= path.suffix == ".parquet"
+    if left < 0:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    real(path, content)
+store.write_bytes = full
+if __name__ == "__main__":
+    from experiments.cli import main
+    main()
+"""
+"""The command on a disk with room for so many tables."""
+
+
 @dataclass
 class Undisturbed:
     """A whole run of a command."""
 
     arguments: tuple[str, ...]
     out: Path
-    seconds: float
+
+
+class Runs:
+    """Each command once, when it is first asked for."""
+
+    def __init__(self, place: Path, env: dict[str, str]):
+        self.place, self.env = place, env
+        self.data = str(write_rows(place / "data", [row(i) for i in range(40)]))
+        self.made: dict[str, Undisturbed] = {}
+
+    def arguments(self, name: str) -> tuple[str, ...]:
+        more = {"sft": ("--data", self.data), "train": ("--data", self.data, "--checkpoint", str(self.place / "sft"))}
+        return (*COMMANDS[name], *more.get(name, ()))
+
+    def __call__(self, name: str) -> Undisturbed:
+        if name == "train":
+            self("sft")
+        if name not in self.made:
+            out, arguments = self.place / name, self.arguments(name)
+            done = call([*arguments, "--out", str(out)], self.env)
+            assert done.returncode == 0, done.stderr[-2000:]
+            self.made[name] = Undisturbed(arguments, out)
+        return self.made[name]
 
 
 @pytest.fixture(scope="module")
@@ -66,20 +105,8 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def whole(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Undisturbed]:
-    """Each command once, everything compiled before it is timed."""
-    place = tmp_path_factory.mktemp("whole")
-    data = ("--data", str(write_rows(place / "data", [row(i) for i in range(40)])))
-    more = {"sft": data, "train": (*data, "--checkpoint", str(place / "sft"))}
-    found = {}
-    for name, command in COMMANDS.items():
-        arguments = (*command, *more.get(name, ()))
-        for out in (place / f"{name}-first", place / name):
-            begun = time.monotonic()
-            done = call([*arguments, "--out", str(out)], env)
-            assert done.returncode == 0, done.stderr[-2000:]
-            found[name] = Undisturbed(arguments, out, time.monotonic() - begun)
-    return found
+def whole(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return Runs(tmp_path_factory.mktemp("whole"), env)
 
 
 @contextlib.contextmanager
@@ -123,24 +150,38 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("folder", range(FOLDERS))
+def kill_at(number: int, delay: float, arguments: tuple[str, ...], out: Path, env: dict[str, str]) -> None:
+    """Kill the command some seconds after so many tables are there, where it has not ended by then."""
+    with begun(arguments, out, env) as process:
+        deadline = time.monotonic() + 280
+        while len(list(out.rglob("*.parquet"))) < number and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.003)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(delay)
+        assert process.poll() in (None, 0)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
-def test_killed_runs_end_as_undisturbed_ones(
-    name: str, folder: int, whole, env: dict[str, str], tmp_path: Path
-) -> None:
-    run, out = whole[name], tmp_path / "out"
-    rng = np.random.default_rng([list(COMMANDS).index(name), folder])
-    left = run.seconds
-    for _ in range(KILLS):
-        moment = rng.uniform(0, 0.9 * left)
-        with begun(run.arguments, out, env) as process:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(moment)
-            assert process.poll() in (None, 0)
-        left = max(1.0, left - moment / 2)  # a part of what was done is kept
+def test_killed_runs_end_as_undisturbed_ones(name: str, whole: Runs, env: dict[str, str], tmp_path: Path) -> None:
+    run, out = whole(name), tmp_path / "out"
+    expected = rows_and_checkpoints(run.out)
+    tables = sum(each.endswith(".parquet") for each in expected)
+    rng = np.random.default_rng(list(COMMANDS).index(name))
+    first, second = int(rng.integers(tables // 2)), int(rng.integers(tables // 2, tables))
+    kill_at(0, float(rng.uniform(0, 6)), run.arguments, out, env)
+    kill_at(first, float(rng.uniform(0, 0.1)), run.arguments, out, env)
+    kept = len(list(out.rglob("*.parquet")))
+    room = max(1, (tables - kept) // 2)
+    done = call([str(room), *run.arguments, "--out", str(out)], env, [sys.executable, "-c", FULL])
+    assert "No space left on device" in last_line(done)
+    found = {each: content for each, content in rows_and_checkpoints(out).items() if each.endswith(".parquet")}
+    assert 1 <= len(found) < tables
+    assert {each: expected[each] for each in found} == found
+    kill_at(max(second, len(found)), float(rng.uniform(0, 0.5)), run.arguments, out, env)
     done = call([*run.arguments, "--out", str(out)], env)
     assert done.returncode == 0, done.stderr[-2000:]
-    expected, found = rows_and_checkpoints(run.out), rows_and_checkpoints(out)
+    found = rows_and_checkpoints(out)
     assert list(found) == list(expected)
     for each in expected:
         assert found[each] == expected[each], each
@@ -149,9 +190,9 @@ def test_killed_runs_end_as_undisturbed_ones(
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_second_command_is_refused_while_the_first_is_at_work(
-    name: str, whole, env: dict[str, str], tmp_path: Path
+    name: str, whole: Runs, env: dict[str, str], tmp_path: Path
 ) -> None:
-    run, out = whole[name], tmp_path / "out"
+    run, out = whole(name), tmp_path / "out"
     with begun(run.arguments, out, env) as process:
         deadline = time.monotonic() + 200
         while not (out / "manifest.json").exists():
@@ -169,9 +210,9 @@ def test_a_second_command_is_refused_while_the_first_is_at_work(
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_folder_of_another_run_is_refused_and_nothing_in_it_changes(
-    name: str, whole, env: dict[str, str], tmp_path: Path
+    name: str, whole: Runs, env: dict[str, str], tmp_path: Path
 ) -> None:
-    run = whole[name]
+    run = whole(name)
     for checkpoint in run.out.glob("step_*"):  # without it the rows are still the other run's
         checkpoint.rename(tmp_path / checkpoint.name)
     try:
@@ -179,8 +220,9 @@ def test_a_folder_of_another_run_is_refused_and_nothing_in_it_changes(
         line = refusal(call([*run.arguments, "--seed", "1", "--out", str(run.out)], env))
         assert f"--out is {run.out}, which holds a run with " in line
         assert "seed = 0, this one has 1; allowed: the same command, or another --out" in line
+        whole("sft")  # whose checkpoint train reads
         for other in COMMANDS.keys() - {name}:
-            line = refusal(call([*whole[other].arguments, "--out", str(run.out)], env))
+            line = refusal(call([*whole.arguments(other), "--out", str(run.out)], env))
             assert f"--out is {run.out}, which holds a run of `" in line
         assert everything(run.out) == before
     finally:

@@ -23,13 +23,15 @@ from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train
 from experiments.gsm8k.describe import describe
 from experiments.gsm8k.training import Training
 from experiments.language.learning.checkpoint import Checkpoint, load_checkpoint
+from experiments.language.learning.devices import everywhere
 from experiments.language.learning.learners import Groups, GroupSettings, Likelihood, Population
 from experiments.language.learning.optimiser import make_schedule, make_transform
 from experiments.language.learning.pass_rates import Measure
 from experiments.language.learning.state import Row, State, Step, start
 from experiments.language.learning.weights import population_weight
-from experiments.language.model.model import make_model
-from experiments.language.model.transformer import initial_parameters, num_parameters
+from experiments.language.model.model import Model, make_model
+from experiments.language.model.part import divide
+from experiments.language.model.transformer import Parameters, initial_parameters, num_parameters
 from experiments.language.probes.effort import Effort
 from experiments.language.probes.exact import Prober
 from experiments.language.probes.sampled import SampledProber
@@ -138,20 +140,23 @@ def prepare_train(config: Train) -> Compute:
     task = task_of(found, config.questions, seed=config.seed)
     identity = config.identity() | {"checkpoint": _content(found)}
     study = Study(config.out, identity, seed=config.seed, inputs=task.digest.encode())
+    begin, part = divide(config.train, found.parameters, seed=config.seed)
+    model = make_model(found.architecture, found.vocabulary, everywhere(part))
 
     def compute() -> int:
-        step = (_population_step if config.exact else _group_step)(config, found, task)
+        kept = task.with_states(model, begin)
+        step = (_population_step if config.exact else _group_step)(config, model, begin, kept)
         questions = found.state.get("questions", plain(asdict(config.questions)))
         with study:
             training = Training(study)
-            state = training.restore(start(found.parameters, _transform(config)))
+            state = training.restore(start(begin, _transform(config)))
             _print_notes(task.notes)
             last = training.follow(
                 state,
                 step,
-                model=found.model,
-                task=task,
-                measure=Measure(found.model, task.longest, num_samples=config.num_samples),
+                model=model,
+                task=kept,
+                measure=Measure(model, task.longest, num_samples=config.num_samples),
                 num_steps=config.num_steps,
                 pause_every=config.save_every,
                 about=_about(task, questions, found.state.get("seed", config.seed)),
@@ -174,20 +179,20 @@ def _schedule(config: Train) -> Callable[[int], float]:
     return make_schedule(config.schedule, config.step_size, config.num_steps, warmup=config.warmup)
 
 
-def _population_step(config: Train, found: Checkpoint, task: Task) -> Step:
+def _population_step(config: Train, model: Model, begin: Parameters, task: Task) -> Step:
     """Exact: every prompt."""
-    population = Population(found.model, _transform(config))
+    population = Population(model, _transform(config))
     schedule, weight = _schedule(config), population_weight(config.chosen_rule())
     return lambda s: population.step(s, task.train, schedule(s.step), weight)
 
 
-def _group_step(config: Train, found: Checkpoint, task: Task) -> Step:
+def _group_step(config: Train, model: Model, begin: Parameters, task: Task) -> Step:
     """Sampled groups, the reference being the start."""
     c = config
     settings = GroupSettings(
         prompts_per_step=c.prompts_per_step, group_size=c.group_size, clip=c.clip, kl=c.kl, num_updates=c.num_updates
     )
-    groups = Groups(found.model, _transform(c), settings, longest=task.longest, reference=found.parameters)
+    groups = Groups(model, _transform(c), settings, longest=task.longest, reference=begin)
     schedule = _schedule(c)
     estimator = Estimator(scale=c.chosen_rule().name) if c.estimator is None else ESTIMATORS[c.estimator]
     return lambda s: groups.step(s, task, schedule(s.step), estimator, seed=c.seed)
@@ -212,17 +217,19 @@ def prepare_probe(config: ProbeCheckpoint) -> Compute:
     identity = config.identity() | {"checkpoint": _content(found)}
     study = Study(config.out, identity, seed=config.seed, inputs=task.digest.encode())
     exact = is_exact(task.mode) and not config.sampled
-    parameters = found.parameters
+    everything = found.parameters
     if config.float64:
-        parameters = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), parameters)
+        everything = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), everything)
+    parameters, part = divide(config.train, everything, seed=config.seed)
+    model = make_model(found.architecture, found.vocabulary, part)
 
     def measure() -> tuple[Rows, Row]:
         if exact:
-            effort = Effort(num_spectra=config.num_spectra, num_wrong=config.num_wrong)
-            prober = Prober(found.model, effort, longest=task.longest, seed=config.seed)
-            probe = prober(parameters, task.train, step_size=config.step_size)
+            effort = Effort(num_spectra=config.num_spectra, num_wrong=config.num_wrong, memory=config.memory << 30)
+            prober = Prober(model, effort, longest=task.longest, seed=config.seed)
+            probe = prober(parameters, task.with_states(model, parameters).train, step_size=config.step_size)
             return probe.prompts, probe.state
-        prober = SampledProber(found.model, longest=task.longest, half=config.half_samples)
+        prober = SampledProber(model, longest=task.longest, half=config.half_samples)
         return prober(parameters, task, seed=config.seed)
 
     def compute() -> int:

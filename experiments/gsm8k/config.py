@@ -105,6 +105,8 @@ class Train:
     estimator: str | None = None
     """A trainer's advantage estimator in place of --rule: trl, trl_batch, trl_none, verl, skyrl, openrlhf, tunix,
     nemo_rl, dr_grpo, paper."""
+    train: str = "all"
+    """Which parameters are trained: all, last:LAYERS or lora:RANK."""
     exact: bool = False
     """Population steps: exact gradients of all prompts (modes `answer` and `step`)."""
     num_steps: int = 100
@@ -137,6 +139,7 @@ class Train:
     def __post_init__(self) -> None:
         check_out(self.out)
         check_seed(self.seed)
+        check_part(self.train)
         if self.chosen_rule().kind == "maxrl" and not self.exact:
             raise ValueError("--rule is maxrl; allowed without --exact: none, group, batch, power(A)")
         check_positive("--step-size", self.step_size)
@@ -199,6 +202,10 @@ class ProbeCheckpoint:
     """Responses a prompt for sd(M_u) of T5 (exact mode); 0 leaves it out."""
     half_samples: int = 32
     """Responses a prompt in each half (sampled modes)."""
+    train: str = "all"
+    """Which parameters' derivatives are measured: all, last:LAYERS or lora:RANK."""
+    memory: int = 4
+    """GiB of gradients that are held; more of them are kept in half precision, then on disk."""
     sampled: bool = False
     """Use samples in the exact modes too."""
     float64: bool = False
@@ -209,6 +216,8 @@ class ProbeCheckpoint:
         check_out(self.out)
         check_seed(self.seed)
         check_positive("--step-size", self.step_size)
+        check_part(self.train)
+        check_integer("--memory", self.memory, 1)
         check_integer("--num-spectra", self.num_spectra, 0)
         check_integer("--num-wrong", self.num_wrong, 0)
         check_integer("--half-samples", self.half_samples, 2)

@@ -12,7 +12,9 @@ from experiments.study import Study
 
 
 def _look(config: Sft | Train | ProbeCheckpoint) -> None:
-    """Refuse at once what can be refused without JAX: places that are no folders, and another command's folder.
+    """Refuse at once what can be refused without JAX: places that are no folders, and a folder of another run.
+
+    Whether data and checkpoint are that run's is known once they are read.
 
     Raises:
         ValueError: one of these.
@@ -26,7 +28,10 @@ def _look(config: Sft | Train | ProbeCheckpoint) -> None:
         raise ValueError(
             f"--data is {data}, which is not a folder; allowed: a folder with train.jsonl and test.jsonl (or .parquet)"
         )
-    folder.look(config.out, config.identity(), fresh=True)  # its settings are compared once the checkpoint is read
+    known = config.identity()
+    if config.checkpoint is not None:  # by what it holds, wherever it lies
+        del known["checkpoint"]
+    folder.look(config.out, known, inputs=None)
 
 
 def digest_of(model: Path) -> str:
@@ -96,6 +101,7 @@ def prepare_validate(config: Validate) -> Compute:
     Raises:
         ValueError: bad data, or a folder that this run may not write to.
     """
+    folder.look(config.out, config.identity(), inputs=None)
     model = b"" if config.model is None else digest_of(config.model).encode()
     splits = config.questions.read()
     study = Study(config.out, config.identity(), seed=config.seed, inputs=splits.digest().encode() + model)

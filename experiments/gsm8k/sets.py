@@ -6,10 +6,8 @@ with another set's, and every run of the set begins from the same pretrained par
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 
-import jax
 from tqdm import tqdm
 
 from experiments.gsm8k.plan import Leg
@@ -55,7 +53,6 @@ class Sets:
         self.questions, self.vocabulary = leg.questions(MODE, base), found.vocabulary
         self.parameters, part = divide(plan.train, found.parameters, seed=plan.first_seed)
         self.model: Model = make_model(found.architecture, found.vocabulary, everywhere(part))
-        self._kept: Callable = jax.jit(Model.keep_states)
         self.tasks: dict[int, Task] = {}
         self.notes = self.task(plan.first_seed).notes
         self.transform = make_transform("sgd")
@@ -78,8 +75,7 @@ class Sets:
                 vocabulary=self.vocabulary,
                 place=plan.place(seed, self.leg),
             )
-            train, test = (self._kept(self.model, self.parameters, batch) for batch in (task.train, task.test))
-            self.tasks[seed] = replace(task, train=train, test=test)
+            self.tasks[seed] = task.with_states(self.model, self.parameters)
         return self.tasks[seed]
 
     def __call__(self, seed: int) -> Parameters:

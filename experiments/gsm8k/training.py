@@ -3,8 +3,11 @@
     OUT/rows/steps_00000040.parquet     the steps from 40 on, up to the next checkpoint
     OUT/step_00000060/                  the last checkpoint (`experiments/language/learning/checkpoint.py`)
 
-Rows are written in parts, each before the checkpoint that ends it; on resuming, parts beyond the last checkpoint are
-thrown away and made again, the same to the last bit but for the clock.
+Rows are written in parts, each before the checkpoint that ends it, so that a killed run has at most one part beyond
+its last checkpoint, which begins at it. On resuming that part is thrown away and made again, the same to the last bit
+but for the clock. Anything else was moved by somebody and is refused: nothing is thrown away that would not be made
+again.
+Independent checks: tests/experiments/gsm8k/test_training.py, and runs that are killed in test_commands.py.
 """
 
 from __future__ import annotations
@@ -54,7 +57,7 @@ class Training:
         """The step of the last checkpoint, or None; parts of the rows beyond it are removed.
 
         Raises:
-            ValueError: a checkpoint that is damaged, or not this run's.
+            ValueError: a checkpoint or a part of the rows that is damaged, missing, or another run's.
         """
         out = self.study.out
         saved = steps_saved(out)
@@ -67,10 +70,46 @@ class Training:
             if run_id != self.study.source.run_id:
                 raise ValueError(f"{path} is another run's; allowed: the checkpoints that this run wrote")
         last = saved[-1] if saved else None
-        for path in self.parts:
-            if last is None or int(path.stem.removeprefix("steps_")) >= last:
-                path.unlink()
+        for path in self._beyond(last):
+            path.unlink()
         return last
+
+    def _beyond(self, last: int | None) -> list[Path]:
+        """The part that begins at the checkpoint of step `last` or, before the first, holds the look at the start only.
+
+        Raises:
+            ValueError: a part that is damaged or another run's; parts or a checkpoint that somebody moved away.
+        """
+        out, parts = self.study.out, self.parts
+        begins = [int(path.stem.removeprefix("steps_")) for path in parts]
+        ends = [self._end(path) for path in parts]
+        reached = [0, *ends]
+        beyond = [path for path, begin in zip(parts, begins, strict=True) if begin >= (last or 0)]
+        gaps = [(end, begin) for end, begin in zip(reached, begins, strict=False) if end != begin]
+        if last and last not in ends:
+            gaps.append((reached[-1], last))
+        if gaps:
+            raise ValueError(
+                f"--out is {out}, where no rows lead from step {gaps[0][0]} to step {gaps[0][1]}; allowed: all parts "
+                "of the rows put back, or another --out"
+            )
+        if len(beyond) > 1 or (last is None and reached[-1] > 0):  # the look at the start is the only row before step_0
+            there = "no checkpoint" if last is None else f"no checkpoint after {folder_of(out, last).name}"
+            raise ValueError(
+                f"--out is {out}, which holds rows up to step {reached[-1]} and {there}; allowed: the checkpoint that "
+                "was moved away put back, or another --out"
+            )
+        return beyond
+
+    def _end(self, path: Path) -> int:
+        """The step of the look that ends a part, and of the checkpoint written after it.
+
+        Raises:
+            ValueError: damaged, or another run's.
+        """
+        if not store.is_finished(path, self.study.source):
+            raise ValueError(f"{path} is damaged or another run's; allowed: the rows that this run wrote")
+        return int(store.read_rows(path)["step"][-1])
 
     def restore(self, fresh: State) -> State:
         """The last checkpoint's state, or a fresh one.

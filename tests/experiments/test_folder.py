@@ -110,6 +110,26 @@ def test_what_is_no_folder_is_refused_and_looking_makes_none(tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc")
+def test_where_no_file_can_be_made_is_refused_by_looking(tmp_path: Path) -> None:
+    """Root may write to /proc, by its permissions."""
+    with pytest.raises(ValueError, match=r"--out is /proc/out: No such file .*; allowed: a folder that can be written"):
+        folder.look(Path("/proc/out"), CONFIG)
+    begun(tmp_path)
+    before = everything(tmp_path)
+    folder.look(tmp_path, CONFIG)
+    assert everything(tmp_path) == before
+
+
+def test_what_is_known_before_files_are_read_is_compared_alone(tmp_path: Path) -> None:
+    begun(tmp_path, inputs=b"data")
+    folder.look(tmp_path, {"command": "test", "n": 3}, inputs=None)
+    with pytest.raises(ValueError, match="a run with n = 3, this one has 4"):
+        folder.look(tmp_path, {"command": "test", "n": 4}, inputs=None)
+    with pytest.raises(ValueError, match="a run with m = null, this one has 1"):
+        folder.look(tmp_path, {"command": "test", "m": 1}, inputs=None)
+
+
 def begun_without_looking(out: Path) -> None:
     with folder.locked(out):
         pytest.fail("held")

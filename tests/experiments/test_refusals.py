@@ -1,11 +1,19 @@
 """What is refused costs next to nothing: one line, nothing that computes is loaded, a second of CPU, no file left."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from experiments.convergence.config import Reproduce
+from experiments.folder import MANIFEST, MANIFEST_VERSION
+from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
+from experiments.phases.config import Phases
+from experiments.sweep.config import Sweep
+from experiments.sweep.parts import config_of
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("jax", "scipy", "matplotlib", "dask", "distributed", "sympy", "z3", "flint", "safetensors")
@@ -37,6 +45,16 @@ GSM8K = ("gsm8k", "sft"), ("gsm8k", "train", "--checkpoint", "rows"), ("gsm8k", 
 FETCH = ("gsm8k", "fetch", "smollm2")
 OWNING = (("reproduce",), ("phases",), ("sweep", "quick"), ("gsm8k", "validate"), *GSM8K, FETCH)
 """Commands that own a folder."""
+OURS = {
+    "reproduce": Reproduce().identity(),
+    "phases": Phases().identity(),
+    "sweep quick": config_of(Sweep(spec="quick").read()),
+    "gsm8k validate": Validate().identity(),
+    "gsm8k sft": Sft().identity(),
+    "gsm8k train": Train(checkpoint=Path("rows")).identity() | {"checkpoint": "what it held"},
+    "gsm8k probe": ProbeCheckpoint(checkpoint=Path("rows")).identity() | {"checkpoint": "what it held"},
+}
+"""What the manifest of the folder "ours" says of each command's run, seed 0."""
 
 CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "no command": ((), "Expected one of"),
@@ -75,6 +93,11 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
 for command in OWNING:
     name = " ".join(command[:2])
     CASES[f"{name}, somebody's folder"] = ((*command, "--out", "theirs"), "theirs, which holds rows of a run")
+    CASES[f"{name}, another seed's folder"] = (
+        (*command, "--out", "ours", "--seed", "1"),
+        "seed = 0, this one has 1; allowed: the same command, or another --out",
+    )
+    CASES[f"{name}, nowhere"] = ((*command, "--out", "/proc/out"), "--out is /proc/out: No such file or directory")
     CASES[f"{name}, no folder"] = ((*command, "--out", "text.txt/out"), "text.txt is not a folder")
 
 
@@ -88,6 +111,11 @@ def test_a_refusal_is_one_line_at_once_and_leaves_nothing(case: str, tmp_path: P
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
+    if "ours" in arguments:
+        (tmp_path / "ours").mkdir()
+        manifest = dict.fromkeys(("run_id", "seed", "commit", "code_digest", "versions", "device"))
+        manifest |= {"manifest_version": MANIFEST_VERSION, "config": OURS[case.split(",")[0]]}
+        (tmp_path / "ours" / MANIFEST).write_text(json.dumps(manifest))
     before, seconds = contents(tmp_path), []
     for _ in range(3):  # a busy machine's caches are cold
         done = subprocess.run(

@@ -3,6 +3,7 @@
     OUT/step_00000040/  config.json, model.safetensors   the model, in the layout that `transformers` reads
                         vocabulary.json                  the tokenizer
                         optimizer.safetensors            the optimizer's state
+                        trained.safetensors              what is trained, where that is a part of the model
                         state.json                       step, task, configuration
 
 Written under another name and renamed once everything is on disk. Random numbers come from (seed, step) alone, so a
@@ -26,12 +27,14 @@ from safetensors.numpy import save as save_tensors
 
 from experiments.language.learning.state import State
 from experiments.language.model.model import Model, make_model
+from experiments.language.model.part import Whole
 from experiments.language.model.pretrained import load_model, save_model
 from experiments.language.model.transformer import Architecture, Parameters
 from experiments.language.problems.tokens import Vocabulary, pretrained_vocabulary
 from experiments.store import write_bytes
 
 PREFIX = "step_"
+TRAINED = "trained.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,10 @@ class Checkpoint:
         Raises:
             ValueError: as `optimizer_state`.
         """
-        return State(self.parameters, self.optimizer_state(fresh.optimiser), self.state["step"])
+        parameters = self.parameters
+        if (self.folder / TRAINED).exists():
+            parameters = self._tree(TRAINED, fresh.parameters, "the part of the parameters that this run trains")
+        return State(parameters, self.optimizer_state(fresh.optimiser), self.state["step"])
 
     def optimizer_state(self, like: Any) -> Any:
         """The optimizer's state, shaped as `like` (what `optimizer.init` gives).
@@ -63,15 +69,19 @@ class Checkpoint:
         Raises:
             ValueError: none was saved, or another optimizer's.
         """
-        path = self.folder / "optimizer.safetensors"
+        return self._tree("optimizer.safetensors", like, "the state of this run's optimizer")
+
+    def _tree(self, name: str, like: Any, allowed: str) -> Any:
+        """A file of numbered leaves."""
+        path = self.folder / name
         leaves, structure = jax.tree.flatten(like)
         try:
             saved = load_tensors(path.read_bytes())
             found = [saved[f"{i:04d}"] for i in range(len(leaves))]
         except Exception as error:  # safetensors raises its own kinds
-            raise ValueError(f"{path} cannot be read ({error}); allowed: the state of this run's optimizer") from error
+            raise ValueError(f"{path} cannot be read ({error}); allowed: {allowed}") from error
         if len(saved) != len(leaves) or [x.shape for x in found] != [np.shape(x) for x in leaves]:
-            raise ValueError(f"{path} holds other shapes; allowed: the state of this run's optimizer")
+            raise ValueError(f"{path} holds other shapes; allowed: {allowed}")
         return jax.tree.unflatten(structure, [jnp.asarray(x, y.dtype) for x, y in zip(found, leaves, strict=True)])
 
 
@@ -91,10 +101,14 @@ def save_checkpoint(out: Path, state: State, model: Model, vocabulary: Vocabular
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        save_model(partial, model.architecture, state.parameters)
+        save_model(partial, model.architecture, model.part.merged(state.parameters))
         vocabulary.save(partial / "vocabulary.json")
-        leaves = [np.asarray(x, order="C") for x in jax.tree.leaves(state.optimiser)]
-        write_bytes(partial / "optimizer.safetensors", save_tensors({f"{i:04d}": x for i, x in enumerate(leaves)}))
+        trees = {"optimizer.safetensors": state.optimiser}
+        if not isinstance(model.part, Whole):
+            trees[TRAINED] = state.parameters
+        for name, tree in trees.items():
+            leaves = [np.asarray(x, order="C") for x in jax.tree.leaves(tree)]
+            write_bytes(partial / name, save_tensors({f"{i:04d}": x for i, x in enumerate(leaves)}))
         write_bytes(partial / "state.json", json.dumps({"step": state.step, **about}, indent=1).encode())
         old = _set_aside(folder)
         try:

@@ -17,7 +17,7 @@ SECONDS = 2
 """Whole seconds that reading, and comparing, may take."""
 
 DIGITS = 50
-"""To which two constants must agree, relative to the larger. Only rounding is forgiven: decimals are taken exactly."""
+"""To which two constants must agree, relative to the larger, where their difference is not a fraction."""
 
 PLACES = 200
 """Below 10^−PLACES math-verify drops a difference."""
@@ -88,11 +88,19 @@ def _same(one: Any, other: Any) -> bool | None:
 
 
 def _same_constant(one: Any, other: Any) -> bool | None:
-    """Whether two numbers agree to DIGITS, or None where one is no number, or is zero, which has no first digit."""
+    """Whether two numbers are the same, exactly where they differ by a fraction, else to DIGITS.
+
+    None where one is no number, or is zero, which has no first digit.
+    """
     import sympy
 
     if not all(isinstance(x, sympy.Expr) and x.is_number for x in (one, other)):
         return None
+    difference = one - other
+    if difference.is_rational:  # 10^60 + 1 and 10^60 agree to DIGITS; powers may be too large to be written out
+        value = difference.evalf(5, maxn=PLACES)
+        if value.is_Rational or value._prec > 1:  # 1: no digit of it is known
+            return value == 0
     values = [x.evalf(DIGITS + 10, maxn=PLACES) for x in (one, other)]
     if not all(value.is_finite and value.is_number for value in values) or 0 in values:
         return None

@@ -11,12 +11,13 @@ tests/experiments/language/problems/test_answers.py.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 from experiments.language.problems.formulas import is_same
 from experiments.language.problems.numbers import parse_number, read_number
-from experiments.language.problems.spelling import closing, unwrap
+from experiments.language.problems.spelling import closings, unwrap
 
 Mode: TypeAlias = Literal["answer", "step", "equations", "text"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -30,6 +31,11 @@ MARK = "####"
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*(?P<brace>\{)?")
 _MARKS = re.compile(rf"{MARK}#*")
+_LINE = re.compile(rf"\s*([^\n]*?)(?={MARK}|\n|\Z)")
+_UNBRACED = re.compile(r"(?:(?!\\(?:boxed|fbox))[^$\n])*")
+MOST = 1000
+"""Characters. What follows a mark or stands in a box is no answer where it is longer."""
+
 _FIGURES = re.compile(r"[-+0-9.,/{}\\!$€£ ]*")
 _BEGINS = re.compile(r"[-+*`$€£¥₹\\({\s\u2010-\u2013\u2212\uff0d]*\.?[0-9](?![0-9]*[.):]\s)")
 """How an answer begins, and no heading: "2. Check" is one."""
@@ -102,21 +108,22 @@ def canonical_formula(written: str) -> str:
     return digits(number.value) if number and _FIGURES.fullmatch(unwrap(written)) else written
 
 
-def boxed(text: str, *, first: bool = False) -> str | None:
-    r"""What stands in the last \boxed{}, braces matched (or after a \boxed without braces, up to $), or None.
+def boxed(text: str) -> str | None:
+    r"""What stands in the last \boxed{}, braces matched, or after a \boxed without braces, up to $; else None.
 
     >>> boxed(r"so \boxed{1}, no, \boxed{\frac{1}{2}}.")
     '\\frac{1}{2}'
     """
     found = list(_BOX.finditer(text))
-    found = found[:1] if first else found
-    if not found:
-        return None
-    if not found[-1]["brace"]:
-        return re.split(r"[$\n]", text[found[-1].end() :], maxsplit=1)[0].strip() or None
-    start = found[-1].end()
-    end = closing(text, start)
-    return None if end is None else text[start:end].strip()
+    return _inside(text, found[-1], closings(text)) if found else None
+
+
+def _inside(text: str, box: re.Match[str], ends: Mapping[int, int]) -> str | None:
+    """What a box holds; `ends` as of `closings`."""
+    if box["brace"]:
+        end = ends.get(box.end())
+        return None if end is None else text[box.end() : end].strip()
+    return (_UNBRACED.match(text, box.end()) or [""])[0].strip() or None
 
 
 def final_answer(response: str, mode: str, kind: str = "gsm8k") -> str | None:
@@ -131,21 +138,25 @@ def final_answer(response: str, mode: str, kind: str = "gsm8k") -> str | None:
     """
     if is_exact(mode):
         return response
-    marks = [(found.start(), _after(response, found.end())) for found in _MARKS.finditer(response)]
+    marks = list(_MARKS.finditer(response))
     if mode == "equations":
-        return marks[-1][1] if marks else None
-    marks = [(place, _without_bold(text)) for place, text in marks if text]
-    marks = [(place, text, _holds(text, kind)) for place, text in marks if text]
-    for found in _BOX.finditer(response):
-        if text := boxed(response[found.start() :], first=True):
-            marks.append((found.start(), text, _holds(text, kind, boxed=found["brace"] is not None)))
-    held = [mark for mark in marks if mark[2]] or marks
-    return max(held)[1] if held else None
+        return _after(response, marks[-1]) if marks else None
+    ends, last = closings(response), None
+    for found in sorted([*marks, *_BOX.finditer(response)], key=re.Match.start, reverse=True):
+        box = found.re is _BOX
+        text = _inside(response, found, ends) if box else _without_bold(_after(response, found) or "")
+        if not text or len(text) > MOST:
+            continue
+        if _holds(text, kind, boxed=box and found["brace"] is not None):
+            return text
+        last = last or text
+    return last
 
 
-def _after(response: str, start: int) -> str | None:
+def _after(response: str, mark: re.Match[str]) -> str | None:
     """What follows a mark on its line, up to another mark."""
-    return response[start:].strip().split("\n", 1)[0].split(MARK, 1)[0].strip() or None
+    found = _LINE.match(response, mark.end())
+    return found[1].strip() or None if found else None
 
 
 def _without_bold(text: str) -> str:

@@ -9,13 +9,17 @@ tests/experiments/language/problems/test_formulas.py.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
 from experiments.language.problems.algebra import same_formula
 from experiments.language.problems.numbers import LONGEST, Number, read_number
-from experiments.language.problems.spelling import COMMANDS, unwrap
+from experiments.language.problems.spelling import COMMANDS, LAYERS, unwrap
 from experiments.language.problems.units import is_bare_unit
+
+MOST = 1000
+"""Characters. Longer texts are compared as they stand but for spaces."""
 
 _ARGUMENT = r"\\[A-Za-z]+|[0-9A-Za-z]|\{[^{}]*\}"
 
@@ -79,6 +83,8 @@ def is_same(answer: str, gold: str) -> bool:
     >>> is_same(r"\dfrac12", "0.5"), is_same("1011", "1011_2"), is_same("10200", "10,200"), is_same("200, 10", "10,200")
     (True, False, False, True)
     """
+    if max(len(answer), len(gold)) > MOST:
+        return "".join(answer.split()) == "".join(gold.split())
     answer, gold = _tidy(answer), _tidy(gold)
     if _SPACE.sub("", answer) == _SPACE.sub("", gold) or _is_word(answer, gold) or _is_word(gold, answer):
         return True
@@ -98,19 +104,39 @@ def is_same(answer: str, gold: str) -> bool:
 
 def _tidy(text: str) -> str:
     """One spelling of what is spelt in several ways; parentheses around all of it are taken off."""
-    text = unwrap(text, upright=False)
-    if (found := _UPRIGHT.fullmatch(text)) and (re.search("[0-9]", found[1]) or not re.search("[A-Za-z]{2}", found[1])):
-        return _tidy(found[1])  # not a word
+    for _ in range(LAYERS):
+        text = unwrap(text, upright=False)
+        if inside := _set_upright(text):
+            text = inside
+            continue
+        text = _spelt(text)
+        if not (inside := _bracketed(text)):
+            break
+        text = inside
+    return text
+
+
+def _set_upright(text: str) -> str | None:
+    """What is set upright without being a word, if that is all."""
+    found = _UPRIGHT.fullmatch(text)
+    return found[1] if found and (re.search("[0-9]", found[1]) or not re.search("[A-Za-z]{2}", found[1])) else None
+
+
+def _bracketed(text: str) -> str | None:
+    """What stands in parentheses, or one number in braces, if that is all."""
+    outer = _OUTER.fullmatch(text)
+    if outer is None or len(_split(outer["inside"])) != 1:
+        return None
+    kind = outer["open"][-1] + outer["close"][-1]
+    return outer["inside"] if kind == "()" or (kind == "{}" and read_number(outer["inside"], "formula")) else None
+
+
+def _spelt(text: str) -> str:
+    """One spelling of what is spelt in several ways."""
     text = _GROUPED.sub(lambda found: re.sub("[^0-9]", "", found[0]), text)
     for found, put in _ALIKE:
         text = found.sub(put, text)
-    text = " ".join(text.split())
-    outer = _OUTER.fullmatch(text)
-    if outer and len(_split(outer["inside"])) == 1:
-        kind = outer["open"][-1] + outer["close"][-1]
-        if kind == "()" or (kind == "{}" and read_number(outer["inside"], "formula")):
-            return _tidy(outer["inside"])
-    return text
+    return " ".join(text.split())
 
 
 def _is_word(text: str, other: str) -> bool:
@@ -127,11 +153,11 @@ def _same_number(one: Number, other: Number) -> bool:
 
 
 def _split(text: str) -> list[str]:
-    """The text between separators that stand in no brackets; empty where brackets do not match."""
+    """The text between separators that stand in no brackets; empty where these do not match or nest too deep."""
     parts, start, depth = list[str](), 0, 0
     for found in _PIECE.finditer(text):
         depth += (found["open"] is not None) - (found["close"] is not None)
-        if depth < 0:
+        if not 0 <= depth <= LAYERS:
             return []
         if depth == 0 and found["separator"]:
             parts.append(text[start : found.start()].strip())
@@ -156,8 +182,9 @@ def _same_list(answer: _List, gold: _List) -> bool:
     if len(kinds) > 1 and kinds not in ({"", "()"}, {"", "{}"}):
         return False
     if kinds == {"{}"}:
-        return all(any(is_same(a, g) for g in gold.items) for a in answer.items) and all(
-            any(is_same(a, g) for a in answer.items) for g in gold.items
+        same = functools.cache(is_same)  # asked twice, sets in sets would take 2^depth comparisons
+        return all(any(same(a, g) for g in gold.items) for a in answer.items) and all(
+            any(same(a, g) for a in answer.items) for g in gold.items
         )
     if len(answer.items) != len(gold.items):
         return False

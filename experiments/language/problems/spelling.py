@@ -12,6 +12,9 @@ import re
 COMMANDS = r"(?:text(?:bf|it|rm|normal|sf|tt)?|math(?:rm|bf|it|sf|tt|normal)|mbox|hbox)"
 """LaTeX's commands for another type face."""
 
+LAYERS = 20
+"""Of marks around an answer; deeper ones are left."""
+
 _MINUS = "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"
 _WIDE = "\t\n\r\u00a0\u2002\u2003\u2004\u2005\u2007\u2008"
 _NARROW = "\u2006\u2009\u200a\u202f"
@@ -21,6 +24,7 @@ _ALIKE = str.maketrans(
 )
 _SPACE = re.compile(r"(?<!\\)\\[;: ]|\\q?quad(?![A-Za-z])|\\(?:display|text)style(?![A-Za-z])|(?<!\\)~")
 _PAIRS = (("**", "**"), ("__", "__"), ("`", "`"), ("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _COMMAND = re.compile(rf"(?:\\(?:boxed|fbox|{COMMANDS})\s*)?\{{")
 _BOX = re.compile(r"(?:\\(?:boxed|fbox)\s*)?\{")
 _INSIDE = re.compile(
@@ -39,20 +43,19 @@ def alike(text: str) -> str:
     return " ".join(_SPACE.sub(" ", text.translate(_ALIKE)).split())
 
 
-def closing(text: str, start: int) -> int | None:
-    r"""Where the brace closes whose inside begins at `start`, or None. "\{" and "\}" are no braces.
+def closings(text: str) -> dict[int, int]:
+    r"""Where each brace closes, by the place where its inside begins. "\{" and "\}" are no braces.
 
-    >>> closing("{a{b}}c", 1)
-    5
+    >>> closings(r"{a{b}\}}{")
+    {3: 4, 1: 7}
     """
-    depth, escaped = 1, False
-    for place in range(start, len(text)):
-        character = text[place]
-        depth += 0 if escaped else (character == "{") - (character == "}")
-        escaped = character == "\\" and not escaped
-        if depth == 0:
-            return place
-    return None
+    opened, ends = list[int](), dict[int, int]()
+    for found in _BRACE.finditer(text):
+        if found[0] == "{":
+            opened.append(found.end())
+        elif found[0] == "}" and opened:
+            ends[opened.pop()] = found.start()
+    return ends
 
 
 def unwrap(text: str, *, upright: bool = True) -> str:
@@ -65,7 +68,9 @@ def unwrap(text: str, *, upright: bool = True) -> str:
     ('72', '72..', '$3$ or $4$')
     """
     text = alike(text)
-    while (inside := _inside(text, upright)) is not None:
+    for _ in range(LAYERS):
+        if (inside := _inside(text, upright)) is None:
+            break
         text = inside.strip()
     return text
 
@@ -95,4 +100,4 @@ def _inside(text: str, upright: bool) -> str | None:
             if right not in plain and left not in plain and not inside.endswith("\\"):
                 return inside
     found = (_COMMAND if upright else _BOX).match(text)
-    return text[found.end() : -1] if found and closing(text, found.end()) == len(text) - 1 else None
+    return text[found.end() : -1] if found and closings(text).get(found.end()) == len(text) - 1 else None

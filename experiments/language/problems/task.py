@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Integer
 
-from experiments.language.model.model import Batch
+from experiments.language.model.model import Batch, Model
 from experiments.language.model.sample import Samples
+from experiments.language.model.transformer import Parameters
 from experiments.language.problems.answers import is_correct
 from experiments.language.problems.encode import Encoded, describe, encode
 from experiments.language.problems.questions import Questions
@@ -41,6 +43,11 @@ class Task:
     """Of the problems, their tokens and the selection."""
     notes: list[str] = field(default_factory=list)
     """What was read and what was left out, in words."""
+
+    def with_states(self, model: Model, parameters: Parameters) -> Task:
+        """The task with what the model's frozen layers make of its prompts, so that no step computes that again."""
+        keep = jax.jit(Model.keep_states)
+        return replace(self, train=keep(model, parameters, self.train), test=keep(model, parameters, self.test))
 
     def rewards(self, problems: Sequence[Problem], samples: Samples) -> Float[np.ndarray, "P G"]:
         """1 where a response to problems[i] ended and is right, else 0."""

@@ -272,6 +272,19 @@ def test_another_configuration_into_the_same_folder_is_refused(
     assert {path: path.read_bytes() for path in started.rglob("*") if path.is_file()} == before
 
 
+def test_rows_whose_checkpoint_was_moved_away_are_not_made_anew(
+    started: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(started, copy)
+    last_checkpoint(copy).rename(tmp_path / "moved")
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    line = refused([*SFT, "--data", str(data), "--target", "0.2", "--check-every", "10", "--out", str(copy)], capsys)
+    assert f"--out is {copy}, which holds rows up to step " in line
+    assert "and no checkpoint; allowed: the checkpoint that was moved away put back, or another --out" in line
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+
+
 def test_a_second_process_is_refused_at_once_and_the_first_goes_on(
     started: Path, env: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """Answers: tables of spellings against values written by hand, canonical against float and Fraction, the modes."""
 
 import threading
+import time
 from collections import namedtuple
 from fractions import Fraction
 
@@ -273,6 +274,43 @@ def test_math_outside_the_main_thread_is_refused_and_numbers_are_not():
 def test_a_formula_without_end_is_wrong_within_seconds(monkeypatch):
     monkeypatch.setattr("experiments.language.problems.algebra.SECONDS", 1)
     assert not is_correct(r"\boxed{9^{9^{9}}}", P(r"\sqrt{3}", "math"), "text")
+
+
+LENGTH = 100_000
+LONG = {
+    "boxes in boxes": "\\boxed{" * (LENGTH // 8) + "x" + "}" * (LENGTH // 8),
+    "boxes never closed": "\\boxed{" * (LENGTH // 7),
+    "boxes without braces": "\\boxed " * (LENGTH // 7),
+    "marks": "#### " * (LENGTH // 5),
+    "headings": "#### a\n" * (LENGTH // 7),
+    "braces in braces": ("#### " + "{" * 490 + "a" + "}" * 490 + "\n") * (LENGTH // 1000),
+    "one line of braces": "#### " + "{" * LENGTH,
+    "full stops": ("#### " + ". " * 490 + "\n") * (LENGTH // 1000),
+    "thousands": "#### 1" + ",000" * (LENGTH // 4),
+    "ones": "#### " + "1," * (LENGTH // 2),
+    "lists in lists": "#### " + "(1," * (LENGTH // 3),
+    "dollars": "#### " + "$" * LENGTH,
+    "fractions": "#### " + r"\frac" * (LENGTH // 5),
+    "spaces": "#### " + " " * LENGTH,
+}
+
+
+@pytest.mark.parametrize("kind", ["gsm8k", "math"])
+@pytest.mark.parametrize("case", LONG)
+def test_a_response_of_any_length_is_judged_in_linear_time(case, kind):
+    """Where every mark looked at all that follows, boxes in boxes took minutes."""
+    is_correct("#### x+1", P("1+x", "math"), "text")  # loads math-verify
+    begun = time.process_time()
+    for mode in ("text", "equations"):
+        assert not is_correct(LONG[case], P("5", kind), mode)
+    boxed(LONG[case])
+    assert time.process_time() - begun < 5  # seconds; 0.2 without type checks
+
+
+def test_what_follows_long_nonsense_still_counts():
+    assert is_correct("\\boxed{" * 10_000 + "\n#### 5", P("5", "gsm8k"), "text")
+    assert is_correct("#### 5\n#### " + "x" * 2000, P("5", "gsm8k"), "text")
+    assert final_answer("\\boxed \\boxed 5", "text") == "5"
 
 
 @pytest.mark.parametrize("call", [lambda m: final_answer("1", m), lambda m: is_correct("1", P("1", "gsm8k"), m)])

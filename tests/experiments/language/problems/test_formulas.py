@@ -1,5 +1,7 @@
 """Answers of MATH: the same and not the same, by hand; kinds of rational answers, and what math-verify confuses."""
 
+import time
+
 import pytest
 
 from experiments.language.problems import algebra
@@ -116,3 +118,35 @@ def test_broken_text_is_another_answer(text):
     for gold in ("5", "x", "1,2", "(1,2)", "1011_2", r"2\sqrt3"):
         assert not is_same(text, gold)
         assert not is_same(gold, text)
+
+
+def nested(opening, end, depth, inner):
+    return opening * depth + inner + f",2{end}" * depth
+
+
+@pytest.mark.parametrize("depth", [3, 15, 19, 100, 10_000])
+@pytest.mark.parametrize(("opening", "end"), [(r"\{", r"\}"), ("(", ")"), ("[", "]")])
+def test_lists_in_lists_are_compared_at_any_depth(opening, end, depth):
+    """A set in a set was compared twice, so that time doubled with every level; deep ones ended in RecursionError."""
+    gold = nested(opening, end, depth, "1")
+    begun = time.process_time()
+    assert is_same(gold, gold)
+    assert not is_same(nested(opening, end, depth, "3"), gold)
+    assert is_same(nested(opening, end, depth, "1.0"), gold) == (depth < 20)  # deeper ones as they stand
+    assert time.process_time() - begun < 4
+
+
+@pytest.mark.parametrize("depth", [1, 5, 19])
+def test_marks_around_an_answer_are_taken_off(depth):
+    assert is_same("(" * depth + "5" + ")" * depth, "5")
+    assert is_same("5", r"\boxed{" * depth + "5" + "}" * depth)
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [("10^{60}+1", "10^{60}"), ("2^{400}-1", "2^{400}"), ("10^{10^{10}}+1", "10^{10^{10}}"), (r"10^{60}+\pi", r"\pi")],
+)
+def test_constants_that_agree_to_fifty_digits_are_not_the_same(answer, gold):
+    assert is_same(gold, gold)
+    assert not is_same(answer, gold)
+    assert not is_same(gold, answer)

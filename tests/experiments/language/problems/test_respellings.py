@@ -3,7 +3,7 @@
 The spellings are written here digit by digit, by code that shares nothing with what reads them.
 """
 
-from collections import namedtuple
+from collections import Counter, namedtuple
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from experiments.language.problems.answers import canonical, canonical_formula, digits, is_correct
 from experiments.language.problems.formulas import is_same
 from experiments.language.problems.numbers import parse_number, read_number
-from experiments.language.problems.rows import read_folder
+from experiments.language.problems.rows import read_equations, read_folder
 
 REAL = Path(__file__).resolve().parents[5] / "shared" / "data" / "gsm8k"
 P = namedtuple("P", "answer kind")
@@ -275,6 +275,15 @@ def test_all_golds_of_gsm8k_are_their_respellings_and_no_others():
     splits = read_folder(REAL)
     golds = [problem.answer for problem in (*splits.train, *splits.test)]
     assert len(golds) == 8792
+    assert splits.dropped == {}
+    problems = (*splits.train, *splits.test)
+    written = [problem.solution.rsplit("####", 1)[1].strip() for problem in problems]
+    respelt = [text for text, gold in zip(written, golds, strict=True) if text != gold]
+    assert len(respelt) == 93
+    assert all(grouped(text.replace(",", ""), ",") == text for text in respelt)
+    assert sum(gold[0] == "-" for gold in golds) == 5
+    reasons = Counter(read_equations(problem.solution, problem.answer)[1] for problem in problems)
+    assert reasons == {"": 8209, "last equation is not the answer": 470, "no annotations": 113}
     golds = sorted(set(golds))
     for gold, other in zip(golds, [*golds[1:], golds[0]], strict=True):
         sign, plain = ("-", gold[1:]) if gold[0] == "-" else ("", gold)
