@@ -54,7 +54,8 @@ def real_batch(vocabulary: Vocabulary, num_prompts: int) -> tuple[Batch, int]:
             prompts.append(ids[at - PROMPT : at])
             responses.append([ids[at + 1 : at + 1 + RESPONSE]])
     lengths = np.full(num_prompts, PROMPT), np.full((num_prompts, 1), RESPONSE)
-    return Batch(*(jnp.asarray(x, jnp.int32) for x in (prompts, lengths[0], responses, lengths[1]))), equals
+    a, b, c, d = (jnp.asarray(x, jnp.int32) for x in (prompts, lengths[0], responses, lengths[1]))
+    return Batch(a, b, c, d), equals
 
 
 def benchmark_training(

@@ -43,10 +43,12 @@ BAD = {
         *[(f"--{n}", "0", "at least 1") for n in ("batch-size", "max-steps", "check-every", "num-samples")],
     ],
     "train": [
+        ("--train", "first", "all, last:LAYERS (last:4) or lora:RANK (lora:8)"),
+        ("--rule", "maxrl", "--rule is maxrl; allowed without --exact: none, group, batch, power(A)"),
         *QUESTIONS,
         *SEED,
         *POSITIVE,
-        ("--rule", "grpo", "--rule is 'grpo'; allowed: none, group, batch, or power(A)"),
+        ("--rule", "grpo", "--rule is 'grpo'; allowed: none, group, batch, maxrl, or power(A)"),
         *[("--rule", value, "allowed: ") for value in ("pooled", "decoupled", "power(-1)", "power(9)", "")],
         *[("--alpha", value, "numbers in [0, 8]") for value in ("-1", "9", "nan")],
         ("--estimator", "ppo", "allowed: "),
@@ -63,6 +65,8 @@ BAD = {
         ],
     ],
     "probe": [
+        ("--train", "last:0", "all, last:LAYERS (last:4) or lora:RANK (lora:8)"),
+        ("--memory", "0", "an integer of at least 1"),
         *QUESTIONS,
         *SEED,
         *POSITIVE,
@@ -74,6 +78,7 @@ BAD = {
         *SEED,
         ("--num-seeds", "1", "an integer of at least 2"),
         ("--num-seeds", "101", "2 to 100"),
+        ("--train", "last:4", "--train is last:4; allowed with --model only"),
         ("--preset", "huge", "huge"),
         ("--optimiser", "adamw", "adamw"),
     ],
@@ -99,7 +104,7 @@ def test_a_bad_flag_is_refused_in_one_line(
 
 def test_every_flag_has_a_bad_value() -> None:
     """No flag is left untried, but those for which every value is allowed."""
-    free = {"data", "download", "checkpoint", "exact", "sampled", "float64"}
+    free = {"data", "download", "checkpoint", "exact", "sampled", "float64", "model"}  # the model: test_sets.py
     sizes = {field.name for field in fields(Sizes)}  # the architecture's, tried in test_commands.py
     for name, command in (("sft", Sft), ("train", Train), ("probe", ProbeCheckpoint), ("validate", Validate)):
         flags = {field.name for field in fields(command)} - {"questions", "sizes"} - sizes - free
@@ -141,6 +146,7 @@ CHANGES = {
         "rule": "none",
         "alpha": 3.0,
         "estimator": "trl",
+        "train": "last:1",
         "exact": True,
         "num_steps": 5,
         "step_size": 0.1,
@@ -158,6 +164,8 @@ CHANGES = {
         "seed": 5,
     },
     ProbeCheckpoint: {
+        "train": "last:1",
+        "memory": 5,
         "questions": Questions(num_prompts=5),
         "checkpoint": Path("c"),
         "step_size": 0.1,

@@ -5,14 +5,14 @@ from typing import get_args
 import pytest
 
 from curvature import PRESETS
-from curvature.rule import NAMES
+from curvature.rule import NAMES, REWEIGHING
 from experiments.language.learning.choices import ESTIMATORS, RULES, OptimiserName, ScheduleName, learning_rule
 from experiments.language.learning.optimiser import make_schedule, make_transform
 
 
 def test_names_are_those_of_the_tables():
     assert tuple(PRESETS) == ESTIMATORS
-    assert set(RULES) <= set(NAMES)
+    assert set(RULES) <= {*NAMES, *REWEIGHING}
     for name in get_args(OptimiserName):
         make_transform(name)
     for name in get_args(ScheduleName):
@@ -30,7 +30,7 @@ def test_rules_by_name():
 def test_other_rules_are_refused(bad):
     with pytest.raises(ValueError, match=r"^rule is '") as error:
         learning_rule(bad)
-    assert str(error.value).endswith("allowed: none, group, batch, or power(A) with a number A of at least 0")
+    assert str(error.value).endswith("allowed: none, group, batch, maxrl, or power(A) with a number A of at least 0")
 
 
 @pytest.mark.parametrize("bad", [-0.1, 8.1, float("nan")])
