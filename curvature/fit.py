@@ -1,0 +1,246 @@
+"""One rule fitted to a column of advantages: weights, ε and what remains, in units of float32 rounding.
+
+The weights come from `curvature.reward_weights`; ε is what the column's divisor has beyond the rule's. Where all is
+divided by a deviation, weights twice as long need an ε twice as large: only their quotient is in the column.
+Independent check: tests/curvature/test_audit.py, columns made in float32 by loops over groups.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from curvature.estimates import BY_GROUP, NO_DDOF, ROUNDING, UNDIVIDED, divisor, predict, stack
+from curvature.ragged import Parts
+from curvature.reward_weights import Solution, solve, solve_row_by_row
+
+EXPLAINED = 32.0
+"""Units of float32 rounding within which a column counts as explained: sums over functions and rows add up."""
+AGREED = 1e-3
+"""Relative difference within which averages agree; another count of others, G/(G − 1), differs by more."""
+LARGEST_EPSILON = 0.02
+"""Beyond this, over the greatest weight, what a divisor has too much is no ε."""
+EPSILONS = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+"""Values of ε that are looked for; another one is given as it was found."""
+
+
+@dataclass(frozen=True)
+class Averages:
+    """Averages that the trainer logged beside the column, which know the length of the weights."""
+
+    functions: np.ndarray
+    """[T, F]: of each reward function, over T logs."""
+    total: np.ndarray
+    """[T]: of the whole reward."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One rule, fitted to a column."""
+
+    rule: str
+    """One of `curvature.estimates.RULES`."""
+    ddof: int | None
+    """0 or 1; None where the rule has none."""
+    epsilon: float | None
+    """None where the rule has none."""
+    epsilon_range: tuple[float, float] | None
+    """Between which values the column puts ε, if the weights have the length given."""
+    weights: np.ndarray
+    """[F]."""
+    determined: np.ndarray
+    """[F] bool: whether the column says anything of this function's weight."""
+    length: str
+    """Where the length of the weights comes from: "rewards" (the column itself, or the log's own total), "averages",
+    "epsilon" (the one of `EPSILONS` that makes them most like 1), or "unknown": the greatest is then 1."""
+    missing: str
+    """What was done with rows that no function gave a reward: "left out", "zero", or "none" where there are none."""
+    against_averages: float
+    """Greatest relative difference between the trainer's average reward and that of these weights; NaN without."""
+    residual: float
+    """Greatest difference, over the greatest advantage."""
+    rounding: float
+    """Greatest difference in units of float32 rounding."""
+    share: float
+    """Share of rows that agree within `EXPLAINED` units."""
+
+    @property
+    def explains(self) -> bool:
+        """Whether the whole column agrees, and the averages if there are any."""
+        return self.rounding <= EXPLAINED and not self.against_averages > AGREED
+
+
+class Column:
+    """A column and the rewards that it is fitted to."""
+
+    def __init__(
+        self,
+        advantage: np.ndarray,
+        columns: list[np.ndarray],
+        group: np.ndarray,
+        batch: np.ndarray,
+        drop: np.ndarray,
+        known: bool,
+        averages: Averages | None,
+    ) -> None:
+        kept = ~drop
+        self.a = advantage[kept]
+        self.left = advantage[drop]  # must be 0
+        labels = [np.unique(each, return_inverse=True)[1].reshape(-1)[kept] for each in (group, batch)]
+        parts = [Parts(each.astype(np.int64), int(each.max(initial=-1)) + 1) for each in labels]
+        self.sample = stack([column[kept] for column in columns], *parts)
+        self.known = known
+        self.averages = averages
+
+    def fits(self) -> list[Fit]:
+        """Every rule with either ddof; GDPO, which takes long, where no other explains the column."""
+        s, a = self.sample, self.a
+        X = s.centred
+        found = [self._undivided("none", X), self._undivided("rloo", X * s.leave_one_out[:, None])]
+        by_group, by_batch = self._solved(X, s.group), self._solved(X, s.batch)
+        for ddof in (1, 0):
+            found += [self._divided("group", ddof, by_group)]
+            found += [self._divided(rule, ddof, by_batch) for rule in ("pooled", "whitened", "batch")]
+            rows = Solution(np.ones(1), np.ones(1, bool), True) if self.known else solve_row_by_row(X, a, s.group, ddof)
+            found.append(self._divided("leave_one_out", ddof, rows))
+        found.append(self._divided("maxrl", 0, by_group))
+        if s.rewards.shape[1] > 1 and not any(fit.explains for fit in found):
+            found += [self._gdpo(ddof) for ddof in (1, 0)]
+        return found
+
+    def distance(self, rule: str, w: np.ndarray, ddof: int, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
+        """([R], [R]): the difference of each row over the greatest advantage, and in units of rounding."""
+        A, unit = predict(rule, self.sample, w, ddof, epsilon)
+        difference = np.concatenate([np.abs(A - self.a), np.abs(self.left)])
+        unit = np.concatenate([unit, np.full(len(self.left), ROUNDING)])
+        return difference / np.abs(self.a).max(), difference / np.maximum(unit, 1e-300)
+
+    def _solved(self, X: np.ndarray, unit: Parts | None) -> Solution:
+        return Solution(np.ones(1), np.ones(1, bool), True) if self.known else solve(X, self.a, unit)
+
+    def _undivided(self, rule: str, X: np.ndarray) -> Fit:
+        found = self._solved(X, None)
+        return self._fit(rule, 0, 0.0, None, found.weights, found, "rewards")
+
+    def _divided(self, rule: str, ddof: int, found: Solution) -> Fit:
+        w = found.weights
+        e, noise = self._remainder(rule, ddof, w)
+        scale, length = self._length(w, e, noise, found)
+        epsilon = _known_epsilon(scale * e, scale * noise)
+        limits = (max(scale * (e - 4 * noise), 0.0), max(scale * (e + 4 * noise), 0.0))
+        return self._fit(rule, ddof, epsilon, limits, scale * w, found, length)
+
+    def _remainder(self, rule: str, ddof: int, w: np.ndarray) -> tuple[float, float]:
+        """ε in units of the weights' length: what the column's divisor has beyond the rule's, and its error."""
+        s, a = self.sample, self.a
+        c = s.group.centre(s.rewards @ w)
+        size = np.abs(s.rewards) @ np.abs(w)
+        v = divisor(rule, s, w, ddof)
+        if rule == "leave_one_out":
+            c = c * s.leave_one_out
+            live = (a != 0) & (v > 1e-3 * size.max(initial=0)) & (c != 0)
+            D, v = c[live] / a[live], v[live]
+            noise = ROUNDING / 2 * (2 * D + size[live] / np.abs(a[live]) + size[live] ** 2 / v)
+        else:
+            unit = s.group if rule in BY_GROUP else s.batch
+            square, across = unit.total(a**2), unit.total(a * c)
+            live = (square > 0) & (v > 0) & (across > 0)
+            D, v = across[live] / square[live], v[live]
+            rms = np.sqrt(square[live] / unit.sizes[live])
+            noise = ROUNDING / 2 * (2 * D + unit.largest(size)[live] / rms)
+        if not len(D):
+            return 0.0, math.inf
+        trust = 1 / np.maximum(noise, 1e-30) ** 2
+        error = max(
+            float(1 / np.sqrt(trust.sum())), 0.25 * float(noise.min())
+        )  # rounding repeats, and does not average
+        return float((trust * (D - v)).sum() / trust.sum()), error
+
+    def _length(self, w: np.ndarray, e: float, noise: float, found: Solution) -> tuple[float, str]:
+        """By what the weights are to be multiplied, and how that is known."""
+        if found.scaled:
+            return 1.0, "rewards"
+        scale = self._averaged(w)
+        if scale is not None:
+            return scale, "averages"
+        greatest = float(np.abs(w).max(initial=0)) or 1.0
+        if 8 * noise < e < LARGEST_EPSILON * greatest:
+            # the one ε that makes the greatest weight most like 1
+            scales = [epsilon / e for epsilon in EPSILONS if epsilon > 0]
+            best = min(scales, key=lambda k: abs(math.log(k * greatest)))
+            if noise > 0.02 * e:  # the length is known to a few percent only: equal to 1 if it may be
+                near = abs(best * greatest - 1) <= 4 * noise / e * best * greatest
+                return (1 / greatest if near else best), "epsilon"
+            return self._snapped(best, w, noise / e), "epsilon"
+        return 1 / greatest, "unknown"
+
+    def _snapped(self, scale: float, w: np.ndarray, error: float) -> float:
+        """The length that makes the greatest weight as round as its error allows."""
+        greatest = scale * float(np.abs(w).max())
+        for digits in (1, 2, 3):
+            rounded = float(f"{greatest:.{digits}g}")
+            if abs(rounded - greatest) <= max(4 * error, 1e-6) * greatest:
+                return scale * rounded / greatest
+        return scale
+
+    def _averaged(self, w: np.ndarray) -> float | None:
+        if self.averages is None:
+            return None
+        made = self.averages.functions @ w
+        square = float(made @ made)
+        return float(made @ self.averages.total) / square if square > 0 else None
+
+    def _disagreement(self, w: np.ndarray) -> float:
+        if self.averages is None:
+            return math.nan
+        total = self.averages.total
+        return float(np.abs(self.averages.functions @ w - total).max() / max(float(np.abs(total).max()), 1e-300))
+
+    def _gdpo(self, ddof: int) -> Fit:
+        fits = []
+        for epsilon in (1e-4, 1e-6, 1e-8, 0.0):
+            z, noise = self.sample.normalised(ddof, epsilon)
+            trust = 1 / np.maximum(noise.sum(axis=1), 1e-300)
+            trust /= trust.max()
+            X = np.stack([self.sample.batch.centre(column) for column in z.T], axis=1)
+            found = solve(X * trust[:, None], self.a * trust, self.sample.batch)
+            greatest = float(np.abs(found.weights).max(initial=0)) or 1.0
+            scale = self._averaged(found.weights)
+            w = found.weights * (scale or 1 / greatest)
+            length = "averages" if scale else "unknown"
+            fits.append(self._fit("gdpo", ddof, epsilon, (epsilon, epsilon), w, found, length))
+        return min(fits, key=lambda fit: fit.rounding)
+
+    def _fit(
+        self,
+        rule: str,
+        ddof: int,
+        epsilon: float,
+        limits: tuple[float, float] | None,
+        weights: np.ndarray,
+        found: Solution,
+        length: str,
+    ) -> Fit:
+        residual, rounding = self.distance(rule, weights, ddof, max(epsilon, 0.0))
+        return Fit(
+            rule=rule,
+            ddof=None if rule in NO_DDOF else ddof,
+            epsilon=None if rule in UNDIVIDED else max(epsilon, 0.0),
+            epsilon_range=limits,
+            weights=weights,
+            determined=found.determined,
+            length=length,
+            missing="none",
+            against_averages=self._disagreement(weights),
+            residual=float(residual.max()),
+            rounding=float(rounding.max()),
+            share=float((rounding <= EXPLAINED).mean()),
+        )
+
+
+def _known_epsilon(found: float, noise: float) -> float:
+    """The value of `EPSILONS` nearest to what was found, if it may be it; else what was found."""
+    best = min(EPSILONS, key=lambda epsilon: abs(epsilon - found))
+    return best if abs(best - found) <= 4 * noise else found
