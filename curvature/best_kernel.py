@@ -17,12 +17,13 @@ of Statistics 47 (best polynomials). Independent checks, coverage on five laws: 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import brentq, linprog
+from scipy.optimize import linprog, root_scalar
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
@@ -81,7 +82,8 @@ def bias_aware_half_width(bias: float, std_error: float, level: float = 0.95) ->
     def miss(c: float) -> float:
         return float(ndtr(c - t) - ndtr(-c - t) - level)
 
-    return float(std_error * brentq(miss, t, t + ndtri((1 + level) / 2) + 1e-9, xtol=1e-12))
+    found = root_scalar(miss, bracket=(t, t + float(ndtri((1 + level) / 2)) + 1e-9), xtol=1e-12)
+    return float(std_error * found.root)
 
 
 @cache
@@ -113,13 +115,16 @@ def best_kernel(group_size: int, target: Target, num_groups: int | None) -> Kern
     return Kernel(values, worst_bias(values, target))
 
 
-def bias_aware_interval(histogram: Values, target: Target, std_error: float | None = None) -> BiasAware:
+def bias_aware_interval(
+    histogram: Values, target: Target, *, std_error: Callable[[np.ndarray], float] | None = None, num: int | None = None
+) -> BiasAware:
     """The dead share at another size, or σ̄, with a 95% interval, from counts.
 
     Arguments:
         histogram: [G+1] how many groups have k = 0 … G right answers.
         target: as `best_kernel`.
-        std_error: of Σ a_k f_k, where groups are not independent; a_k are those of `best_kernel` with as many groups.
+        std_error: gives the standard error of Σ a_k f_k from a, where groups are not independent.
+        num: of how many independent groups the noise is, for the choice of a; as many as there are where None.
 
     Raises:
         ValueError: as `best_kernel` and `frequencies`.
@@ -129,13 +134,11 @@ def bias_aware_interval(histogram: Values, target: Target, std_error: float | No
     (True, 1.0)
     """
     f = frequencies(histogram)
-    if std_error is not None:
-        check_interval("std_error", std_error, 0, float("inf"), open_ends="h")
     number = max(int(np.sum(np.asarray(histogram, float))), 1)
-    kernel = best_kernel(f.size - 1, target, number)
+    kernel = best_kernel(f.size - 1, target, number if num is None else num)
     value = float(f @ kernel.values)
     apart = (kernel.values - value) ** 2
-    seen = float(np.sqrt(f @ apart / number)) if std_error is None else std_error
+    seen = float(np.sqrt(f @ apart / number)) if std_error is None else std_error(kernel.values)
     error = float(np.hypot(seen, np.sqrt(apart.sum()) / number))  # a k that was not seen may be seen next
     half, top = bias_aware_half_width(kernel.bias, error), 0.5 if target is None else 1.0
     low, high = (float(np.clip(end, 0, top)) for end in (value - half, value + half))

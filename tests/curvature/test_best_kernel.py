@@ -175,7 +175,7 @@ def test_a_share_that_was_never_seen_still_has_an_error() -> None:
     found = bias_aware_interval([50, 0, 0, 0, 0, 0, 0, 0, 50], 16)
     assert found.std_error > 0
     assert found.high == 1.0
-    assert bias_aware_interval([50, 0, 0, 0, 50], 8, std_error=0.1).std_error >= 0.1
+    assert bias_aware_interval([50, 0, 0, 0, 50], 8, std_error=lambda a: 0.1).std_error >= 0.1
 
 
 def test_refusals() -> None:
