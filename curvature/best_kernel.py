@@ -116,7 +116,11 @@ def best_kernel(group_size: int, target: Target, num_groups: int | None) -> Kern
 
 
 def bias_aware_interval(
-    histogram: Values, target: Target, *, std_error: Callable[[np.ndarray], float] | None = None, num: int | None = None
+    histogram: Values,
+    target: Target,
+    *,
+    std_error: Callable[[np.ndarray], float] | None = None,
+    num_groups: int | None = None,
 ) -> BiasAware:
     """The dead share at another size, or σ̄, with a 95% interval, from counts.
 
@@ -124,7 +128,7 @@ def bias_aware_interval(
         histogram: [G+1] how many groups have k = 0 … G right answers.
         target: as `best_kernel`.
         std_error: gives the standard error of Σ a_k f_k from a, where groups are not independent.
-        num: of how many independent groups the noise is, for the choice of a; as many as there are where None.
+        num_groups: of how many independent groups the noise is, for the choice of a; as many as there are where None.
 
     Raises:
         ValueError: as `best_kernel` and `frequencies`.
@@ -135,7 +139,7 @@ def bias_aware_interval(
     """
     f = frequencies(histogram)
     number = max(int(np.sum(np.asarray(histogram, float))), 1)
-    kernel = best_kernel(f.size - 1, target, number if num is None else num)
+    kernel = best_kernel(f.size - 1, target, number if num_groups is None else num_groups)
     value = float(f @ kernel.values)
     apart = (kernel.values - value) ** 2
     seen = float(np.sqrt(f @ apart / number)) if std_error is None else std_error(kernel.values)

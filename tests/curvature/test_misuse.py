@@ -39,7 +39,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "ascent_condition": {"coherence": 0.1, "std": STD},
     "best_group_step": GAIN,
     "bias_aware_half_width": {"bias": 0.1, "std_error": 0.2, "level": 0.9},
-    "bias_aware_interval": {"histogram": COUNTS, "target": 8, "num": 20},
+    "bias_aware_interval": {"histogram": COUNTS, "target": 8, "num_groups": 20},
     "best_step": {"moments": M, "diameter": 1.5},
     "best_step_along": {"slopes": [0.1, 0.2], "std": [0.3, 0.4], "widths": [1.0, 2.0], "iterations": 20},
     "certificate": {"moments": M, "features": Φ, "delta": U},
