@@ -18,6 +18,8 @@ from experiments.convergence import prepare as convergence
 from experiments.convergence.config import Reproduce
 from experiments.gsm8k import prepare as language_model
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
+from experiments.logs import prepare as logs_prepare
+from experiments.logs.config import Audit, Inspect
 from experiments.phases import prepare as phases
 from experiments.phases.config import Phases
 from experiments.prove import prepare as prove
@@ -44,6 +46,17 @@ The whole chain, or one stage after the other:
     grpo-curvature gsm8k probe --checkpoint B --data DIR            curvature, orthogonality, σ
 
 `--help` after any of them lists its options."""
+
+
+LOGS = """What a trainer's rollout logs say of its normalisation: TRL, verl, NeMo-RL, tinker-cookbook, ms-swift,
+open-instruct, prime-rl, or a table of your own.
+
+    grpo-curvature logs inspect RUN          what the log holds: groups, rewards, what stands twice or is missing
+    grpo-curvature logs audit RUN            which estimator was really used, with its ε and the reward weights
+    grpo-curvature logs audit RUN --expect trl_batch     exit status 1 if that is not what was done
+
+RUN is the folder that the trainer wrote. Prompts and answers are hashed, never shown or copied. `--help` after any of
+them lists its options; docs/trainers.md tells what each trainer does."""
 
 
 def one_line(text: str) -> str:
@@ -79,6 +92,18 @@ def gsm8k(command: Gsm8kCommand) -> Flags:
 
 
 gsm8k.__doc__ = GSM8K
+LogsCommand = Annotated[
+    Annotated[Inspect, tyro.conf.subcommand("inspect")] | Annotated[Audit, tyro.conf.subcommand("audit")],
+    tyro.conf.arg(name=""),
+]
+
+
+def logs(command: LogsCommand) -> Flags:
+    """The subcommand of `logs`; its docstring is replaced by LOGS, which teaches."""
+    return command
+
+
+logs.__doc__ = LOGS
 COMMANDS = {
     "reproduce": Reproduce,
     "sweep": Sweep,
@@ -86,6 +111,7 @@ COMMANDS = {
     "phases": Phases,
     "prove": Prove,
     "gsm8k": gsm8k,
+    "logs": logs,
 }
 """What can be asked for: a name and its flags."""
 PREPARE: dict[type, Prepare] = {
@@ -98,6 +124,8 @@ PREPARE: dict[type, Prepare] = {
     Sft: language_model.prepare_sft,
     Train: language_model.prepare_train,
     ProbeCheckpoint: language_model.prepare_probe,
+    Inspect: logs_prepare.prepare_inspect,
+    Audit: logs_prepare.prepare_audit,
 }
 """Who prepares the work that flags ask for (experiments/command.py)."""
 

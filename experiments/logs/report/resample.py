@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from curvature.clusters import cluster_histograms, resampled_histograms
-from experiments.logs.report.measure import LOGGED, Measured
+from experiments.logs.report.measure import Measured
 
 NUM_RESAMPLES = 400
 """Ends of a 95% interval are then known to about a tenth of its width."""
@@ -31,18 +32,17 @@ class Resamples:
                 of each kind.
         """
         found = np.concatenate([statistic(number, rows) for number, rows in self._draws()])
-        low, high = np.quantile(found[np.isfinite(found)], (0.025, 0.975)) if np.isfinite(found).any() else (np.nan,) * 2
+        low, high = (
+            np.quantile(found[np.isfinite(found)], (0.025, 0.975)) if np.isfinite(found).any() else (np.nan,) * 2
+        )
         return float(low), float(high)
 
     def _draws(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         m, generator = self.measured, np.random.default_rng(SEED)
-        _, rows, kind = np.unique(_kinds(m), axis=0, return_index=True, return_inverse=True)
-        kind = kind.reshape(-1)
-        if len(rows) <= 4 * (m.group_size + 1):  # few kinds of groups: draw histograms of them
-            H = cluster_histograms(kind, len(rows) - 1, np.unique(m.cluster, return_inverse=True)[1]) if len(rows) > 1 else None
-            if H is not None:
-                yield resampled_histograms(H, NUM_RESAMPLES, generator=generator), rows
-                return
+        rows, histograms = self._few
+        if histograms is not None:
+            yield resampled_histograms(histograms, NUM_RESAMPLES, generator=generator), rows
+            return
         owner = np.unique(m.cluster, return_inverse=True)[1]
         P = int(owner.max()) + 1
         block = max(1, _BLOCK // m.num_groups)
@@ -50,11 +50,19 @@ class Resamples:
             drawn = generator.multinomial(P, np.full(P, 1 / P), size=min(block, NUM_RESAMPLES - start))
             yield drawn[:, owner].astype(float), np.arange(m.num_groups)
 
+    @cached_property
+    def _few(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """One group of each kind, and prompts' histograms of kinds where there are few: then those are drawn."""
+        m = self.measured
+        _, rows, kind = np.unique(_kinds(m), axis=0, return_index=True, return_inverse=True)
+        if not 1 < len(rows) <= 4 * (m.group_size + 1):
+            return rows, None
+        return rows, cluster_histograms(kind.reshape(-1), len(rows) - 1, np.unique(m.cluster, return_inverse=True)[1])
+
 
 def _kinds(m: Measured) -> np.ndarray:
     """[N, …]: groups that are equal here are equal in every statistic."""
-    columns = [c for c in m.lengths.values()]
-    return np.stack([*columns, np.zeros(m.num_groups) if m.counts is None else m.counts], axis=1)
+    return np.stack([*m.lengths.values(), np.zeros(m.num_groups) if m.counts is None else m.counts], axis=1)
 
 
 def resamples(measured: Measured) -> Resamples:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from curvature.best_kernel import LARGEST, BiasAware, bias_aware_interval
@@ -13,7 +11,7 @@ from curvature.group_update import effective_groups, greatest_weight_ratio, leng
 from curvature.law_of_rates import law_of_rates
 from curvature.seeds import seeds_needed
 from experiments.logs.groups import UNKNOWN_STEP, Groups
-from experiments.logs.report.abstain import WIDEST, abstained, stationary_p
+from experiments.logs.report.abstain import DRIFT, FEWEST_LAWS, FEWEST_SHARES, WIDEST, abstained, stationary_p
 from experiments.logs.report.estimator import Estimator
 from experiments.logs.report.measure import LOGGED, Measured
 from experiments.logs.report.resample import Resamples, resamples
@@ -190,7 +188,7 @@ def _laws(measured: Measured, filtered: tuple[int, int], silent: dict[str, str])
                 row["resolved"] = False
             elif not row["resolved"]:
                 silent[f"dead_share_at {m}"] = (
-                    f"At {m} answers the dead share is known only within ±{_half(row):.2f}, more than ±{WIDEST:.2f}, and counts of "
+                    f"At {m} answers the dead share is known only within ±{row['half_width']:.2f}, more than ±{WIDEST:.2f}, and counts of "
                     f"{measured.group_size} cannot say more: draw {m // 2} answers for a few hundred prompts once."
                 )
         found["mean_deviation"] = _row(_bias_aware(measured, None, filtered), not drifts)
@@ -198,10 +196,6 @@ def _laws(measured: Measured, filtered: tuple[int, int], silent: dict[str, str])
         law = law_of_rates(histogram)
         found["law"] = {"rates": law.rates.tolist(), "weights": law.weights.tolist()}
     return found
-
-
-def _half(row: DeadShare) -> float:
-    return row["half_width"]
 
 
 def _bias_aware(measured: Measured, target: int | None, filtered: tuple[int, int]) -> BiasAware:
@@ -246,11 +240,15 @@ def _window(groups: Groups, part: Measured) -> Window:
     steps = groups.step[part.index]
     known = bool((steps != UNKNOWN_STEP).all())
     live = int(part.live.sum())
-    enough = live >= 50
+    enough = live >= FEWEST_SHARES
     c, plain, one = part.lengths["group"], part.lengths["none"], np.ones(part.num_groups)
-    low, high = resamples(part).interval(lambda number, rows: moved_share(c[rows], plain[rows], number)) if enough else (None, None)
+    low, high = (
+        resamples(part).interval(lambda number, rows: moved_share(c[rows], plain[rows], number))
+        if enough
+        else (None, None)
+    )
     p = stationary_p(part)
-    told = enough and live >= 200 and part.counts is not None and 2 * part.group_size <= LARGEST
+    told = enough and live >= FEWEST_LAWS and part.counts is not None and 2 * part.group_size <= LARGEST
     return Window(
         first_step=int(steps.min()) if known else None,
         last_step=int(steps.max()) if known else None,
@@ -262,7 +260,7 @@ def _window(groups: Groups, part: Measured) -> Window:
         moved_low=low,
         moved_high=high,
         step_l1=float(step_ratios(c, plain, one)[0]) if enough else None,
-        dead_share_twice=dead_at(part, 2 * part.group_size) if told and (p is None or p >= 1e-3) else None,
+        dead_share_twice=dead_at(part, 2 * part.group_size) if told and (p is None or p >= DRIFT) else None,
         stationary_p=p,
     )
 
@@ -270,8 +268,3 @@ def _window(groups: Groups, part: Measured) -> Window:
 def _seeds(run_std: float | None) -> list[Seeds]:
     spread = RUN_STD if run_std is None else (run_std,)
     return [Seeds(lead=lead, std=s, seeds=seeds_needed(lead, s)) for lead in LEADS for s in spread]
-
-
-def explained(summary: Mapping[str, object]) -> bool:
-    """Whether the log says which rule was used."""
-    return summary["rule"] is not None

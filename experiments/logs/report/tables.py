@@ -37,6 +37,8 @@ class DeadShare(TypedDict):
     low: float
     high: float
     """Ends of a 95% interval that counts the worst bias in, for the mean over the logged groups."""
+    half_width: float
+    """Before the ends are cut to where a share can be."""
     bias: float
     """The worst that the estimate can be off, whatever the law of pass rates; 0 up to the logged size."""
     std_error: float
