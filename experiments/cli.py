@@ -20,6 +20,8 @@ from experiments.gsm8k import prepare as language_model
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.logs import prepare as logs_prepare
 from experiments.logs.config import Audit, Inspect
+from experiments.logs.report import prepare as logs_report
+from experiments.logs.report.config import Example, Report
 from experiments.phases import prepare as phases
 from experiments.phases.config import Phases
 from experiments.prove import prepare as prove
@@ -54,6 +56,8 @@ open-instruct, prime-rl, or a table of your own.
     grpo-curvature logs inspect RUN          what the log holds: groups, rewards, what stands twice or is missing
     grpo-curvature logs audit RUN            which estimator was really used, with its ε and the reward weights
     grpo-curvature logs audit RUN --expect trl_batch     exit status 1 if that is not what was done
+    grpo-curvature logs report RUN --out DIR what that does to your update, and what other rules and group sizes would
+    grpo-curvature logs example --out DIR    a log of the simulator in TRL's files, to try these on
 
 RUN is the folder that the trainer wrote. Prompts and answers are hashed, never shown or copied. `--help` after any of
 them lists its options; docs/trainers.md tells what each trainer does."""
@@ -93,7 +97,10 @@ def gsm8k(command: Gsm8kCommand) -> Flags:
 
 gsm8k.__doc__ = GSM8K
 LogsCommand = Annotated[
-    Annotated[Inspect, tyro.conf.subcommand("inspect")] | Annotated[Audit, tyro.conf.subcommand("audit")],
+    Annotated[Inspect, tyro.conf.subcommand("inspect")]
+    | Annotated[Audit, tyro.conf.subcommand("audit")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Example, tyro.conf.subcommand("example")],
     tyro.conf.arg(name=""),
 ]
 
@@ -126,6 +133,8 @@ PREPARE: dict[type, Prepare] = {
     ProbeCheckpoint: language_model.prepare_probe,
     Inspect: logs_prepare.prepare_inspect,
     Audit: logs_prepare.prepare_audit,
+    Report: logs_report.prepare_report,
+    Example: logs_report.prepare_example,
 }
 """Who prepares the work that flags ask for (experiments/command.py)."""
 

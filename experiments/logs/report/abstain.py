@@ -18,6 +18,8 @@ DRIFT = 1e-3
 """p of the χ² test below which the halves of a log differ."""
 WIDEST = 0.10
 """Half-width above which a dead share is not resolved."""
+LONGER = "give a longer log, or several files of the same run"
+LONGER = "give a longer log, or several files of the same run"
 LAWS = ("dead_share_at", "mean_deviation", "law")
 COUNTED = (*LAWS, "all_right_share")
 ALL = ("dead_share", "moved_share", "unanimous_share", *COUNTED)
@@ -62,30 +64,31 @@ def abstained(groups: Groups, measured: Measured, p: float | None, *, filtered: 
     if live < FEWEST_SHARES:
         say(
             ("moved_share", "unanimous_share", *LAWS),
-            f"There are {live} live groups, fewer than {FEWEST_SHARES}: give a longer log, or several files of the same run.",
+            f"There are {live} live groups, fewer than {FEWEST_SHARES}: {LONGER}.",
         )
     elif live < FEWEST_LAWS:
         say(
             LAWS,
-            f"There are {live} live groups, fewer than {FEWEST_LAWS}: give a longer log, or several files of the same run.",
+            f"There are {live} live groups, fewer than {FEWEST_LAWS}: {LONGER}.",
         )
     if measured.counts is None:
         say(
             COUNTED,
-            "Rewards have more than two values, so right answers are not counted: name the function that says 1 for right "
-            f"and 0 for wrong, --correct COLUMN{_columns(groups)}.",
+            "Rewards have more than two values, so right answers are not counted: name the function that says 1 for "
+            f"right and 0 for wrong, --correct COLUMN{_columns(groups)}.",
         )
     if any(note.kind == "filtered" for note in groups.notes) and not filtered:
         say(
             ("dead_share", *COUNTED),
-            "The trainer dropped groups without a deviation before it wrote, so the dead ones are not in the log: give how "
-            "many there were, --filtered-counts FILE, or turn the filter off.",
+            "The trainer dropped groups without a deviation before it wrote, so the dead ones are not in the log: give "
+            "how many there were, --filtered-counts FILE, or turn the filter off.",
         )
     if p is not None and p < DRIFT:
         say(
             LAWS,
-            f"Right answers in the first and the second half of the log are distributed differently (χ² test, p = {p:.1g}), so "
-            "an average over the log foretells neither: read one of the windows, or report the last steps alone.",
+            f"Right answers in the first and the second half of the log are distributed differently (χ² test, p = {p:.1g}), "
+            "so an average over the log foretells neither: read one of the windows (--windows N), or report the last steps "
+            "alone.",
         )
     return found
 

@@ -56,8 +56,8 @@ def recover(groups: Groups) -> Estimator:
     if not found["explained"]:
         return _assumed(
             found["estimator"],
-            "None of the known estimators explains the log's advantages; weights of reward functions are the log's own, "
-            "or 1 each. `logs audit` shows the nearest.",
+            "None of the known estimators explains the log's advantages; weights of reward functions are the log's "
+            "own, or 1 each. `logs audit` shows the nearest.",
         )
     weights = found["reward_weights"] if set(found["reward_weights"]) == set(groups.rewards) else None
     # a function whose weight the column does not tell varies in no group, and moves nothing
@@ -68,7 +68,7 @@ def recover(groups: Groups) -> Estimator:
         found["epsilon"] or 0.0,
         known,
         found["estimator"],
-        f"`logs audit` recovered it from the advantages, to {found['residual_float32']:.1f} units of float32's rounding.",
+        f"`logs audit` recovered it from the advantages, to {found['residual_float32']:.1f} units of float32 rounding.",
     )
 
 

@@ -2,8 +2,8 @@ r"""Groups as numbers: which of a log's groups are counted, how many answers are
 
     c = Σ_i |A_i|/(2G) of a group under each rule: from k alone where rewards have two values, else from the rewards
 
-Groups of the commonest size are used, without those that lack a reward; what is left out is counted. The rules are those
-of `curvature.group_update`; for rewards of more than two values only those that a formula in the rewards defines.
+Groups of the commonest size are used, without those that lack a reward; what is left out is counted. The rules are
+those of `curvature.group_update`; for rewards of more than two values only those that a formula in the rewards defines.
 Independent check: tests/experiments/logs/report/test_measure.py.
 """
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from curvature.best_kernel import LARGEST, BiasAware, bias_aware_interval
 from curvature.clusters import clustered_std_error
-from curvature.count_kernels import dead_kernel, rate_spread
+from curvature.count_kernels import rate_spread
 from curvature.group_update import effective_groups, greatest_weight_ratio, length_cosine, moved_share, step_ratios
 from curvature.law_of_rates import law_of_rates
 from curvature.seeds import seeds_needed
@@ -188,8 +188,8 @@ def _laws(measured: Measured, filtered: tuple[int, int], silent: dict[str, str])
                 row["resolved"] = False
             elif not row["resolved"]:
                 silent[f"dead_share_at {m}"] = (
-                    f"At {m} answers the dead share is known only within ±{row['half_width']:.2f}, more than ±{WIDEST:.2f}, and counts of "
-                    f"{measured.group_size} cannot say more: draw {m // 2} answers for a few hundred prompts once."
+                    f"At {m} answers the dead share is known only within ±{row['half_width']:.2f}, more than "
+                    f"±{WIDEST:.2f}: draw {m // 2} answers once, for a few hundred prompts."
                 )
         found["mean_deviation"] = _row(_bias_aware(measured, None, filtered), not drifts)
     if "law" not in hard:

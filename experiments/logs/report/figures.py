@@ -1,0 +1,151 @@
+"""Figures of a log's report, from its summary and nothing else. Rules differ by colour, marker and hatch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from experiments.logs.report.measure import LOGGED
+from experiments.looks import Look, looks
+
+OWN = Look("the log's own advantages", "L", "#000000", "-", "d", "")
+GREY = "#999999"
+LINES = ("none", "group", "power(2)", "maxrl", "focal(1)", LOGGED)
+"""Rules of the picture of shares by right answers: others lie between, or on one of them."""
+
+
+def rule_looks(rules: list[str]) -> dict[str, Look]:
+    """The looks of the rules, the log's own column among them."""
+    return looks([rule for rule in rules if rule != LOGGED]) | ({LOGGED: OWN} if LOGGED in rules else {})
+
+
+def _percent(axis: Axes, which: str = "y") -> None:
+    getattr(axis, f"{which}axis").set_major_formatter(PercentFormatter(1, decimals=0))
+
+
+def right_answers(summary: dict[str, Any]) -> Figure:
+    """How many groups have k right answers; the likeliest law of pass rates beside it."""
+    law, G = summary["law"], summary["group_size"]
+    figure, axes = plt.subplots(1, 2 if law else 1, figsize=(9.5 if law else 6, 3.4), squeeze=False)
+    share = np.array(summary["histogram"]) / max(sum(summary["histogram"]), 1)
+    k = np.arange(G + 1)
+    dead = (k == 0) | (k == G)
+    left = axes[0, 0]
+    left.bar(k[~dead], share[~dead], color="#0072B2", label="live: answers differ")
+    left.bar(k[dead], share[dead], color="white", edgecolor=GREY, hatch="///", label="dead: all wrong, all right")
+    left.set(
+        xlabel=f"right answers of {G}", ylabel="share of the groups", xticks=k if G <= 16 else k[:: max(1, G // 8)]
+    )
+    left.legend()
+    _percent(left)
+    if law:
+        right = axes[0, 1]
+        right.vlines(law["rates"], 0, law["weights"], color="#0072B2", lw=3)
+        right.plot(law["rates"], law["weights"], "o", color="#0072B2")
+        right.set(xlabel="pass rate of a prompt", ylabel="share of the groups", xlim=(-0.03, 1.03), ylim=(0, None))
+        right.set_title("likeliest law of pass rates (one of many that fit)", fontsize=10)
+        _percent(right)
+    return figure
+
+
+def share_by_right(summary: dict[str, Any]) -> Figure:
+    """Which groups the update comes from, under each rule."""
+    shares = summary["share_by_right"]
+    rules = [rule for rule in LINES if rule in shares and not (rule == LOGGED and summary["rule"] in LINES)]
+    k = np.arange(summary["group_size"] + 1)
+    figure, axis = plt.subplots(figsize=(7.5, 3.8))
+    for rule, look in rule_looks(rules).items():
+        axis.plot(k, shares[rule], color=look.colour, ls=look.dash, marker=look.marker, ms=5, label=look.name)
+    axis.set(xlabel=f"right answers of {summary['group_size']}", ylabel="share of the update", ylim=(0, None))
+    axis.set_xticks(k if len(k) <= 17 else k[:: len(k) // 8])
+    axis.legend()
+    _percent(axis)
+    return figure
+
+
+def moved(summary: dict[str, Any]) -> Figure:
+    """Which share of the update each rule puts elsewhere than none does."""
+    rows = {rule: row for rule, row in summary["rules"].items() if rule != "none"}
+    figure, axis = plt.subplots(figsize=(7.5, 0.6 + 0.42 * len(rows)))
+    for place, (rule, look) in enumerate(rule_looks(list(rows)).items()):
+        row = rows[rule]
+        axis.barh(place, row["moved"], color=look.colour, alpha=0.55, hatch=look.hatch, edgecolor="white")
+        axis.plot([row["moved_low"], row["moved_high"]], [place, place], color="black", lw=2)
+        end = max(row["moved"], row["moved_high"])
+        axis.annotate(f"{row['moved']:.1%}", (end, place), xytext=(5, -3), textcoords="offset points", fontsize=9)
+    axis.set_yticks(range(len(rows)), [look.name for look in rule_looks(list(rows)).values()])
+    axis.invert_yaxis()
+    axis.set(xlabel="share of the update that goes to other groups than without dividing", xlim=(0, None))
+    axis.margins(x=0.12)
+    _percent(axis, "x")
+    return figure
+
+
+def unanimous(summary: dict[str, Any]) -> Figure:
+    """The share of the update in groups whose answers are all right or all wrong."""
+    rows = summary["unanimous"]
+    figure, axis = plt.subplots(figsize=(7.5, 0.6 + 0.42 * len(rows)))
+    for place, (rule, look) in enumerate(rule_looks(list(rows)).items()):
+        row = rows[rule]
+        axis.barh(place, row["value"], color=look.colour, alpha=0.55, hatch=look.hatch, edgecolor="white")
+        axis.plot([row["low"], row["high"]], [place, place], color="black", lw=2)
+        end = max(row["value"], row["high"])
+        axis.annotate(f"{row['value']:.1%}", (end, place), xytext=(5, -3), textcoords="offset points", fontsize=9)
+    axis.set_yticks(range(len(rows)), [look.name for look in rule_looks(list(rows)).values()])
+    axis.invert_yaxis()
+    axis.set(xlabel="share of the update in groups that are all right or all wrong", xlim=(0, None))
+    axis.margins(x=0.12)
+    _percent(axis, "x")
+    return figure
+
+
+def dead_share(summary: dict[str, Any]) -> Figure:
+    """The share of dead groups by group size, with intervals; grey where the report abstains."""
+    figure, axis = plt.subplots(figsize=(7, 3.6))
+    for size, row in summary["dead_share_at"].items():
+        colour = "#0072B2" if row["resolved"] else GREY
+        axis.plot([int(size)] * 2, [row["low"], row["high"]], color=colour, lw=5, alpha=0.45, solid_capstyle="butt")
+        if row["resolved"]:
+            axis.plot(int(size), np.clip(row["value"], 0, 1), "o", color=colour)
+    sizes = [int(size) for size in summary["dead_share_at"]]
+    axis.axvline(summary["group_size"], color="black", ls=":", lw=1)
+    axis.annotate("logged", (summary["group_size"], 0.97), xytext=(4, 0), textcoords="offset points", fontsize=9)
+    axis.set_xscale("log", base=2)
+    axis.set_xticks(sizes, [str(size) for size in sizes])
+    axis.minorticks_off()
+    axis.set(xlabel="answers per prompt, G", ylabel="share of dead groups", ylim=(0, 1.03))
+    _percent(axis)
+    return figure
+
+
+def windows(summary: dict[str, Any]) -> Figure:
+    """The log stretch by stretch."""
+    rows = summary["windows"]
+    told = [row["moved"] is not None for row in rows]
+    figure, axes = plt.subplots(1, 2 if any(told) else 1, figsize=(9.5 if any(told) else 6, 3.4), squeeze=False)
+    if rows[0]["first_step"] is None:
+        x, label = np.arange(1, len(rows) + 1), "stretch of the log, in the order of its files"
+    else:
+        x, label = np.array([(row["first_step"] + row["last_step"]) / 2 for row in rows]), "step"
+    left = axes[0, 0]
+    left.plot(x, [row["dead_share"] for row in rows], "s-", color="#D55E00", label="dead groups")
+    if rows[0]["right"] is not None:
+        left.plot(x, [row["right"] for row in rows], "o--", color="#0072B2", label="right answers")
+    left.set(xlabel=label, ylabel="share", ylim=(0, 1))
+    left.legend()
+    _percent(left)
+    if any(told):
+        right = axes[0, 1]
+        kept = [row for row in rows if row["moved"] is not None]
+        middle = np.array([row["moved"] for row in kept])
+        low, high = (np.array([row[f"moved_{end}"] for row in kept]) for end in ("low", "high"))
+        right.fill_between(x[told], low, high, color="#D55E00", alpha=0.2, lw=0)
+        right.plot(x[told], middle, "s-", color="#D55E00")
+        right.set(xlabel=label, ylabel="moved by dividing (group)", ylim=(0, None))
+        _percent(right)
+    return figure
