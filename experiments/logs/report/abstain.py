@@ -86,9 +86,9 @@ def abstained(groups: Groups, measured: Measured, p: float | None, *, filtered: 
     if p is not None and p < DRIFT:
         say(
             LAWS,
-            f"Right answers in the first and the second half of the log are distributed differently (χ² test, p = {p:.1g}), "
-            "so an average over the log foretells neither: read one of the windows (--windows N), or report the last steps "
-            "alone.",
+            "Right answers in the first and the second half of the log are distributed differently (χ² test, "
+            f"p = {p:.1g}), so an average over the log foretells neither: read one of the windows (--windows N), or "
+            "report the last steps alone.",
         )
     return found
 

@@ -32,10 +32,11 @@ class Report:
     windows: int = 4
     """Stretches of the log that are shown one by one, 1 to 100."""
     run_std: float | None = None
-    """By how much your final accuracy differs from seed to seed (standard deviation). Default: .01 and .03 are shown."""
+    """By how much your final accuracy differs from seed to seed (standard deviation). Default: .01 and .03 are
+    shown."""
     filtered_counts: Path | None = None
     """Text file with how many groups the trainer dropped before it wrote, as verl logs them: "0:3, 1:1" is 3 all
-    wrong and 1 all right; several lines are added up."""
+    wrong and 1 all right; lines are added up."""
 
     def __post_init__(self) -> None:
         check_out(self.out)

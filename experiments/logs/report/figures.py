@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,6 +15,7 @@ from experiments.logs.report.measure import LOGGED
 from experiments.looks import Look, looks
 
 OWN = Look("the log's own advantages", "L", "#000000", "-", "d", "")
+NAMES = {"batch": "batch (mean deviation)", "pooled": "pooled (TRL batch)"}
 GREY = "#999999"
 LINES = ("none", "group", "power(2)", "maxrl", "focal(1)", LOGGED)
 """Rules of the picture of shares by right answers: others lie between, or on one of them."""
@@ -21,7 +23,24 @@ LINES = ("none", "group", "power(2)", "maxrl", "focal(1)", LOGGED)
 
 def rule_looks(rules: list[str]) -> dict[str, Look]:
     """The looks of the rules, the log's own column among them."""
-    return looks([rule for rule in rules if rule != LOGGED]) | ({LOGGED: OWN} if LOGGED in rules else {})
+    found = looks([rule for rule in rules if rule != LOGGED])
+    found |= {rule: replace(found[rule], name=name) for rule, name in NAMES.items() if rule in found}
+    return found | ({LOGGED: OWN} if LOGGED in rules else {})
+
+
+def merged(rates: list[float], weights: list[float], apart: float = 0.02) -> tuple[list[float], list[float]]:
+    """Atoms of a law, those beside each other as one: the grid splits an atom that lies between two of its points.
+
+    >>> merged([0.1, 0.11, 0.5], [0.25, 0.25, 0.5])
+    ([0.105, 0.5], [0.5, 0.5])
+    """
+    groups: list[list[tuple[float, float]]] = []
+    for pair in zip(rates, weights, strict=True):
+        if not groups or pair[0] - groups[-1][-1][0] > apart:
+            groups.append([])
+        groups[-1].append(pair)
+    sums = [sum(w for _, w in group) for group in groups]
+    return [sum(p * w for p, w in group) / total for group, total in zip(groups, sums, strict=True)], sums
 
 
 def _percent(axis: Axes, which: str = "y") -> None:
@@ -45,8 +64,9 @@ def right_answers(summary: dict[str, Any]) -> Figure:
     _percent(left)
     if law:
         right = axes[0, 1]
-        right.vlines(law["rates"], 0, law["weights"], color="#0072B2", lw=3)
-        right.plot(law["rates"], law["weights"], "o", color="#0072B2")
+        rates, weights = merged(law["rates"], law["weights"])
+        right.vlines(rates, 0, weights, color="#0072B2", lw=3)
+        right.plot(rates, weights, "o", color="#0072B2")
         right.set(xlabel="pass rate of a prompt", ylabel="share of the groups", xlim=(-0.03, 1.03), ylim=(0, None))
         right.set_title("likeliest law of pass rates (one of many that fit)", fontsize=10)
         _percent(right)
@@ -70,36 +90,31 @@ def share_by_right(summary: dict[str, Any]) -> Figure:
 
 def moved(summary: dict[str, Any]) -> Figure:
     """Which share of the update each rule puts elsewhere than none does."""
-    rows = {rule: row for rule, row in summary["rules"].items() if rule != "none"}
-    figure, axis = plt.subplots(figsize=(7.5, 0.6 + 0.42 * len(rows)))
-    for place, (rule, look) in enumerate(rule_looks(list(rows)).items()):
-        row = rows[rule]
-        axis.barh(place, row["moved"], color=look.colour, alpha=0.55, hatch=look.hatch, edgecolor="white")
-        axis.plot([row["moved_low"], row["moved_high"]], [place, place], color="black", lw=2)
-        end = max(row["moved"], row["moved_high"])
-        axis.annotate(f"{row['moved']:.1%}", (end, place), xytext=(5, -3), textcoords="offset points", fontsize=9)
-    axis.set_yticks(range(len(rows)), [look.name for look in rule_looks(list(rows)).values()])
-    axis.invert_yaxis()
-    axis.set(xlabel="share of the update that goes to other groups than without dividing", xlim=(0, None))
-    axis.margins(x=0.12)
-    _percent(axis, "x")
-    return figure
+    rows = {
+        rule: (r["moved"], r["moved_low"], r["moved_high"]) for rule, r in summary["rules"].items() if rule != "none"
+    }
+    return _bars(rows, "share of the update that goes to other groups than without dividing")
 
 
 def unanimous(summary: dict[str, Any]) -> Figure:
     """The share of the update in groups whose answers are all right or all wrong."""
-    rows = summary["unanimous"]
+    rows = {rule: (row["value"], row["low"], row["high"]) for rule, row in summary["unanimous"].items()}
+    return _bars(rows, "share of the update in groups that are all right or all wrong")
+
+
+def _bars(rows: dict[str, tuple[float, float, float]], label: str) -> Figure:
+    """A bar per rule with its interval."""
     figure, axis = plt.subplots(figsize=(7.5, 0.6 + 0.42 * len(rows)))
-    for place, (rule, look) in enumerate(rule_looks(list(rows)).items()):
-        row = rows[rule]
-        axis.barh(place, row["value"], color=look.colour, alpha=0.55, hatch=look.hatch, edgecolor="white")
-        axis.plot([row["low"], row["high"]], [place, place], color="black", lw=2)
-        end = max(row["value"], row["high"])
-        axis.annotate(f"{row['value']:.1%}", (end, place), xytext=(5, -3), textcoords="offset points", fontsize=9)
-    axis.set_yticks(range(len(rows)), [look.name for look in rule_looks(list(rows)).values()])
+    shown = rule_looks(list(rows))
+    for place, (rule, look) in enumerate(shown.items()):
+        value, low, high = rows[rule]
+        axis.barh(place, value, color=look.colour, alpha=0.55, hatch=look.hatch, edgecolor="white")
+        axis.plot([low, high], [place, place], color="black", lw=2)
+        axis.annotate(f"{value:.1%}", (max(value, high), place), xytext=(5, -3), textcoords="offset points", fontsize=9)
+    axis.set_yticks(range(len(rows)), [look.name for look in shown.values()])
     axis.invert_yaxis()
-    axis.set(xlabel="share of the update in groups that are all right or all wrong", xlim=(0, None))
-    axis.margins(x=0.12)
+    most = max(max(value, high) for value, _, high in rows.values())
+    axis.set(xlabel=label, xlim=(0, 1.15 * most or 1))
     _percent(axis, "x")
     return figure
 

@@ -23,8 +23,8 @@ def read_filtered(path: Path) -> tuple[int, int]:
         match = re.fullmatch(r"([01])(?:\.0*)?:(\d{1,12})", part)
         if not match:
             raise ValueError(
-                f"--filtered-counts is {path}, which holds {part[:40]!r}; allowed: pairs such as 0:3, 1:1, the mean reward "
-                "of groups without a deviation (0 or 1) and how many were dropped"
+                f"--filtered-counts is {path}, which holds {part[:40]!r}; allowed: pairs such as 0:3, 1:1, the mean "
+                "reward of groups without a deviation (0 or 1) and how many were dropped"
             )
         found[int(match[1])] += int(match[2])
     if not any(found):

@@ -96,9 +96,13 @@ def measure(groups: Groups, estimator: Estimator, correct: str | None) -> Measur
     """
     if groups.num_groups == 0:
         raise ValueError("PATH holds no group; allowed: a log with at least one")
-    index, rewards, missing = _kept(groups, estimator.weights)
+    index, rewards, missing = _kept(groups, estimator.weights, correct)
     if len(index) == 0:
         raise ValueError("PATH holds no group whose rewards are all there; allowed: at least one")
+    if groups.sizes[index[0]] < 2:
+        raise ValueError(
+            "PATH holds groups of 1 answer; allowed: at least 2 (--group-size, where the log is not clear)"
+        )
     index = index[np.argsort(groups.step[index], kind="stable")]
     prompt = groups.prompt[index]
     known = bool((prompt != UNKNOWN_PROMPT).all())
@@ -140,7 +144,9 @@ def measure(groups: Groups, estimator: Estimator, correct: str | None) -> Measur
     )
 
 
-def _kept(groups: Groups, weights: Mapping[str, float] | None) -> tuple[np.ndarray, np.ndarray | None, int]:
+def _kept(
+    groups: Groups, weights: Mapping[str, float] | None, correct: str | None
+) -> tuple[np.ndarray, np.ndarray | None, int]:
     """(groups that are used, rewards [all groups, G] with NaN rows for the others, groups with a reward missing)."""
     sizes = groups.sizes
     size = int(np.bincount(sizes).argmax())
@@ -149,6 +155,8 @@ def _kept(groups: Groups, weights: Mapping[str, float] | None) -> tuple[np.ndarr
         return np.flatnonzero(same), None, 0
     reward = groups.reward(weights)
     whole = np.bincount(groups.group_of_row, ~np.isfinite(reward), groups.num_groups) == 0
+    if correct is not None:
+        whole &= groups.counts(correct)[1] == sizes
     kept = np.flatnonzero(same & whole)
     table = np.full((groups.num_groups, size), np.nan)
     table[kept] = reward[groups.offsets[kept][:, None] + np.arange(size)]

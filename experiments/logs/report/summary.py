@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from curvature.best_kernel import LARGEST, BiasAware, bias_aware_interval
+from curvature.best_kernel import BiasAware, bias_aware_half_width, bias_aware_interval
 from curvature.clusters import clustered_std_error
-from curvature.count_kernels import rate_spread
+from curvature.count_kernels import dead_kernel, rate_spread
 from curvature.group_update import effective_groups, greatest_weight_ratio, length_cosine, moved_share, step_ratios
 from curvature.law_of_rates import law_of_rates
 from curvature.seeds import seeds_needed
@@ -19,6 +19,8 @@ from experiments.logs.report.tables import DeadShare, RuleRow, Seeds, Summary, U
 
 LEADS = (0.002, 0.005, 0.01, 0.02, 0.05)
 """Of which the seeds needed are said."""
+LARGEST_GROUP = 64
+"""Up to which other sizes than smaller ones are said: larger groups have no need of it, and take minutes."""
 RUN_STD = (0.01, 0.03)
 """From run to run, where the reader does not say."""
 
@@ -30,7 +32,7 @@ def sizes(group_size: int) -> list[int]:
     [2, 4, 8, 16, 24, 32, 64]
     """
     all_sizes = {2, 4, 8, 16, 32, 64, *(group_size * times for times in (1, 2, 3, 4, 8))}
-    return sorted(m for m in all_sizes if m <= min(8 * group_size, LARGEST))
+    return sorted(m for m in all_sizes if m <= (8 * group_size if group_size <= LARGEST_GROUP else group_size))
 
 
 def summarise(
@@ -191,32 +193,37 @@ def _laws(measured: Measured, filtered: tuple[int, int], silent: dict[str, str])
                     f"At {m} answers the dead share is known only within ±{row['half_width']:.2f}, more than "
                     f"±{WIDEST:.2f}: draw {m // 2} answers once, for a few hundred prompts."
                 )
-        found["mean_deviation"] = _row(_bias_aware(measured, None, filtered), not drifts)
+        if measured.group_size <= LARGEST_GROUP:
+            found["mean_deviation"] = _row(_interval(measured, None, filtered), not drifts)
     if "law" not in hard:
         law = law_of_rates(histogram)
         found["law"] = {"rates": law.rates.tolist(), "weights": law.weights.tolist()}
     return found
 
 
-def _bias_aware(measured: Measured, target: int | None, filtered: tuple[int, int]) -> BiasAware:
+def _interval(measured: Measured, target: int | None, filtered: tuple[int, int]) -> BiasAware:
     """With errors by prompts; filtered groups are groups of their own."""
     assert measured.counts is not None
     extra = np.repeat([0, measured.group_size], filtered)
     counts = np.concatenate([measured.counts, extra]).astype(np.int64)
     owner = np.unique(measured.cluster, return_inverse=True)[1]
     cluster = np.concatenate([owner, owner.max() + 1 + np.arange(extra.size)])
-    number = int(cluster.max()) + 1
+    if target is not None and target <= measured.group_size:
+        x = dead_kernel(measured.group_size, target)[counts]
+        error = clustered_std_error(x, cluster)
+        half, value = bias_aware_half_width(0.0, error), float(x.mean())
+        return BiasAware(value, max(value - half, 0.0), min(value + half, 1.0), half, 0.0, error)
     return bias_aware_interval(
         np.bincount(counts, minlength=measured.group_size + 1),
         target,
         std_error=lambda a: clustered_std_error(a[counts], cluster),
-        num_groups=number,
+        num_groups=int(cluster.max()) + 1,
     )
 
 
 def dead_at(measured: Measured, size: int, filtered: tuple[int, int] = (0, 0)) -> DeadShare:
     """The dead share were groups of another size: without bias up to the logged one, beyond with the worst bias."""
-    return _row(_bias_aware(measured, size, filtered), True)
+    return _row(_interval(measured, size, filtered), True)
 
 
 def _row(found: BiasAware, resolved: bool) -> DeadShare:
@@ -248,7 +255,7 @@ def _window(groups: Groups, part: Measured) -> Window:
         else (None, None)
     )
     p = stationary_p(part)
-    told = enough and live >= FEWEST_LAWS and part.counts is not None and 2 * part.group_size <= LARGEST
+    told = live >= FEWEST_LAWS and part.counts is not None and part.group_size <= LARGEST_GROUP
     return Window(
         first_step=int(steps.min()) if known else None,
         last_step=int(steps.max()) if known else None,

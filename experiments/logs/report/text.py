@@ -64,20 +64,28 @@ def _what(s: dict[str, Any]) -> str:
         first = "" if shown == "none" else "That leaves the groups of a batch in proportion. "
         return (
             f"{first}Dividing by each group's own deviation (GRPO) would move {_moved(s['rules']['group'])} of the update to other groups "
-            f"and make the step {_longer(s, 'group', shown)} as long."
+            f"and make the step {_longer(s, 'group', shown)}.{_hardly(s['rules']['group'])}"
         )
     row = s["rules"][shown]
     verb = ("puts", "makes") if used else ("would put", "make")
     what = "That" if used else "Dividing by each group's own deviation (GRPO)"
     return (
         f"{what} {verb[0]} {_moved(row)} of the update elsewhere than not dividing would, and {verb[1]} the step "
-        f"{_longer(s, shown, 'none')} as long."
+        f"{_longer(s, shown, 'none')}.{_hardly(row)}"
     )
 
 
 def _longer(s: dict[str, Any], rule: str, other: str) -> str:
     first, second = (s["rules"][rule][key] / s["rules"][other][key] for key in ("step_l1", "step_l2"))
-    return f"{first:.2f} times (or {second:.2f}, by how groups' gradients overlap)"
+    low, high = sorted((first, second))
+    between = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
+    return f"about {between} times as long"
+
+
+def _hardly(row: dict[str, Any]) -> str:
+    if row["moved_high"] >= 0.1:
+        return ""
+    return " More than nine tenths of the update stay where they are: what changes is above all the length of the step."
 
 
 def _shaping(s: dict[str, Any]) -> str:
@@ -96,7 +104,7 @@ def _code(text: str) -> str:
     return "".join(part if i % 2 == 0 else f"<code>{part}</code>" for i, part in enumerate(parts))
 
 
-def _read(s: dict[str, Any]) -> list[str]:
+def _read(s: dict[str, Any], figures: Path) -> list[str]:
     k_known = s["histogram"] is not None
     rows = [
         ("files of", s["format"]),
@@ -121,7 +129,16 @@ def _read(s: dict[str, Any]) -> list[str]:
         table(("", ""), rows),
         paragraph(_code(s["estimator_source"])),
         *(["<ul>", *notes, "</ul>"] if notes else []),
+        *([_histogram(s, figures)] if k_known else []),
     ]
+
+
+def _histogram(s: dict[str, Any], figures: Path) -> str:
+    law = "Right: pass rates that make these counts likeliest; many laws fit alike, and no interval comes from it."
+    return picture(
+        figures / "right_answers.png",
+        f"Groups by right answers; no rule learns from dead ones. {law if s['law'] else ''}",
+    )
 
 
 def _weights(s: dict[str, Any]) -> str:
@@ -134,11 +151,6 @@ def _rules(s: dict[str, Any], figures: Path) -> list[str]:
     if not s["rules"]:
         return []
     blocks = ["<h2>What rules do to the update</h2>"]
-    if s["histogram"] is not None:
-        blocks.append(
-            picture(figures / "right_answers.png", "Left: groups by right answers; no rule learns from dead ones. "
-                    + ("Right: pass rates that make these counts likeliest. Many laws fit alike; no interval comes from it." if s["law"] else ""))
-        )  # fmt: skip
     if s["share_by_right"]:
         blocks.append(
             picture(figures / "share_by_right.png", "Which groups the update comes from: the share of all groups with k right answers "
@@ -294,7 +306,7 @@ def report(summary: dict[str, Any], figures: Path) -> bytes:
         "What normalisation did in this run",
         [
             verdict,
-            *_read(summary),
+            *_read(summary, figures),
             *_rules(summary, figures),
             *_sizes(summary, figures),
             *_windows(summary, figures),
