@@ -44,7 +44,7 @@ class Estimator:
 def recover(groups: Groups) -> Estimator:
     """What the log's column of advantages says, if it has one."""
     if groups.advantage is None:
-        return _assumed(
+        return assumed(
             None,
             "The log holds no advantages, so it cannot say which estimator was used; weights of reward functions are "
             "the log's own, or 1 each.",
@@ -52,9 +52,9 @@ def recover(groups: Groups) -> Estimator:
     try:
         found = verdict(groups, run(groups), None)
     except ValueError as error:
-        return _assumed(None, f"The advantages say nothing of the estimator: {error}.")
+        return assumed(None, f"The advantages say nothing of the estimator: {error}.")
     if not found["explained"]:
-        return _assumed(
+        return assumed(
             found["estimator"],
             "None of the known estimators explains the log's advantages; weights of reward functions are the log's "
             "own, or 1 each. `logs audit` shows the nearest.",
@@ -72,5 +72,6 @@ def recover(groups: Groups) -> Estimator:
     )
 
 
-def _assumed(name: str | None, source: str) -> Estimator:
+def assumed(name: str | None, source: str) -> Estimator:
+    """Nothing is known of the rule: others are shown with the settings of most trainers."""
     return Estimator(None, 1, 0.0, None, name, source)

@@ -187,7 +187,7 @@ def _rules(s: dict[str, Any], figures: Path) -> list[str]:
 
 def _row(name: str, row: dict[str, Any]) -> tuple[object, ...]:
     shares = ("" if row[key] is None else percent(row[key], 0) for key in ("hard", "middle", "easy"))
-    return (name, *shares, _moved(row), f"{row['cosine']:.3f}", f"{row['heaviest']:.2f}", f"{row['effective_groups']:,.0f}",
+    return (name, *shares, _moved(row) if row["moved_high"] > 1e-9 else "0", f"{row['cosine']:.3f}", f"{row['heaviest']:.2f}", f"{row['effective_groups']:,.0f}",
             f"{row['step_l1']:.2f}", f"{row['step_l2']:.2f}")  # fmt: skip
 
 
