@@ -15,9 +15,8 @@ def read_filtered(path: Path) -> tuple[int, int]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"--filtered-counts is {path}, which cannot be read ({_why(error)}); allowed: a text file"
-        ) from error
+        why = getattr(error, "strerror", None) or "not UTF-8"
+        raise ValueError(f"--filtered-counts is {path}, which cannot be read ({why}); allowed: a text file") from error
     found = [0, 0]
     for part in filter(None, re.split(r"[\s,;{}]+", text.replace('"', "").replace(": ", ":"))):
         match = re.fullmatch(r"([01])(?:\.0*)?:(\d{1,12})", part)

@@ -26,6 +26,8 @@ LOGGED = "logged"
 """Not a rule: the log's own column of advantages."""
 EQUAL = 1e-6
 """Rewards of a group that differ by less, relative to the greatest, are equal: float32 rounds at 6e-8 and sums them."""
+GREATEST = 1e100
+"""Reward whose square is still a number."""
 FEW_PROMPTS = 10
 """With fewer prompts, errors by prompts are none; they are then by groups, and speak of these prompts alone."""
 
@@ -114,6 +116,8 @@ def measure(groups: Groups, estimator: Estimator, correct: str | None) -> Measur
         table = (np.arange(size) < counts[:, None]).astype(float)
     else:
         table = rewards[index]
+        if np.abs(table).max() > GREATEST:
+            raise ValueError(f"PATH holds a reward of {np.abs(table).max():g}; allowed: up to {GREATEST:g}")
         values = np.unique(table)
         if correct is None:
             counts = (table == values[-1]).sum(axis=1) if len(values) == 2 or set(values) <= {0.0, 1.0} else None

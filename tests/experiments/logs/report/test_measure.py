@@ -44,7 +44,7 @@ def written_out(rule: str, rewards: np.ndarray, ddof: int, epsilon: float) -> np
 
 
 @pytest.mark.parametrize("rule", BINARY)
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=12).filter(lambda k: any(0 < x < 5 for x in k)))
 def test_lengths_of_binary_rewards(tmp_path: Path, rule: str, counts: list[int]) -> None:
     rewards = binary(np.array(counts), 5)
