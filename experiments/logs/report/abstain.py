@@ -32,7 +32,7 @@ def stationary_p(measured: Measured) -> float | None:
     halves = [half.histogram for half in (measured.part(i) for i in np.array_split(np.arange(measured.num_groups), 2))]
     table = np.stack(halves)
     table = table[:, table.sum(axis=0) > 0]
-    return float(chi2_contingency(table, correction=False).pvalue) if table.shape[1] > 1 else None
+    return float(chi2_contingency(table, correction=False)[1]) if table.shape[1] > 1 else None
 
 
 def abstained(groups: Groups, measured: Measured, p: float | None, *, filtered: bool) -> dict[str, str]:

@@ -71,7 +71,7 @@ def digest(groups: Groups) -> bytes:
     for name in ("offsets", "step", "batch", "prompt", "total", "advantage", "num_correct", "num_samples"):
         values = getattr(groups, name)
         found.update(name.encode() + (b"" if values is None else np.ascontiguousarray(values).tobytes()))
-    for name, values in groups.rewards.items():
+    for name, values in [*groups.rewards.items(), *(groups.averages or {}).items()]:
         found.update(name.encode() + np.ascontiguousarray(values).tobytes())
     found.update("\n".join([groups.format, groups.grouped_by, *(note.text for note in groups.notes)]).encode())
     return found.digest()

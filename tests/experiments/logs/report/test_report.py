@@ -69,7 +69,7 @@ def test_the_page_stands_alone_and_its_first_sentence_is_the_answer(example: tup
     assert html.unescape(first[1]).startswith("Your trainer divided each group's advantages")
     assert not re.search(r'(?:src|href)="(?!data:)', page)
     assert "functions of gradients" in page
-    assert "nan" not in page.lower().replace("finance", "")
+    assert not re.search(r"\bnan\b", re.sub(r"data:[^\"]*", "", page))
 
 
 def test_the_example_is_read_as_trl_writes(example: tuple[Path, str, float]) -> None:
@@ -85,9 +85,7 @@ def test_the_example_is_read_as_trl_writes(example: tuple[Path, str, float]) -> 
 def test_no_text_and_the_same_bytes(tmp_path: Path) -> None:
     rewards = binary(drawn(400))
     path = write_rewards(tmp_path / "log.csv", {"reward": rewards})
-    first = report(path, tmp_path / "a")
-    for out in ("a", "b"):
-        report(path, tmp_path / out)
+    first, _ = (report(path, tmp_path / out) for out in ("a", "b"))
     files = [p.relative_to(tmp_path / "a") for p in sorted((tmp_path / "a").rglob("*")) if p.is_file()]
     assert {"report.html", "summary.json", "groups.parquet"} <= {str(name) for name in files}
     for name in files:
