@@ -152,6 +152,7 @@ def _alternatives(column: Column, best: Fit) -> tuple[Alternative, ...]:
     for rule, ddof, epsilon in dict.fromkeys(known_estimators().values()):
         if (rule, ddof, epsilon) == (best.rule, best.ddof, best.epsilon) or (column.known and rule == "gdpo"):
             continue
-        residual, rounding = column.distance(rule, best.weights, ddof or 0, epsilon or 0.0)
+        residual, unit = column.distance(rule, best.weights, ddof or 0, epsilon or 0.0)
+        rounding = residual / np.maximum(unit, 1e-300)
         found.append(Alternative(rule, ddof, epsilon, float(residual.max()), float(rounding.max())))
     return tuple(sorted(found, key=lambda each: each.residual))

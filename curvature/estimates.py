@@ -119,7 +119,9 @@ def predict(rule: str, sample: Sample, weights: np.ndarray, ddof: int, epsilon: 
         c = c * sample.leave_one_out
         D = np.where(s > 0, s + epsilon, 1)
         # the trainer takes it from sums of squares, whose rounding is of the square
-        m = np.where(s > 0, np.maximum(m, m**2 / np.where(s > 0, s, 1)), np.where(_exact(sample, weights), m, np.inf))
+        m = np.where(
+            s > 0, np.maximum(m, m**2 / np.where(s > 0, s, 1)), np.where(_exact(sample.rewards @ weights), m, np.inf)
+        )
     else:
         unit = sample.group if rule in BY_GROUP else sample.batch
         if rule == "maxrl":
@@ -141,10 +143,9 @@ def _gdpo(sample: Sample, weights: np.ndarray, ddof: int, epsilon: float) -> tup
     return A, ROUNDING * (unit / D * (1 + np.abs(A)) + np.abs(A))
 
 
-def _exact(sample: Sample, weights: np.ndarray) -> np.ndarray:
-    """[R] bool: whether sums of squares of this reward are exact in float32, as they are of 0, ½ and 1."""
-    r = sample.rewards @ weights
-    return np.abs(r * 16 - np.round(r * 16)) + (np.abs(r) > 16) == 0
+def _exact(r: np.ndarray) -> np.ndarray:
+    """[R] bool: whether sums and squares of this reward are exact in float32, as they are of 0, ½ and 1."""
+    return (r * 16 == np.round(r * 16)) & (np.abs(r) <= 16)
 
 
 def stack(columns: Sequence[np.ndarray], group: Parts, batch: Parts) -> Sample:

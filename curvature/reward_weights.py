@@ -13,12 +13,15 @@ Independent check: tests/curvature/test_reward_weights.py, advantages of known w
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from curvature.ragged import Parts
 
+FLOOR = 2.0**-24
+"""Rounding of float32, at 1."""
 FLAT = 1e-5
 """A singular value, of columns of length 1, below which a direction is not seen. Float32 leaves 1e-7 of rounding."""
 
@@ -35,16 +38,16 @@ class Solution:
     """Whether the length of the weights is determined."""
 
 
-def solve(features: np.ndarray, advantage: np.ndarray, unit: Parts | None) -> Solution:
+def solve(
+    features: np.ndarray, advantage: np.ndarray, unit: Parts | None, likely: np.ndarray | None = None
+) -> Solution:
     """The weights behind a column of advantages.
 
     Arguments:
         features: [R, F], each function's rewards less what is subtracted.
         advantage: [R].
         unit: the rows that are divided by the same number; None where nothing divides.
-
-    Returns:
-        Where several directions fit, the one nearest to equal weights.
+        likely: [F], weights to be near to where several directions fit; equal ones where None.
     """
     length = np.sqrt((features**2).sum(axis=0))
     seen = length > 0
@@ -55,12 +58,15 @@ def solve(features: np.ndarray, advantage: np.ndarray, unit: Parts | None) -> So
     square = unit.total(advantage**2)
     against = np.stack([unit.total(advantage * x) for x in X.T], axis=1)  # [units, F]
     slope = against / np.where(square > 0, square, 1)[:, None]
-    w, determined = _null(X - advantage[:, None] * slope[unit.index], X, length)
+    near = length * (1.0 if likely is None else likely)
+    w, determined = _null(X - advantage[:, None] * slope[unit.index], X, near)
     w = w * np.sign(((X @ w) * advantage).sum() or 1.0)
     return Solution(w / np.where(seen, length, 1), determined & seen, False)
 
 
-def solve_row_by_row(centred: np.ndarray, advantage: np.ndarray, group: Parts, ddof: int) -> Solution:
+def solve_row_by_row(
+    centred: np.ndarray, advantage: np.ndarray, group: Parts, ddof: int, trust: np.ndarray | None = None
+) -> Solution:
     """The weights where each row is divided by the deviation of its group's other rows.
 
     Arguments:
@@ -68,6 +74,7 @@ def solve_row_by_row(centred: np.ndarray, advantage: np.ndarray, group: Parts, d
         advantage: [R].
         group: the groups.
         ddof: 0 or 1.
+        trust: [R], by what each row's equation is multiplied; 1 where None.
     """
     R, F = centred.shape
     n = group.sizes[group.index].astype(float)
@@ -80,6 +87,8 @@ def solve_row_by_row(centred: np.ndarray, advantage: np.ndarray, group: Parts, d
         others = group.total(product)[group.index] - product * n / np.maximum(n - 1, 1)
         twice = 1.0 if a == b else 2.0
         system[:, k] = twice * (advantage**2 * others / np.maximum(n - 1 - ddof, 1) - own[:, a] * own[:, b])
+    if trust is not None:
+        system *= trust[:, None]
     length = np.sqrt((system**2).sum(axis=0))
     scale = np.where(length > 0, length, 1)
     flat, _ = _null(system / scale, np.eye(len(length))[length > 0], length)
@@ -91,6 +100,69 @@ def solve_row_by_row(centred: np.ndarray, advantage: np.ndarray, group: Parts, d
     return Solution(w, np.abs(centred).max(axis=0, initial=0) > 0, False)
 
 
+def solve_by_mean(centred: np.ndarray, means: np.ndarray, advantage: np.ndarray) -> tuple[Solution, float]:
+    """The weights where each group is divided by its mean plus ε, and ε in their length.
+
+    A (m·w + ε) = x·w is linear in w and ε.
+
+    Arguments:
+        centred: [R, F], rewards less the group's means.
+        means: [R, F], the group's means.
+        advantage: [R].
+    """
+    F = centred.shape[1]
+    system = np.column_stack([advantage[:, None] * means - centred, advantage])
+    length = np.sqrt((system**2).sum(axis=0))
+    length[:F] = np.maximum(length[:F], np.sqrt((centred**2).sum(axis=0)))  # a weight that fits has an empty column
+    scale = np.where(length > 0, length, 1)
+    w, determined = _null(system / scale, np.eye(F + 1)[length > 0], length)
+    w = w / scale
+    w = w * np.sign(((centred @ w[:F]) * advantage).sum() or 1.0)
+    return Solution(w[:F], determined[:F], False), float(w[F])
+
+
+def solve_pairs(
+    centred: np.ndarray, advantage: np.ndarray, ddof: int, epsilon: float, likely: np.ndarray | None = None
+) -> Solution:
+    """The weights in groups of two that are divided by their deviation: only ε and the signs know them.
+
+    |A| = (d/2)/(κ d + ε) with d the difference of the two rewards and κ = 1/√2 (ddof 1) or ½ (ddof 0), so that
+    d = ε/(1/(2|A|) − κ), as exactly as float32 shows how |A| differs from 1/(2κ). Then wrong signs are mended.
+
+    Arguments:
+        centred: [R, F], one row per group.
+        advantage: [R], the same rows.
+        ddof: 0 or 1.
+        epsilon: positive.
+        likely: [F], where to begin; equal weights where None.
+    """
+    kappa = 0.5 if ddof == 0 else math.sqrt(0.5)
+    live = advantage != 0
+    X, a = 2 * centred[live], advantage[live]
+    excess = np.maximum(1 / (2 * np.abs(a)) - kappa, FLOOR)
+    difference = epsilon / excess
+    trust = excess / difference / FLOOR  # one over the error, up to a constant
+    trust = np.minimum(trust / max(float(trust.max(initial=0)), 1e-300), 1.0)[:, None]
+    w = np.linalg.lstsq(X * trust, (np.sign(a) * difference)[:, None] * trust, rcond=1e-12)[0][:, 0]
+    start = np.ones(X.shape[1]) if likely is None else likely
+    if (X @ w * np.sign(a) < 0).any():
+        w = _with_signs(X * np.sign(a)[:, None], start)
+    return Solution(w, np.zeros(len(w), bool), True)
+
+
+def _with_signs(X: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Weights by which no row of X is negative, if the perceptron finds some in a thousand rounds."""
+    size = np.sqrt((X**2).sum(axis=1))
+    X = X[size > 0] / size[size > 0, None]
+    w = w / max(float(np.linalg.norm(w)), 1e-300)
+    for _ in range(1000):
+        wrong = X @ w <= 0
+        if not wrong.any():
+            break
+        w = w + X[wrong].mean(axis=0)
+    return w
+
+
 def _least_squares(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Least squares of the least length, and which entries are determined."""
     both = _triangular(np.column_stack([X, y]))
@@ -100,10 +172,10 @@ def _least_squares(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return w, _determined(Vt[len(keep) :], X.shape[1])
 
 
-def _null(Y: np.ndarray, X: np.ndarray, length: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _null(Y: np.ndarray, X: np.ndarray, likely: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The direction w with Y w nearest to 0 among those that X sees, and which entries are determined.
 
-    Where several are as near, the one nearest to equal weights, and no entry is determined.
+    Where several are as near, the one nearest to what is likely, and no entry is determined.
     """
     F = Y.shape[1]
     s, Vt = _singular(X)
@@ -114,7 +186,7 @@ def _null(Y: np.ndarray, X: np.ndarray, length: np.ndarray) -> tuple[np.ndarray,
     flat = inner[s <= FLAT] @ seen
     if len(flat) <= 1:
         return inner[-1] @ seen, _determined(unseen, F)
-    w = flat.T @ (flat @ length)  # equal weights, in units of columns of length 1
+    w = flat.T @ (flat @ likely)
     size = float(np.linalg.norm(w))
     return (w / size if size > 0 else flat[0]), np.zeros(F, bool)
 

@@ -36,8 +36,8 @@ def prepare_audit(config: Audit) -> Compute:
     if groups.advantage is None:
         raise ValueError(
             f"the log ({groups.format}) holds no advantages, which is what an audit is made from; allowed: files of "
-            "trl, nemo_rl, ms_swift (but Ray's), open_instruct and prime_rl (train/effective), or a table with a column "
-            "advantage (`logs inspect` needs none)"
+            "trl, nemo_rl, ms_swift (but Ray's), open_instruct and prime_rl (train/effective), or a table with a "
+            "column advantage (`logs inspect` needs none)"
         )
 
     def compute() -> int:
