@@ -16,7 +16,7 @@ from curvature.ranges import check_interval
 
 
 def seeds_needed(lead: float, std: float, *, power: float = 0.8, level: float = 0.95) -> int:
-    """Seeds per arm at which a lead is seen with this power.
+    """Seeds per arm at which a lead is seen with this power; at least 2, as one run shows no spread.
 
     Arguments:
         lead: Δ > 0, in the unit of the accuracy.
@@ -35,4 +35,4 @@ def seeds_needed(lead: float, std: float, *, power: float = 0.8, level: float = 
     check_interval("power", power, 0, 1, open_ends="lh")
     check_interval("level", level, 0, 1, open_ends="lh")
     quantiles = float(norm.ppf((1 + level) / 2) + norm.ppf(power))
-    return max(1, math.ceil(2 * (quantiles * std / lead) ** 2))
+    return max(2, math.ceil(2 * (quantiles * std / lead) ** 2))

@@ -20,7 +20,7 @@ def test_the_lead_is_seen_in_four_of_five(lead: float, std: float) -> None:
 
 def test_numbers() -> None:
     assert seeds_needed(0.0065, 0.02) == 149
-    assert seeds_needed(1.0, 0.0) == 1
+    assert seeds_needed(1.0, 0.0) == 2
     assert seeds_needed(0.01, 0.02, power=0.9) > seeds_needed(0.01, 0.02)
 
 

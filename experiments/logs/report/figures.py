@@ -31,8 +31,8 @@ def rule_looks(rules: list[str]) -> dict[str, Look]:
 def merged(rates: list[float], weights: list[float], apart: float = 0.02) -> tuple[list[float], list[float]]:
     """Atoms of a law, those beside each other as one: the grid splits an atom that lies between two of its points.
 
-    >>> merged([0.1, 0.11, 0.5], [0.25, 0.25, 0.5])
-    ([0.105, 0.5], [0.5, 0.5])
+    >>> merged([0.125, 0.140625, 0.5], [0.25, 0.25, 0.5])
+    ([0.1328125, 0.5], [0.5, 0.5])
     """
     groups: list[list[tuple[float, float]]] = []
     for pair in zip(rates, weights, strict=True):
@@ -55,8 +55,9 @@ def right_answers(summary: dict[str, Any]) -> Figure:
     k = np.arange(G + 1)
     dead = (k == 0) | (k == G)
     left = axes[0, 0]
-    left.bar(k[~dead], share[~dead], color="#0072B2", label="live: answers differ")
-    left.bar(k[dead], share[dead], color="white", edgecolor=GREY, hatch="///", label="dead: all wrong, all right")
+    differ, same = ("live: ", "dead: ") if summary["rewards"] == "binary" else ("", "")
+    left.bar(k[~dead], share[~dead], color="#0072B2", label=f"{differ}answers differ")
+    left.bar(k[dead], share[dead], color="white", edgecolor=GREY, hatch="///", label=f"{same}all wrong, all right")
     left.set(
         xlabel=f"right answers of {G}", ylabel="share of the groups", xticks=k if G <= 16 else k[:: max(1, G // 8)]
     )
@@ -120,7 +121,7 @@ def _bars(rows: dict[str, tuple[float, float, float]], label: str) -> Figure:
 
 
 def dead_share(summary: dict[str, Any]) -> Figure:
-    """The share of dead groups by group size, with intervals; grey where the report abstains."""
+    """The share of groups that are all right or all wrong, by group size; grey where the report abstains."""
     figure, axis = plt.subplots(figsize=(7, 3.6))
     for size, row in summary["dead_share_at"].items():
         colour = "#0072B2" if row["resolved"] else GREY
@@ -133,7 +134,7 @@ def dead_share(summary: dict[str, Any]) -> Figure:
     axis.set_xscale("log", base=2)
     axis.set_xticks(sizes, [str(size) for size in sizes])
     axis.minorticks_off()
-    axis.set(xlabel="answers per prompt, G", ylabel="share of dead groups", ylim=(0, 1.03))
+    axis.set(xlabel="answers per prompt, G", ylabel="all right or all wrong", ylim=(0, 1.03))
     _percent(axis)
     return figure
 
@@ -143,9 +144,8 @@ def windows(summary: dict[str, Any]) -> Figure:
     rows = summary["windows"]
     told = [row["moved"] is not None for row in rows]
     figure, axes = plt.subplots(1, 2 if any(told) else 1, figsize=(9.5 if any(told) else 6, 3.4), squeeze=False)
-    if rows[0]["first_step"] is None:
-        x, label = np.arange(1, len(rows) + 1), "stretch of the log, in the order of its files"
-    else:
+    x, label = np.arange(1, len(rows) + 1), "stretch of the log, in the order of its files"
+    if rows[0]["first_step"] is not None and rows[-1]["last_step"] > rows[0]["first_step"]:
         x, label = np.array([(row["first_step"] + row["last_step"]) / 2 for row in rows]), "step"
     left = axes[0, 0]
     left.plot(x, [row["dead_share"] for row in rows], "s-", color="#D55E00", label="dead groups")

@@ -19,6 +19,8 @@ from experiments.logs.report.tables import DeadShare, RuleRow, Seeds, Summary, U
 
 LEADS = (0.002, 0.005, 0.01, 0.02, 0.05)
 """Of which the seeds needed are said."""
+FEWEST_IN_WINDOW = 20
+"""Groups; a shorter log has fewer stretches than were asked for."""
 LARGEST_GROUP = 64
 """Up to which other sizes than smaller ones are said: larger groups have no need of it, and take minutes."""
 RUN_STD = (0.01, 0.03)
@@ -239,7 +241,9 @@ def _row(found: BiasAware, resolved: bool) -> DeadShare:
 
 
 def _windows(measured: Measured, number: int) -> list[Measured]:
-    pieces = np.array_split(np.arange(measured.num_groups), min(number, measured.num_groups))
+    pieces = np.array_split(
+        np.arange(measured.num_groups), max(1, min(number, measured.num_groups // FEWEST_IN_WINDOW))
+    )
     return [measured.part(piece) for piece in pieces]
 
 

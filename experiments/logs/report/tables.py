@@ -31,7 +31,7 @@ class RuleRow(TypedDict):
 
 
 class DeadShare(TypedDict):
-    """The share of dead groups, were they of another size."""
+    """The share of groups whose answers are all right or all wrong, were they of another size."""
 
     value: float
     low: float
@@ -108,7 +108,7 @@ class Summary(TypedDict):
     share_by_right: dict[str, list[float]] | None
     """By rule: the share of the update in groups with k = 0 … G right answers."""
     dead_share: float | None
-    """Of groups whose rewards are all equal."""
+    """Of groups whose rewards are all equal: with other rewards than for right answers, fewer than are unanimous."""
     all_right_share: float | None
     moved_share: dict[str, float]
     rules: dict[str, RuleRow]

@@ -126,7 +126,7 @@ def _read(s: dict[str, Any], figures: Path) -> list[str]:
     notes = [f"<li>{escape(note)}</li>" for note in s["notes"]]
     return [
         "<h2>What was read</h2>",
-        table(("", ""), rows),
+        table(("the log", "has"), rows),
         paragraph(_code(s["estimator_source"])),
         *(["<ul>", *notes, "</ul>"] if notes else []),
         *([_histogram(s, figures)] if k_known else []),
@@ -135,9 +135,14 @@ def _read(s: dict[str, Any], figures: Path) -> list[str]:
 
 def _histogram(s: dict[str, Any], figures: Path) -> str:
     law = "Right: pass rates that make these counts likeliest; many laws fit alike, and no interval comes from it."
+    dead = (
+        "No rule learns from dead ones."
+        if s["rewards"] == "binary"
+        else "Those that are all right or all wrong are not dead here: they learn what else is rewarded."
+    )
     return picture(
         figures / "right_answers.png",
-        f"Groups by right answers; no rule learns from dead ones. {law if s['law'] else ''}",
+        f"Groups by right answers. {dead} {law if s['law'] else ''}",
     )
 
 
@@ -214,9 +219,9 @@ def _sizes(s: dict[str, Any], figures: Path) -> list[str]:
     )
     return [
         "<h2>Other group sizes</h2>",
-        picture(figures / "dead_share.png", "Share of groups that would be dead with other numbers of answers per prompt: 95% intervals. "
-                "Grey: not said."),
-        table(("answers per prompt", "dead", "95% interval", "worst bias"), rows),
+        picture(figures / "dead_share.png", "Share of groups that would be all right or all wrong with other numbers of answers per prompt: 95% "
+                "intervals. Grey: not said."),
+        table(("answers per prompt", "all right or all wrong", "95% interval", "worst bias"), rows),
         paragraph(
             f"Up to the logged size the estimate has no bias. Beyond it there is no unbiased one, since {s['group_size']} answers cannot tell "
             "apart all laws of pass rates: the interval then counts in the worst bias over <i>all</i> laws, so that it covers whatever yours "
@@ -249,7 +254,7 @@ def _windows(s: dict[str, Any], figures: Path) -> list[str]:
         "<h2>Along the run</h2>",
         picture(figures / "windows.png", "The log stretch by stretch." + ordered),
         table(
-            ("steps", "groups", "mean reward", "dead", "moved by group", "step of group, L1", f"dead at G = {2 * s['group_size']}"), rows
+            ("steps", "groups", "mean reward", "dead", "moved by group", "step of group, L1", f"all right or all wrong at G = {2 * s['group_size']}"), rows
         ),
         paragraph(
             "“Not said” is a stretch with too few live groups, or one whose own halves differ (--windows sets how many stretches there are)."
@@ -265,7 +270,7 @@ def _seeds(s: dict[str, Any]) -> list[str]:
     spreads = sorted({row["std"] for row in s["seeds"]})
     leads = sorted({row["lead"] for row in s["seeds"]})
     found = {(row["lead"], row["std"]): row["seeds"] for row in s["seeds"]}
-    rows = [(f"{100 * lead:g} points", *(f"{found[lead, std]:,}" for std in spreads)) for lead in leads]
+    rows = [(_points(lead), *(f"{found[lead, std]:,}" for std in spreads)) for lead in leads]
     return [
         "<h2>Could you see a difference?</h2>",
         paragraph(
@@ -273,8 +278,12 @@ def _seeds(s: dict[str, Any]) -> list[str]:
             "their seed alone differ by s. The log of one run does not say what s is; --run-std does. Retune the step for each rule, or "
             "its length is what you compare."
         ),
-        table(("true lead Δ", *(f"s = {100 * std:g} points" for std in spreads)), rows),
+        table(("true lead Δ", *(f"s = {_points(std)}" for std in spreads)), rows),
     ]
+
+
+def _points(accuracy: float) -> str:
+    return f"{100 * accuracy:g} point{'' if accuracy == 0.01 else 's'}"
 
 
 def _silent(s: dict[str, Any]) -> list[str]:
