@@ -80,8 +80,11 @@ class Fit:
 
     @property
     def explains(self) -> bool:
-        """Whether the whole column agrees, and the averages if there are any."""
-        clear = self.sharp or self.residual <= CLOSE
+        """Whether the whole column agrees, and the averages if there are any.
+
+        GDPO spreads the rounding of one group over its batch, by which nearly anything would agree.
+        """
+        clear = self.residual <= CLOSE or (self.sharp and (self.rule != "gdpo" or self.residual <= 1e-3))
         return clear and self.rounding <= EXPLAINED and not self.against_averages > AGREED
 
 
@@ -257,16 +260,24 @@ class Column:
         return float(np.abs(self.averages.functions @ w - total).max() / max(float(np.abs(total).max()), 1e-300))
 
     def _gdpo(self, ddof: int) -> Fit:
+        """With the ε that trainers use; the same ε within the group and over the batch."""
+        batch = self.sample.batch
         fits = []
         for epsilon in (1e-4, 1e-6, 1e-8, 0.0):
             z, noise = self.sample.normalised(ddof, epsilon)
             trust = 1 / np.maximum(noise.sum(axis=1), 1.0)
-            X = np.stack([self.sample.batch.centre(column) for column in z.T], axis=1)
-            found = ONE if self.known else solve(X * trust[:, None], self.a * trust, self.sample.batch, self.likely)
-            greatest = float(np.abs(found.weights).max(initial=0)) or 1.0
-            scale = self._averaged(found.weights)
-            w = found.weights * (scale or 1 / greatest)
-            length = "averages" if scale else "rewards" if self.known else "unknown"
+            X = np.stack([batch.centre(column) for column in z.T], axis=1)
+            found = ONE if self.known else solve(X * trust[:, None], self.a * trust, batch, self.likely)
+            w, length = found.weights, "rewards" if self.known else "unknown"
+            w = w / (1.0 if self.known else float(np.abs(w).max(initial=0)) or 1.0)
+            scale = self._averaged(w)
+            square = batch.total(self.a**2)
+            D = batch.total(self.a * (X @ w)) / np.where(square > 0, square, 1)
+            e = float(np.mean((D - batch.deviation(z @ w, ddof))[square > 0]))
+            if scale is not None:
+                w, length = w * scale, "averages"
+            elif 1e-6 < e < LARGEST_EPSILON and epsilon > 0 and not self.known:
+                w, length = w * self._snapped(epsilon / e, w, 1e-6 / e), "epsilon"
             fits.append(self._fit("gdpo", ddof, epsilon, (epsilon, epsilon), w, found, length))
         return min(fits, key=lambda fit: (not fit.explains, fit.residual))
 
