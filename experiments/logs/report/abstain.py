@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
-from scipy.stats import chi2_contingency
+from scipy.stats import chi2
 
 from experiments.logs.groups import Groups
 from experiments.logs.report.measure import Measured
@@ -32,7 +32,10 @@ def stationary_p(measured: Measured) -> float | None:
     halves = [half.histogram for half in (measured.part(i) for i in np.array_split(np.arange(measured.num_groups), 2))]
     table = np.stack(halves)
     table = table[:, table.sum(axis=0) > 0]
-    return float(chi2_contingency(table, correction=False)[1]) if table.shape[1] > 1 else None
+    if table.shape[1] < 2:
+        return None
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
+    return float(chi2.sf(((table - expected) ** 2 / expected).sum(), table.shape[1] - 1))
 
 
 def abstained(groups: Groups, measured: Measured, p: float | None, *, filtered: bool) -> dict[str, str]:

@@ -45,7 +45,7 @@ def write_rewards(path: Path, rewards: dict[str, np.ndarray], advantage: np.ndar
     return path
 
 
-def binary(counts: np.ndarray, size: int = 8) -> np.ndarray:
+def binary(counts: np.ndarray | list[int], size: int = 8) -> np.ndarray:
     """[N, G] rewards with these numbers of ones."""
     return (np.arange(size) < np.asarray(counts)[:, None]).astype(float)
 
