@@ -52,7 +52,8 @@ class Study:
             inputs: content of the files that the run reads.
             fresh: compute everything again, whatever run of this command the folder holds.
             num_parts: for the progress bar, where it is known.
-            clock: whether the summary says how long it took; False where the same run gives the same bytes.
+            clock: whether manifest and summary say when it was and how long it took; False where the same run gives
+                the same bytes.
 
         Raises:
             ValueError: a folder that cannot be written to, is in use, or is another run's.
@@ -78,7 +79,9 @@ class Study:
         """
         with contextlib.ExitStack() as stack:
             stack.enter_context(folder.locked(self.out))
-            self._source = folder.claim(self.out, self.config, seed=self.seed, inputs=self.inputs, fresh=self.fresh)
+            self._source = folder.claim(
+                self.out, self.config, seed=self.seed, inputs=self.inputs, fresh=self.fresh, clock=self.clock
+            )
             self._begun = time.perf_counter()
             self._stack = stack.pop_all()
         return self
