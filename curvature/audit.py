@@ -102,7 +102,10 @@ def audit(
     columns = [r[keep] for r in rewards]
     unscored = np.all([np.isnan(r) for r in columns], axis=0)
     fits: list[tuple[Fit, Column]] = []
-    for missing in ("left out", "zero") if unscored.any() else ("none",):
+    treatments = ["left out", "zero"] if unscored.any() else ["none"]
+    if not (advantage[keep][~unscored] != 0).any():
+        treatments = ["zero"]
+    for missing in treatments:
         drop = unscored & (missing == "left out")
         made = Column(advantage[keep], columns, group[keep], batch[keep], drop, known, averages)
         fits += [(replace(fit, missing=missing), made) for fit in made.fits()]

@@ -39,7 +39,8 @@ def group_size(blocks: Sequence[Block]) -> tuple[int, str]:
             "rows cannot be put into groups: no number of consecutive rows has one prompt each and advantages that sum "
             "to 0; allowed: --group-size G, or a column that names the group (--group-column NAME)"
         )
-    if not has_advantages:
+    prompts = any((block.prompt != UNKNOWN_PROMPT).any() for block in blocks)
+    if not has_advantages or (prompts and not any(_live(block) for block in blocks)):
         return limit, f"{limit} consecutive rows with one prompt"
     if len(sizes) == 1:
         return sizes[0], f"{sizes[0]} consecutive rows, whose advantages sum to 0"
@@ -71,6 +72,12 @@ def _sums_to_zero(block: Block, G: int) -> bool:
     A = np.nan_to_num(block.advantage).reshape(-1, G)
     size = np.abs(A).sum(axis=1)
     return bool(((np.abs(A.sum(axis=1)) <= CLOSE * size) | (size <= DEAD * G)).all())
+
+
+def _live(block: Block) -> bool:
+    """Whether any advantage is other than rounding."""
+    assert block.advantage is not None
+    return bool((np.abs(np.nan_to_num(block.advantage)) > DEAD).any())
 
 
 def _explained(blocks: Sequence[Block], G: int) -> bool:

@@ -103,7 +103,8 @@ class _ParquetErrors:
         if isinstance(error, (pa.ArrowException, UnicodeDecodeError, EOFError, MemoryError, OverflowError)) or (
             isinstance(error, OSError) and error.errno is None  # Arrow's own, of damaged pages
         ):
-            raise ValueError(f"{self.path} cannot be read as Parquet ({_short(error)})") from error
+            said = _short(error).rstrip(".")
+            raise ValueError(f"{self.path} cannot be read as Parquet ({said}); allowed: a whole file") from error
 
 
 def arrow_numbers(path: Path, name: str, column: Any) -> np.ndarray:

@@ -221,7 +221,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                     raise ValueError(f"{path}: line {reader.line_num} has {len(row)} entries; allowed: {len(names)}")
                 yield f"{path}: line {reader.line_num}", dict(zip(names, row, strict=True))
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as CSV ({' '.join(str(error).split())[:120]})") from error
+        said = " ".join(str(error).split())[:120]
+        raise ValueError(f"{path} cannot be read as CSV ({said}); allowed: a whole file in UTF-8") from error
 
 
 def _parquet_rows(path: Path, named: Named) -> Iterator[tuple[str, dict[str, Any]]]:
