@@ -99,7 +99,7 @@ def test_intervals_of_moved_shares_cover(tmp_path: Path) -> None:
 
 
 def test_drawing_kinds_or_groups_is_the_same(tmp_path: Path) -> None:
-    """The same log with rewards that differ in the ninth digit has as many kinds as groups: the other way of drawing."""
+    """Rewards that differ in the ninth digit make as many kinds as there are groups: the other way of drawing."""
     counts = drawn(400)
     few = counted(tmp_path / "a.csv", counts)
     noise = 1e-9 * np.random.default_rng(0).random((400, 8))
