@@ -157,7 +157,8 @@ def _kept(
     same = sizes == size
     if groups.num_correct is not None:
         return np.flatnonzero(same), None, 0
-    reward = groups.reward(weights)
+    with np.errstate(invalid="ignore"):  # inf − inf is a reward that is missing
+        reward = groups.reward(weights)
     whole = np.bincount(groups.group_of_row, ~np.isfinite(reward), groups.num_groups) == 0
     if correct is not None:
         whole &= groups.counts(correct)[1] == sizes
