@@ -56,7 +56,7 @@ def one_group(name: str, r: np.ndarray, batch_std: F32) -> np.ndarray:
 
 def column(name: str, rewards: np.ndarray, weights: np.ndarray, sizes: list[int], batches: list[int]) -> np.ndarray:
     """Advantages in float32, NaN rewards left out as TRL leaves them out, rows without any excluded and put to 0."""
-    scored: np.ndarray = ~np.isnan(rewards).all(axis=1)
+    scored = np.asarray(~np.isnan(rewards).all(axis=1))
     total: np.ndarray = np.nansum(rewards.astype(F32) * weights.astype(F32), axis=1, dtype=F32)  # pyright: ignore[reportAssignmentType]
     edges = np.concatenate([[0], np.cumsum(sizes)])
     made = np.zeros(len(total), F32)
