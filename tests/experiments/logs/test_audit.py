@@ -118,6 +118,24 @@ def test_columns_that_are_no_reward_functions_get_weight_0_or_none(called, tmp_p
     assert found["reward_weights"] == {"right": 1.0, "short": pytest.approx(0.5), "mine": 0.0, "level": None}
 
 
+@pytest.mark.parametrize("changed", ["one row", "clipped", "shifted"])
+def test_changed_advantages_of_a_trainer_are_a_finding(changed: str, called, tmp_path: Path) -> None:
+    out = written.trl(table(), tmp_path)
+    for path in (out / "completions").iterdir():
+        made = pq.read_table(path)
+        A = made["advantage"].to_numpy().copy()
+        if changed == "one row":
+            A[5] += 0.1
+        A = np.minimum(A, 1.0) if changed == "clipped" else A + 0.25 * (changed == "shifted")
+        pq.write_table(made.set_column(made.column_names.index("advantage"), "advantage", pa.array(A)), path)
+    status, text, error = called("logs", "audit", out, "--json")
+    found = parsed(text)
+    assert (status, error) == (0, "")
+    assert (found["estimator"], found["group_size"]) == ("none of the known", 4)
+    assert "do not sum to 0" in found["grouped_by"]
+    assert called("logs", "audit", out, "--expect", "trl")[0] == 1
+
+
 def test_inspect_prints_json_of_every_format(called, tmp_path: Path) -> None:
     for name in ("verl", "tinker"):
         run = getattr(written, name)(table(), tmp_path / name)
