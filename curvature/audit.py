@@ -1,6 +1,6 @@
 """Which estimator made a column of advantages: its rule, ddof, ε and reward weights, from rewards and advantages alone.
 
-Every rule of `curvature.estimates` is fitted (`curvature.fit`) and the column recomputed. What agrees to float32's
+Every rule of `curvature.estimates` is fitted (`curvature.column`) and the column recomputed. What agrees to float32's
 rounding explains it. What no column can tell is said: the length of the weights where all is divided by a deviation,
 weights of functions that never vary within a group, and rules that agree on these groups.
 Independent check: tests/curvature/test_audit.py, columns made in float32 by loops over groups.
@@ -14,9 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from curvature.column import Column
 from curvature.estimates import RULES
-from curvature.fit import Averages, Column, Fit
+from curvature.fit import Averages, Fit
 from curvature.trainers import known_estimators
+
+NOTHING = 1e-5
+"""A weight that counts as 0, over the greatest."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +141,9 @@ def _order(fit: Fit) -> tuple[bool, bool, float]:
 
 
 def _round(weights: np.ndarray) -> bool:
-    """Whether all have at most three digits, as people write them."""
-    return all(abs(float(f"{w:.3g}") - w) <= 2e-4 * abs(w) for w in weights)
+    """Whether all have at most three digits, as people write them; what is next to nothing counts as 0."""
+    least = NOTHING * float(np.abs(weights).max(initial=0))
+    return all(abs(w) <= least or abs(float(f"{w:.3g}") - w) <= 2e-4 * abs(w) for w in weights)
 
 
 def _distinct(fits: list[Fit]) -> tuple[Fit, ...]:

@@ -204,4 +204,4 @@ def _singular(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _triangular(matrix: np.ndarray) -> np.ndarray:
     """The triangular factor, which has the same singular values, where there are more rows than columns."""
-    return np.linalg.qr(matrix, mode="r") if matrix.shape[0] > matrix.shape[1] else matrix
+    return np.asarray(np.linalg.qr(matrix, mode="r")) if matrix.shape[0] > matrix.shape[1] else matrix

@@ -35,7 +35,8 @@ DESCRIPTION = """Exact local curvature and convergence of GRPO against REINFORCE
 Start with `grpo-curvature reproduce --out DIR` and open DIR/report.html: the theorem on the simulator. Then
 `grpo-curvature sweep quick --out DIR`: which rule wins where (DIR/phase_diagram.html), `grpo-curvature phases`: the
 three phases of training, `grpo-curvature prove`: every statement checked by machine, and `grpo-curvature gsm8k validate
---out DIR`: the theory's predictions on a small language model. `--help` after any command lists its options.
+--out DIR`: the theory's predictions on a small language model. With rollout logs of your own trainer, `grpo-curvature
+logs audit RUN` says which estimator it really used. `--help` after any command lists its options.
 
 Compiled programs are kept in your cache folder and used again by every run; `--no-cache` anywhere does without."""
 GSM8K = """A small language model on GSM8K: train it, measure it, hold the theory against it.

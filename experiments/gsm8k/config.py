@@ -103,7 +103,7 @@ class Train:
     """α of --rule power."""
     estimator: str | None = None
     """A trainer's advantage estimator in place of --rule: trl, trl_batch, trl_none, verl, skyrl, openrlhf, tunix,
-    nemo_rl, dr_grpo, paper."""
+    nemo_rl, ms_swift, open_instruct, slime, dr_grpo, rloo, maxrl, paper."""
     exact: bool = False
     """Population steps: exact gradients of all prompts (mode `answer` only)."""
     num_steps: int = 100

@@ -34,12 +34,14 @@ def group_size(blocks: Sequence[Block]) -> tuple[int, str]:
     has_advantages = all(block.advantage is not None for block in blocks)
     if has_advantages:
         sizes = [G for G in sizes if all(_sums_to_zero(block, G) for block in blocks)]
+    prompts = any((block.prompt != UNKNOWN_PROMPT).any() for block in blocks)
+    if not sizes and prompts and limit >= SMALLEST:
+        return limit, f"{limit} consecutive rows with one prompt, whose advantages do not sum to 0"
     if not sizes:
         raise ValueError(
             "rows cannot be put into groups: no number of consecutive rows has one prompt each and advantages that sum "
-            "to 0; allowed: --group-size G, or a column that names the group (--group-column NAME)"
+            "to 0; allowed: --group-size G, or a table with a column that names the group (--format generic)"
         )
-    prompts = any((block.prompt != UNKNOWN_PROMPT).any() for block in blocks)
     if not has_advantages or (prompts and not any(_live(block) for block in blocks)):
         return limit, f"{limit} consecutive rows with one prompt"
     if len(sizes) == 1:

@@ -100,6 +100,8 @@ class _ParquetErrors:
     def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
         import pyarrow as pa
 
+        if error is None:
+            return
         if isinstance(error, (pa.ArrowException, UnicodeDecodeError, EOFError, MemoryError, OverflowError)) or (
             isinstance(error, OSError) and error.errno is None  # Arrow's own, of damaged pages
         ):

@@ -6,6 +6,7 @@ A block that is written twice is counted once. What was left out or had to be gu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -48,11 +49,7 @@ def assemble(
     kept = _alike(kept)
     index, kept, how, more = _indices(kept, form, size, cut)
     groups = _record(kept, index, form, how, averages)
-    return _with_notes(groups, (*notes, *more, *_missing_rewards(groups)))
-
-
-def _with_notes(groups: Groups, notes: Sequence[Note]) -> Groups:
-    return Groups(**{name: getattr(groups, name) for name in groups.__dataclass_fields__} | {"notes": tuple(notes)})
+    return replace(groups, notes=(*notes, *more, *_missing_rewards(groups)))
 
 
 def _once(blocks: Iterable[Block]) -> tuple[list[Block], list[Note]]:

@@ -96,7 +96,7 @@ WEIGHTS_FROM = {
     "epsilon": "solved from the advantages, their length from ε: weights a hundred times as small with an ε a hundred "
     "times as small would give the same",
     "unknown": "solved from the advantages up to a common factor, which they do not show; the greatest is put to 1",
-    "log": "as the log has them",
+    "log": "as the log has it",
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from curvature.audit import Audit, audit
+from curvature.audit import NOTHING, Audit, audit
 from curvature.fit import Averages, Fit
 from curvature.trainers import known_estimators
 from experiments.logs.groups import Groups
@@ -93,8 +93,10 @@ def weights_of(groups: Groups, fit: Fit) -> dict[str, float | None]:
     """Weight of each function, None where the column does not say; the log's own where it has the whole reward."""
     if groups.total is not None:
         return dict(groups.weights) if groups.weights else {WHOLE: 1.0}
-    pairs = zip(groups.rewards, fit.weights, fit.determined, strict=True)
-    return {name: float(f"{weight:.6g}") if known else None for name, weight, known in pairs}
+    least = NOTHING * float(np.abs(fit.weights).max(initial=0))
+    rounded = [0.0 if abs(weight) <= least else float(f"{weight:.6g}") for weight in fit.weights]
+    pairs = zip(groups.rewards, rounded, fit.determined, strict=True)
+    return {name: weight if known else None for name, weight, known in pairs}
 
 
 def verdict(groups: Groups, found: Audit, expect: str | None) -> dict[str, Any]:
@@ -125,7 +127,7 @@ def verdict(groups: Groups, found: Audit, expect: str | None) -> dict[str, Any]:
         "same_as": names_of(best) if explained else [],
         "cannot_be_told_from": [chosen_name(fit, groups.format) for fit in found.explaining[1:]] if explained else [],
         "epsilon_range": best.epsilon_range if explained else None,
-        "weights_from": best.length if explained and groups.total is None else "log" if groups.weights else best.length,
+        "weights_from": best.length if groups.total is None else "log",
         "weights_against_averages": best.against_averages,
         "residual_float32": best.rounding,
         "explained_share": best.share,

@@ -56,8 +56,8 @@ def one_group(name: str, r: np.ndarray, batch_std: F32) -> np.ndarray:
 
 def column(name: str, rewards: np.ndarray, weights: np.ndarray, sizes: list[int], batches: list[int]) -> np.ndarray:
     """Advantages in float32, NaN rewards left out as TRL leaves them out, rows without any excluded and put to 0."""
-    scored = ~np.isnan(rewards).all(axis=1)
-    total = np.nansum(rewards.astype(F32) * weights.astype(F32), axis=1, dtype=F32)
+    scored = np.asarray(~np.isnan(rewards).all(axis=1))
+    total: np.ndarray = np.nansum(rewards.astype(F32) * weights.astype(F32), axis=1, dtype=F32)  # pyright: ignore[reportAssignmentType]
     edges = np.concatenate([[0], np.cumsum(sizes)])
     made = np.zeros(len(total), F32)
     if name == "gdpo":
@@ -93,7 +93,7 @@ def drawn(seed: int, num_functions: int, num_groups: int, G: int, ties: bool) ->
     """Rewards that float32 holds: 0 and 1 first, then lengths and grades, on a coarse grid where there are ties."""
     rng = np.random.default_rng(seed)
     p = rng.uniform(0.1, 0.9, num_groups)
-    columns = [rng.random((num_groups, G)) < p[:, None]]
+    columns: list[np.ndarray] = [rng.random((num_groups, G)) < p[:, None]]
     for _ in range(num_functions - 1):
         values = rng.beta(2, 2, (num_groups, G))
         columns.append(np.round(values * 5) / 5 if ties else values)

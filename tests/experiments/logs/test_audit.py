@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from experiments.cli import main
@@ -99,6 +102,38 @@ def test_a_column_that_nothing_explains_is_a_finding(called, tmp_path: Path) -> 
     assert status == 1
     assert (found["estimator"], found["ddof"], found["epsilon"]) == ("none of the known", None, None)
     assert len(found["nearest"]) == 3
+
+
+def test_columns_that_are_no_reward_functions_get_weight_0_or_none(called, tmp_path: Path) -> None:
+    """TRL writes the user's own columns beside those of the reward functions, and says of none which it is."""
+    out = written.trl(table(), tmp_path)
+    for number, path in enumerate(sorted((out / "completions").iterdir())):
+        made = pq.read_table(path)
+        rng = np.random.default_rng(number)
+        mine = pa.array(rng.random(len(made)))
+        level = pa.array(np.repeat(rng.random(len(made) // 4), 4))
+        pq.write_table(made.append_column("mine", mine).append_column("level", level), path)
+    found = parsed(called("logs", "audit", out, "--json")[1])
+    assert found["estimator"] == "trl"
+    assert found["reward_weights"] == {"right": 1.0, "short": pytest.approx(0.5), "mine": 0.0, "level": None}
+
+
+@pytest.mark.parametrize("changed", ["one row", "clipped", "shifted"])
+def test_changed_advantages_of_a_trainer_are_a_finding(changed: str, called, tmp_path: Path) -> None:
+    out = written.trl(table(), tmp_path)
+    for path in (out / "completions").iterdir():
+        made = pq.read_table(path)
+        A = made["advantage"].to_numpy().copy()
+        if changed == "one row":
+            A[5] += 0.1
+        A = np.minimum(A, 1.0) if changed == "clipped" else A + 0.25 * (changed == "shifted")
+        pq.write_table(made.set_column(made.column_names.index("advantage"), "advantage", pa.array(A)), path)
+    status, text, error = called("logs", "audit", out, "--json")
+    found = parsed(text)
+    assert (status, error) == (0, "")
+    assert (found["estimator"], found["group_size"]) == ("none of the known", 4)
+    assert "do not sum to 0" in found["grouped_by"]
+    assert called("logs", "audit", out, "--expect", "trl")[0] == 1
 
 
 def test_inspect_prints_json_of_every_format(called, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ class Table:
     @property
     def total(self) -> np.ndarray:
         """[steps, groups, G] in float32."""
-        w = np.float32(self.weights)
+        w = np.array(self.weights, np.float32)
         return (self.rewards.astype(np.float32) * w).sum(axis=-1, dtype=np.float32).astype(float)
 
     @property
