@@ -208,7 +208,7 @@ def _sizes(s: dict[str, Any], figures: Path) -> list[str]:
     σ = s["mean_deviation"]
     mean = (
         f"The mean deviation √(p(1−p)) lies between {σ['low']:.3f} and {σ['high']:.3f}, likewise. "
-        if σ["resolved"]
+        if σ and σ["resolved"]
         else ""
     )
     spread = (
@@ -221,6 +221,7 @@ def _sizes(s: dict[str, Any], figures: Path) -> list[str]:
         "<h2>Other group sizes</h2>",
         picture(figures / "dead_share.png", "Share of groups that would be all right or all wrong with other numbers of answers per prompt: 95% "
                 "intervals. Grey: not said."),
+        *([] if str(2 * s["group_size"]) in s["dead_share_at"] else [paragraph("Larger groups than these are not said: they have no need of it.")]),
         table(("answers per prompt", "all right or all wrong", "95% interval", "worst bias"), rows),
         paragraph(
             f"Up to the logged size the estimate has no bias. Beyond it there is no unbiased one, since {s['group_size']} answers cannot tell "

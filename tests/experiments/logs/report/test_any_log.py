@@ -1,6 +1,8 @@
 """Any log at all, of any sizes and rewards: numbers or one line that says what is allowed, never anything else."""
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from experiments.logs.report.estimator import recover
 from experiments.logs.report.measure import measure
 from experiments.logs.report.run import group_rows
 from experiments.logs.report.summary import summarise
-from experiments.logs.report.text import plain_answer
+from experiments.logs.report.text import report
 from experiments.strict_json import plain
 
 VALUES = {
@@ -58,9 +60,23 @@ def logs(draw: st.DrawFn) -> tuple[Groups, str | None]:
     return made, draw(st.sampled_from([None, None, "a", "b", "c"]))
 
 
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of empty pictures."""
+    folder = tmp_path_factory.mktemp("figures")
+    for name in ("right_answers", "share_by_right", "moved", "unanimous", "dead_share", "windows"):
+        (folder / f"{name}.png").write_bytes(b"")
+    return folder
+
+
+RUN = {"run_id": "", "commit": "", "device": "", "config": {}, "versions": {}}
+
+
 @settings(max_examples=60)
 @given(logs(), st.sampled_from([None, (3, 0), (2, 5)]), st.integers(1, 5))
-def test_numbers_or_one_line(case: tuple[Groups, str | None], filtered: tuple[int, int] | None, windows: int) -> None:
+def test_numbers_or_one_line(
+    figures: Path, case: tuple[Groups, str | None], filtered: tuple[int, int] | None, windows: int
+) -> None:
     log, correct = case
     try:
         estimator = recover(log)
@@ -73,7 +89,7 @@ def test_numbers_or_one_line(case: tuple[Groups, str | None], filtered: tuple[in
             raise
         return
     assert plain(found).keys() == dict(found).keys()
-    assert plain_answer(dict(found))
+    assert not re.search(r"\bnan\b|\binf\b", report(plain(found) | {"run": RUN}, figures).decode())
     assert {len(column) for column in group_rows(log, measured).values()} == {measured.num_groups}
     for name in ("dead_share", "all_right_share", "unanimous_share"):
         value = dict(found)[name]

@@ -136,6 +136,18 @@ def test_odd_logs_give_numbers(tmp_path: Path, rewards: np.ndarray) -> None:
         assert re.search(r": \w", why), why  # a way out
 
 
+@pytest.mark.parametrize("size", [2, 3, 24, 65])
+def test_groups_of_any_size(tmp_path: Path, size: int) -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.binomial(size, rng.beta(0.5, 0.5, 500))
+    found = report(write_counts(tmp_path / "log.csv", counts, size=size), tmp_path / "out", "--windows", "1")
+    assert found["greatest_weight_ratio"] == pytest.approx(np.sqrt((size // 2) * ((size + 1) // 2) / (size - 1)))
+    for m, row in found["dead_share_at"].items():
+        p = rng.beta(0.5, 0.5, 100_000)
+        truth = (p ** int(m) + (1 - p) ** int(m)).mean()
+        assert row["low"] - 0.02 < truth < row["high"] + 0.02  # one log: 95% of them cover, and these are twelve or so
+
+
 REFUSED = {
     "no column": (("--correct", "right"), "--correct is right: "),
     "no file of counts": (("--filtered-counts", "none.txt"), "--filtered-counts is none.txt, which cannot be read"),
