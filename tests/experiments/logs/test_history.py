@@ -45,7 +45,7 @@ def test_the_last_checkpoint_knows_most(tmp_path: Path) -> None:
 
 def test_damaged_histories_are_refused(tmp_path: Path) -> None:
     (tmp_path / "trainer_state.json").write_text("{")
-    with pytest.raises(ValueError, match="trainer_state.json is no JSON; allowed: "):
+    with pytest.raises(ValueError, match=r"trainer_state\.json is no JSON; allowed: "):
         find_history(tmp_path)
     write(tmp_path / "trainer_state.json", {"epoch": 1})
     with pytest.raises(ValueError, match="has no list log_history; allowed: "):
