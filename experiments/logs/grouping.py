@@ -173,13 +173,28 @@ def _first_seen(labels: np.ndarray) -> np.ndarray:
     return rank[inverse.reshape(-1)]
 
 
+def _runs(block: Block) -> np.ndarray:
+    """[n]: which run of equal prompts each row is in."""
+    return np.concatenate([[0], np.cumsum(np.diff(block.prompt) != 0)])
+
+
+def _returns(block: Block) -> bool:
+    """Whether a log without steps asks prompts again later: rows are in runs, and some prompt has several."""
+    if block.step != UNKNOWN_STEP:
+        return False
+    lengths = np.bincount(_runs(block))
+    return bool((lengths > 1).all()) and len(lengths) > len(np.unique(block.prompt))
+
+
 def _by_prompt(blocks: Sequence[Block], size: int | None) -> tuple[Index, list[Note]]:
-    """Rows of equal prompts; where a prompt has a multiple of the others' rows it was asked twice, and is left out.
+    """Rows of equal prompts, or runs of them where a log without steps asks again later.
+
+    A prompt with other than the usual number of rows may have been asked twice in one step, and is left out.
 
     Raises:
         ValueError: more than half of the rows would be left out.
     """
-    index = [_first_seen(block.prompt) for block in blocks]
+    index = [_first_seen(_runs(block) if _returns(block) else block.prompt) for block in blocks]
     sizes = np.concatenate([np.bincount(each) for each in index])
     G = size or int(np.bincount(sizes).argmax())
     left = 0

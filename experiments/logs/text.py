@@ -33,8 +33,7 @@ def summary(groups: Groups) -> dict[str, Any]:
     live = None
     if groups.num_rows and (groups.rewards or groups.total is not None):
         reward = groups.reward()
-        rows = np.split(reward, groups.offsets[1:-1])
-        live = int(sum(len(each) > 1 and bool((each != each[0]).any()) for each in rows))
+        live = int(sum(len(np.unique(each[~np.isnan(each)])) > 1 for each in np.split(reward, groups.offsets[1:-1])))
     elif groups.num_correct is not None and groups.num_samples is not None:
         live = int(((groups.num_correct > 0) & (groups.num_correct < groups.num_samples)).sum())
     return {

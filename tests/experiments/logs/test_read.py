@@ -194,3 +194,20 @@ def test_a_large_log_is_read_without_its_texts(tmp_path: Path) -> None:
     t = table(steps=40, groups=16, G=8)
     groups = opened(written.generic(t, tmp_path, "parquet"))
     assert groups.num_rows == 40 * 16 * 8
+
+
+def test_prompts_that_return_in_a_log_without_steps_are_groups_of_their_own(tmp_path: Path) -> None:
+    rows = [{"prompt": f"{i // 4 % 3}", "reward": i % 2} for i in range(36)]
+    written.write_lines(tmp_path / "log.jsonl", rows)
+    groups = opened(tmp_path / "log.jsonl")
+    assert (groups.num_groups, groups.group_size, len(np.unique(groups.prompt))) == (9, 4, 3)
+    shuffled = [rows[i] for i in np.random.default_rng(0).permutation(12)]
+    written.write_lines(tmp_path / "log.jsonl", shuffled)
+    assert opened(tmp_path / "log.jsonl").num_groups == 3
+
+
+def test_a_prompt_asked_twice_in_a_step_is_left_out(tmp_path: Path) -> None:
+    rows = [{"prompt": f"{i // 4 % 3}", "reward": i % 2, "step": 1} for i in range(16)]
+    written.write_lines(tmp_path / "log.jsonl", rows)
+    groups = opened(tmp_path / "log.jsonl")
+    assert (groups.num_groups, kinds(groups)["grouping"]) == (2, 8)
