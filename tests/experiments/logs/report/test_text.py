@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments.logs.report.answer import plain_answer
 from experiments.logs.report.estimator import recover
 from experiments.logs.report.measure import measure
 from experiments.logs.report.summary import summarise
-from experiments.logs.report.text import plain_answer, report
+from experiments.logs.report.text import report
 from tests.experiments.logs.report.logs import binary, drawn, groups, write_counts, write_rewards
 
 
