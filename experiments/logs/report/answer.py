@@ -54,7 +54,8 @@ def _what(s: dict[str, Any]) -> str:
     if s["rewards"] == "binary" and s["group_size"] <= 3:
         return (
             f"With {s['group_size']} answers per prompt and two reward values, dividing is a longer step and nothing "
-            f"else: every live group is weighed alike, and the step is {s['rules']['group']['step_l1']:.2f} times as long as without."
+            f"else: every live group is weighed alike, and "
+            f"the step is {s['rules']['group']['step_l1']:.2f} times as long as without."
         )
     shown = s["rule"] or (LOGGED if s["estimator"] is not None and LOGGED in s["rules"] else "group")
     used = s["rule"] is not None or shown == LOGGED
