@@ -11,13 +11,11 @@ import math
 import numpy as np
 
 from curvature.estimates import BY_GROUP, NO_DDOF, ROUNDING, UNDIVIDED, divisor, predict, stack
-from curvature.fit import EXPLAINED, SHARP, Averages, Fit
+from curvature.fit import EXPLAINED, LARGEST_EPSILON, SHARP, Averages, Fit
 from curvature.ragged import Parts
 from curvature.reward_weights import Solution, solve, solve_by_mean, solve_pairs, solve_row_by_row
 from curvature.trainers import known_estimators
 
-LARGEST_EPSILON = 0.02
-"""Beyond this, over the greatest weight, what a divisor has too much is no ε."""
 EPSILONS = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 """Values of ε that are looked for; another one is given as it was found."""
 ONE = Solution(np.ones(1), np.ones(1, bool), True)

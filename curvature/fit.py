@@ -16,6 +16,8 @@ CLOSE = 5e-5
 """Residual that says enough by itself."""
 SHARP = 1e-4
 """Rounding over the greatest advantage, up to which a row can tell rules apart where the residual is larger."""
+LARGEST_EPSILON = 0.02
+"""Beyond this, over the greatest weight, what a divisor has too much is no ε."""
 AGREED = 1e-3
 """Relative difference within which averages agree; another count of others, G/(G − 1), differs by more."""
 
@@ -70,4 +72,5 @@ class Fit:
         GDPO spreads the rounding of one group over its batch, by which nearly anything would agree.
         """
         clear = self.residual <= CLOSE or (self.sharp and (self.rule != "gdpo" or self.residual <= 1e-3))
-        return clear and self.rounding <= EXPLAINED and not self.against_averages > AGREED
+        small = (self.epsilon or 0.0) <= LARGEST_EPSILON * float(np.abs(self.weights).max(initial=0))
+        return clear and small and self.rounding <= EXPLAINED and not self.against_averages > AGREED

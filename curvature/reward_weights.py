@@ -22,6 +22,8 @@ from curvature.ragged import Parts
 
 FLOOR = 2.0**-24
 """Rounding of float32, at 1."""
+MOST_ROWS = 2000
+"""Rows whose signs are looked at, so that the programme stays small."""
 FLAT = 1e-5
 """A singular value, of columns of length 1, below which a direction is not seen. Float32 leaves 1e-7 of rounding."""
 
@@ -137,30 +139,36 @@ def solve_pairs(
         likely: [F], where to begin; equal weights where None.
     """
     kappa = 0.5 if ddof == 0 else math.sqrt(0.5)
-    live = advantage != 0
-    X, a = 2 * centred[live], advantage[live]
-    excess = np.maximum(1 / (2 * np.abs(a)) - kappa, FLOOR)
-    difference = epsilon / excess
-    trust = excess / difference / FLOOR  # one over the error, up to a constant
+    X, size = 2 * centred, np.abs(advantage)
+    tied = size < 0.25 / kappa  # a difference of about ε or none
+    excess = np.where(tied, 1.0, np.maximum(1 / (2 * np.where(tied, 1, size)) - kappa, FLOOR))
+    difference = np.where(tied, 0.0, epsilon / excess)
+    trust = np.where(tied, 1 / epsilon, excess / np.where(tied, 1, difference) / FLOOR)  # one over the error
     trust = np.minimum(trust / max(float(trust.max(initial=0)), 1e-300), 1.0)[:, None]
-    w = np.linalg.lstsq(X * trust, (np.sign(a) * difference)[:, None] * trust, rcond=1e-12)[0][:, 0]
-    start = np.ones(X.shape[1]) if likely is None else likely
-    if (X @ w * np.sign(a) < 0).any():
-        w = _with_signs(X * np.sign(a)[:, None], start)
+    w = np.linalg.lstsq(X * trust, (np.sign(advantage) * difference)[:, None] * trust, rcond=1e-12)[0][:, 0]
+    signs = np.sign(advantage[~tied])[:, None]
+    if (X[~tied] @ w * signs[:, 0] < 0).any():
+        _, s, Vt = np.linalg.svd(np.vstack([X[tied], np.zeros((1, X.shape[1]))]))
+        free = Vt[int((s > FLAT * np.sqrt(len(X))).sum()) :]  # weights that leave ties tied
+        if len(free):
+            w = free.T @ _with_signs(X[~tied] * signs @ free.T)
+            start = np.ones(X.shape[1]) if likely is None else likely
+            w = w * np.linalg.norm(start) / max(float(np.linalg.norm(w)), 1e-300)
     return Solution(w, np.zeros(len(w), bool), True)
 
 
-def _with_signs(X: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Weights by which no row of X is negative, if the perceptron finds some in a thousand rounds."""
+def _with_signs(X: np.ndarray) -> np.ndarray:
+    """Weights by which as few rows of X as may be are negative: a linear programme, of the rows that differ."""
+    from scipy.optimize import linprog  # which takes a while to import
+
     size = np.sqrt((X**2).sum(axis=1))
-    X = X[size > 0] / size[size > 0, None]
-    w = w / max(float(np.linalg.norm(w)), 1e-300)
-    for _ in range(1000):
-        wrong = X @ w <= 0
-        if not wrong.any():
-            break
-        w = w + X[wrong].mean(axis=0)
-    return w
+    rows = np.unique((X[size > 0] / size[size > 0, None]).round(9), axis=0)[:MOST_ROWS]
+    n, F = rows.shape
+    # least Σ s with rows·w + s ≥ 1 and s ≥ 0
+    cost = np.concatenate([np.zeros(F), np.ones(n)])
+    free = [(None, None)] * F + [(0, None)] * n
+    found = linprog(cost, A_ub=-np.column_stack([rows, np.eye(n)]), b_ub=-np.ones(n), bounds=free)
+    return found.x[:F] if found.success else np.ones(F)
 
 
 def _least_squares(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

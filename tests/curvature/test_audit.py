@@ -147,6 +147,12 @@ def wanted(name: str, num_functions: int, G: int) -> str:
     return "rloo" if name == "nemo_rl" and G == 2 else name  # the one other answer has no deviation
 
 
+def tied_pairs(rewards: np.ndarray, w: np.ndarray) -> bool:
+    """Whether a pair differs in its functions and not in its sum: its sign is then that of a rounding."""
+    differences = rewards[::2] - rewards[1::2]
+    return bool(((np.abs(differences @ w) < 1e-5) & (differences != 0).any(axis=1)).any())
+
+
 @settings(max_examples=100, deadline=None)
 @given(**CASES)
 def test_columns_in_float32_are_explained(name, seed, num_functions, G, ties, weights) -> None:
@@ -163,8 +169,8 @@ def test_columns_in_float32_are_explained(name, seed, num_functions, G, ties, we
     solved = fits[0].weights[fits[0].determined]
     np.testing.assert_allclose(solved, w[fits[0].determined], rtol=1e-4, atol=1e-4)
     assert found.greatest == np.abs(made).max()
-    if known_estimators()[name][0] == "group":
-        assert found.greatest <= found.bound * (1 if known_estimators()[name][1] else math.sqrt(G / (G - 1))) + 1e-5
+    if name in ("trl", "verl"):
+        assert found.greatest <= found.bound + 1e-5
 
 
 @settings(max_examples=50, deadline=None)
@@ -173,6 +179,7 @@ def test_without_averages_rule_and_ratios_are_found_and_what_is_not_known_is_sai
     name, seed, num_functions, G, ties, weights
 ) -> None:
     made, rewards, w = case(name, seed, num_functions, G, ties, weights)
+    assume(G > 2 or not tied_pairs(rewards, w))
     found = audited(made, rewards, G, PER_BATCH)
     rule, ddof, _ = known_estimators()[wanted(name, num_functions, G)]
     alike = [fit for fit in found.explaining if (fit.rule, fit.ddof) == (rule, ddof)]
