@@ -9,11 +9,13 @@ OUT ?= reproduction
 SPEC ?= published
 DATA ?=
 PRESET ?= cpu
+LOGS ?=
+CORRECT ?=
 # Whole files to one process each, the longest first (their marker `early`); conftest.py says how many processes.
 PYTEST = $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras
 
-.PHONY: help setup reproduce sweep phases validate test quick prove parity browser wheel slow check format bench mutants lock clean
+.PHONY: help setup reproduce sweep phases validate logs test quick prove parity browser wheel slow check format bench mutants lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -42,6 +44,15 @@ phases: $(STAMP) ## The three phases of training, with controls; OUT=folder
 validate: $(STAMP) ## Hold the predictions against a small language model; DATA=folder with GSM8K, PRESET=quick|cpu|gpu, OUT
 	$(BIN)/grpo-curvature gsm8k validate --preset "$(PRESET)" --out "$(call named,gsm8k-validation)" \
 		$(if $(DATA),--data "$(DATA)")
+
+# Without LOGS an example that the simulator writes. An audit needs advantages: a log without says so (status 2), and goes on.
+REPORT = $(call named,logs-report)
+LOG = $(or $(LOGS),$(REPORT)/example)
+logs: $(STAMP) ## What normalisation did in your run; LOGS=folder that your trainer wrote (default: an example), CORRECT=column, OUT
+	@$(if $(LOGS),,$(BIN)/grpo-curvature logs example --out "$(LOG)")
+	@$(BIN)/grpo-curvature logs inspect "$(LOG)"
+	@$(BIN)/grpo-curvature logs audit "$(LOG)" || test $$? -eq 2
+	@$(BIN)/grpo-curvature logs report "$(LOG)" --out "$(REPORT)" $(if $(CORRECT),--correct "$(CORRECT)")
 
 check: $(STAMP) ## Format, lint and types: what CI and pre-commit run before the tests
 	$(BIN)/ruff format --check .
@@ -109,5 +120,5 @@ lock: $(STAMP) ## Renew requirements.lock and requirements-parity.lock
 	$(LOCK) --extra parity --constraint requirements.lock --unsafe-package torch --output-file requirements-parity.lock pyproject.toml
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(OUT) sweep phases gsm8k-* .mutants .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(OUT) sweep phases logs-report gsm8k-* .mutants .pytest_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,7 +6,9 @@ from ._moments import Arms, Moments, hessian_vector_product, moments, tilt
 from ._phases import own_surplus, phase_boundaries, phases
 from ._version import __version__
 from ._width import diameter, diameter_bound, width
+from .best_kernel import BiasAware, Kernel, best_kernel, bias_aware_half_width, bias_aware_interval, worst_bias
 from .certified_step import CertifiedStep, alignment, best_step, best_step_along, first_order_step
+from .clusters import cluster_histograms, clustered_std_error, resampled_histograms
 from .coherence import (
     ascent_condition,
     cosines,
@@ -21,7 +23,17 @@ from .coherence import (
     span_basis,
     spread_factor,
 )
+from .count_kernels import Spread, dead_kernel, frequencies, polynomial_kernel, rate_spread, variance_kernel
 from .divergence import softmax_kl
+from .group_update import (
+    effective_groups,
+    greatest_weight_ratio,
+    length_cosine,
+    moved_share,
+    step_ratios,
+    update_lengths,
+    update_shares,
+)
 from .groups import (
     GroupStatistics,
     adaptivity,
@@ -41,6 +53,7 @@ from .halves import (
     split_half_indices_of,
     split_half_squared_norm,
 )
+from .law_of_rates import LawOfRates, law_of_rates, optimality
 from .local import (
     CurvatureParts,
     Extremes,
@@ -61,6 +74,7 @@ from .right_response import (
     success_std,
 )
 from .sampled import Estimate, sampled_curvature, sampled_variance
+from .seeds import seeds_needed
 from .sequence import reachable_states, sequence_hessian_vector_product, sequence_kl, sequence_tilt, sequence_width
 from .sequence_bounds import (
     sequence_curvature_bound,
@@ -73,6 +87,7 @@ __all__ = [
     "PRESETS",
     "Along",
     "Arms",
+    "BiasAware",
     "Certificate",
     "CertifiedStep",
     "CurvatureParts",
@@ -80,9 +95,12 @@ __all__ = [
     "Estimator",
     "Extremes",
     "GroupStatistics",
+    "Kernel",
+    "LawOfRates",
     "Moments",
     "Ratio",
     "SplitHalfIndices",
+    "Spread",
     "Success",
     "SuccessParts",
     "__version__",
@@ -93,50 +111,67 @@ __all__ = [
     "along",
     "ascent_condition",
     "best_group_step",
+    "best_kernel",
     "best_step",
     "best_step_along",
+    "bias_aware_half_width",
+    "bias_aware_interval",
     "certificate",
+    "cluster_histograms",
+    "clustered_std_error",
     "cosines",
     "cross_ratio",
     "cross_ratio_of_gram",
     "curvature_bound",
     "curvature_parts",
     "curvature_parts_of",
+    "dead_kernel",
     "decoupled",
     "diameter",
     "diameter_bound",
+    "effective_groups",
     "expected_gain_bound",
     "expected_weight",
     "extreme_eigenvalues",
     "extreme_eigenvalues_of",
     "first_order_step",
+    "frequencies",
     "gradient_bound",
     "gradient_norm_bound",
     "gram",
+    "greatest_weight_ratio",
     "group_factor",
     "grpo_statistics",
     "hessian_vector_product",
     "hitting_time",
+    "law_of_rates",
     "length_constant",
     "length_constant_bound",
     "length_constant_lower",
+    "length_cosine",
     "local_curvature",
     "log_std_bound",
     "moments",
+    "moved_share",
+    "optimality",
     "orthogonality",
     "orthogonality_of_gram",
     "own_surplus",
     "pairwise_coherence",
     "phase_boundaries",
     "phases",
+    "polynomial_kernel",
     "psi",
     "rate_ratio_bound",
+    "rate_spread",
     "reachable_states",
     "reinforce_statistics",
     "relative_gain",
     "remainder_bound",
+    "resampled_histograms",
     "sampled_curvature",
     "sampled_variance",
+    "seeds_needed",
     "sequence_curvature_bound",
     "sequence_gradient_bound",
     "sequence_hessian_vector_product",
@@ -152,6 +187,7 @@ __all__ = [
     "split_half_indices_of",
     "split_half_squared_norm",
     "spread_factor",
+    "step_ratios",
     "success",
     "success_curvature",
     "success_hessian_vector_product",
@@ -160,5 +196,9 @@ __all__ = [
     "tail_exponent",
     "theorem_step",
     "tilt",
+    "update_lengths",
+    "update_shares",
+    "variance_kernel",
     "width",
+    "worst_bias",
 ]

@@ -21,6 +21,7 @@ from jaxtyping import Array, Float
 from curvature._moments import centre, varies
 from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape
 from curvature.rule import NAMES, Rule, parse, words
+from curvature.trainers import SETTINGS
 
 SCALES = tuple(name for name in NAMES if name != "decoupled")
 """The rules of `curvature.rule` that divide rewards: all but the one that needs features."""
@@ -28,7 +29,7 @@ SCALES = tuple(name for name in NAMES if name != "decoupled")
 CHOICES: Mapping[str, tuple[Any, ...]] = MappingProxyType(
     {
         "baseline": ("mean", "leave_one_out", "none"),
-        "std": ("group", "leave_one_out"),
+        "std": ("group", "leave_one_out", "mean"),
         "zero_std": ("zero", "unscaled"),
         "ddof": (0, 1),
     }
@@ -56,7 +57,8 @@ class Estimator(eqx.Module):
     baseline: str = eqx.field(static=True, default="mean")
     """Subtracted from r_i: the group's mean, the mean of the other G − 1, or nothing."""
     std: str = eqx.field(static=True, default="group")
-    """Deviation of the whole group, or of the other G − 1 responses (with "group" and "power" only)."""
+    """Deviation of the whole group, or of the other G − 1 responses, or in its place the group's mean reward, where a
+    mean of 0 or less counts as no deviation (MaxRL); the last two with "group" and "power" only."""
     zero_std: str = eqx.field(static=True, default="zero")
     """Where the deviation that divides is 0: the advantage is 0, or it is left undivided."""
 
@@ -68,10 +70,8 @@ class Estimator(eqx.Module):
         check_interval("epsilon", self.epsilon, 0, float("inf"), open_ends="h")
         check_interval("alpha", self.alpha, 0, float("inf"), open_ends="h")
         rule = self.rule
-        if self.std == "leave_one_out" and not self._divides_by_own(rule):
-            raise ValueError(
-                f"scale is {self.scale!r}; allowed with std 'leave_one_out': {words(('group', 'power(A)'))}"
-            )
+        if self.std != "group" and not self._divides_by_own(rule):
+            raise ValueError(f"scale is {self.scale!r}; allowed with std {self.std!r}: {words(('group', 'power(A)'))}")
 
     @property
     def rule(self) -> Rule:
@@ -136,6 +136,8 @@ class Estimator(eqx.Module):
             return _std(r.reshape(1, -1), self.ddof)
         if self.std == "leave_one_out":
             return _std_of_others(r, self.ddof)
+        if self.std == "mean":
+            return jnp.mean(r, axis=1, keepdims=True)
         s = _std(r, self.ddof)
         return jnp.mean(s, axis=0, keepdims=True) if self.scale == "batch" else s
 
@@ -157,38 +159,8 @@ def _std_of_others(r: Float[Array, "P G"], ddof: int) -> Float[Array, "P G"]:
     return _std(others, ddof)[..., 0]
 
 
-PRESETS: Mapping[str, Estimator] = MappingProxyType(
-    {
-        "paper": Estimator(),
-        "reinforce": Estimator(scale="none"),
-        "batch": Estimator(scale="batch"),
-        "trl": Estimator(ddof=1, epsilon=1e-4),
-        "trl_batch": Estimator(scale="pooled", ddof=1, epsilon=1e-4),
-        "trl_none": Estimator(scale="none", ddof=1, epsilon=1e-4),
-        "verl": Estimator(ddof=1, epsilon=1e-6),
-        "skyrl": Estimator(ddof=1, epsilon=1e-6),
-        "tunix": Estimator(ddof=1, epsilon=1e-6),
-        "openrlhf": Estimator(ddof=1, epsilon=1e-9),
-        "dr_grpo": Estimator(scale="none"),
-        "dr_grpo_baseline": Estimator(ddof=1, epsilon=1e-8),
-        "nemo_rl": Estimator(ddof=1, epsilon=1e-6, baseline="leave_one_out", std="leave_one_out", zero_std="unscaled"),
-    }
-)
-"""What each trainer's default does, read in its source (public repositories, 2025 and 2026).
-
-- paper, reinforce, batch: the rules `group`, `none` and `batch` of docs/theory.md on groups of G; arXiv 2601.23135.
-- trl: huggingface/trl, trl/trainer/grpo_trainer.py, `scale_rewards="group"`, the default, with dr_grpo's loss as well.
-  trl_batch: `"batch"`, whose deviation is that of all rewards while the mean stays the group's. trl_none: `"none"`.
-- verl: volcengine/verl, verl/trainer/ppo/core_algos.py, `compute_grpo_outcome_advantage`. skyrl: NovaSky-AI/SkyRL,
-  ppo_utils.py, the same name. Both give a lone response A = r/(1 + ε); it is refused here.
-- tunix: google/tunix, tunix/rl/algo_core.py, `compute_advantages` (earlier versions: ε = 1e-4).
-- openrlhf: OpenRLHF/OpenRLHF, experience_maker.py, `advantage_estimator="group_norm"`.
-- dr_grpo: arXiv 2503.20783, and sail-sg/understand-r1-zero, train_zero_math.py, `critic_type="drgrpo"`: paper and code
-  agree, r − r̄. dr_grpo_baseline: the same file's `critic_type="grpo"`, the GRPO that it is compared with.
-- nemo_rl: NVIDIA-NeMo/RL, nemo_rl/algorithms/utils.py and advantage_estimator.py. At G = 2 the other response has no
-  deviation, so A = r_i − r_j. There the deviation comes from sums of squares in float32, whose rounding can pass for a
-  deviation and blow an advantage up; here equal rewards have deviation 0 exactly.
-"""
+PRESETS: Mapping[str, Estimator] = MappingProxyType({name: Estimator(**made) for name, made in SETTINGS.items()})
+"""What each trainer's default does; where each was read stands in `curvature.trainers`."""
 
 
 def advantages(rewards: Numbers, estimator: Estimator | str = "paper") -> Float[Array, "P G"]:

@@ -100,7 +100,7 @@ class Rule:
             raise ValueError(f"group_size is {group_size!r}; allowed: an integer of at least 2")
         if ddof not in (0, 1):
             raise ValueError(f"ddof is {ddof!r}; allowed: 0 (population) or 1 (sample)")
-        if not 0 <= epsilon < math.inf:
+        if isinstance(epsilon, str) or not 0 <= epsilon < math.inf:
             raise ValueError(f"epsilon is {epsilon!r}; allowed: numbers in [0, inf)")
         G = group_size
         if self.kind == "leave_one_out":

@@ -20,6 +20,10 @@ from experiments.fetch import prepare as fetch
 from experiments.fetch.config import Fetch
 from experiments.gsm8k import prepare as language_model
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
+from experiments.logs import prepare as logs_prepare
+from experiments.logs.config import Audit, Inspect
+from experiments.logs.report import prepare as logs_report
+from experiments.logs.report.config import Example, Report
 from experiments.phases import prepare as phases
 from experiments.phases.config import Phases
 from experiments.prove import prepare as prove
@@ -33,7 +37,8 @@ DESCRIPTION = """Exact local curvature and convergence of GRPO against REINFORCE
 Start with `grpo-curvature reproduce --out DIR` and open DIR/report.html: the theorem on the simulator. Then
 `grpo-curvature sweep quick --out DIR`: which rule wins where (DIR/phase_diagram.html), `grpo-curvature phases`: the
 three phases of training, `grpo-curvature prove`: every statement checked by machine, and `grpo-curvature gsm8k validate
---out DIR`: the theory's predictions on a small language model. `--help` after any command lists its options.
+--out DIR`: the theory's predictions on a small language model. With rollout logs of your own trainer, `grpo-curvature
+logs audit RUN` says which estimator it really used. `--help` after any command lists its options.
 
 Compiled programs are kept in your cache folder and used again by every run; `--no-cache` anywhere does without."""
 GSM8K = """A small language model on GSM8K: train it, measure it, hold the theory against it.
@@ -51,6 +56,19 @@ A pretrained model stands wherever A does: SmolLM2 from the package index, or a 
     grpo-curvature gsm8k probe --checkpoint smollm2 --data DIR
 
 `--help` after any of them lists its options."""
+
+
+LOGS = """What a trainer's rollout logs say of its normalisation: TRL, verl, NeMo-RL, tinker-cookbook, ms-swift,
+open-instruct, prime-rl, or a table of your own.
+
+    grpo-curvature logs inspect RUN          what the log holds: groups, rewards, what stands twice or is missing
+    grpo-curvature logs audit RUN            which estimator was really used, with its ε and the reward weights
+    grpo-curvature logs audit RUN --expect trl_batch     exit status 1 if that is not what was done
+    grpo-curvature logs report RUN --out DIR what that does to your update, and what other rules and group sizes would
+    grpo-curvature logs example --out DIR    a log of the simulator in TRL's files, to try these on
+
+RUN is the folder that the trainer wrote. Prompts and answers are hashed, never shown or copied. `--help` after any of
+them lists its options; docs/trainers.md tells what each trainer does."""
 
 
 def one_line(text: str) -> str:
@@ -87,6 +105,21 @@ def gsm8k(command: Gsm8kCommand) -> Flags:
 
 
 gsm8k.__doc__ = GSM8K
+LogsCommand = Annotated[
+    Annotated[Inspect, tyro.conf.subcommand("inspect")]
+    | Annotated[Audit, tyro.conf.subcommand("audit")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Example, tyro.conf.subcommand("example")],
+    tyro.conf.arg(name=""),
+]
+
+
+def logs(command: LogsCommand) -> Flags:
+    """The subcommand of `logs`; its docstring is replaced by LOGS, which teaches."""
+    return command
+
+
+logs.__doc__ = LOGS
 COMMANDS = {
     "reproduce": Reproduce,
     "sweep": Sweep,
@@ -94,6 +127,7 @@ COMMANDS = {
     "phases": Phases,
     "prove": Prove,
     "gsm8k": gsm8k,
+    "logs": logs,
 }
 """What can be asked for: a name and its flags."""
 PREPARE: dict[type, Prepare] = {
@@ -107,6 +141,10 @@ PREPARE: dict[type, Prepare] = {
     Train: language_model.prepare_train,
     ProbeCheckpoint: language_model.prepare_probe,
     Fetch: fetch.prepare,
+    Inspect: logs_prepare.prepare_inspect,
+    Audit: logs_prepare.prepare_audit,
+    Report: logs_report.prepare_report,
+    Example: logs_report.prepare_example,
 }
 """Who prepares the work that flags ask for (experiments/command.py)."""
 

@@ -95,10 +95,11 @@ def claim(
     inputs: bytes = b"",
     fresh: bool = False,
     extra: Mapping[str, Any] | None = None,
+    clock: bool = True,
 ) -> provenance.Provenance:
     """The provenance of the folder's rows: of the first start. Writes the manifest where there is none.
 
-    The folder is there and locked.
+    The folder is there and locked. The manifest says when it was written, unless `clock` is False.
 
     Raises:
         ValueError: as `look`, or the folder's run began on another device.
@@ -118,7 +119,7 @@ def claim(
     manifest = {
         "manifest_version": MANIFEST_VERSION,
         "run_id": source.run_id,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **({"created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")} if clock else {}),
         "commit": source.commit,
         "seed": seed,
         **(extra or {}),

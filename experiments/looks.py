@@ -6,7 +6,7 @@ Colours are Okabe and Ito's; dash, marker and hatch tell rules apart in grey as 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from curvature.rule import NAMES, REWEIGHING, Rule, parse
@@ -31,9 +31,15 @@ KNOWN = {
     "group": Look("GRPO (group)", "G", "#D55E00", "-", "s", "///"),
     "batch": Look("batch", "B", "#009E73", "-.", "^", "..."),
     "pooled": Look("pooled", "O", "#56B4E9", (0, (3, 1, 1, 1)), "P", "|||"),
-    "maxrl": Look("MaxRL", "M", "#E69F00", (0, (4, 1, 1, 1)), "*", "xx"),
     "decoupled": Look("decoupled", "D", "#000000", (0, (5, 1)), "v", "---"),
+    "maxrl": Look("MaxRL", "M", "#882255", (0, (4, 2)), "X", "//"),
+    "leave_one_out": Look("deviation of the others (NeMo-RL)", "V", "#777777", (0, (2, 2)), "<", "\\\\"),
 }
+FAMILIES = {
+    "focal": Look("focal", "F", "#E69F00", (0, (6, 2, 1, 2)), ">", "oo"),
+    "pass": Look("pass@K", "K", "#117733", (0, (1, 1)), "*", "++"),
+}
+"""Rules with a parameter that only reweigh logs, by their kind."""
 SHORT = {"none": "REINFORCE", "group": "GRPO"}
 """The names that papers give them."""
 POWERS = (("#CC79A7", ":", "xxx"), ("#56B4E9", (0, (1, 2)), "+++"), ("#E69F00", (0, (1, 3)), "ooo"),
@@ -48,11 +54,15 @@ def looks(rules: Sequence[str]) -> dict[str, Look]:
     ['N', 'G', 'P1.5', 'P2']
     """
     parsed = {name: parse(name, allowed=(*NAMES, *REWEIGHING)) for name in rules}
-    powers = [name for name in rules if name not in KNOWN]
-    return {
-        name: KNOWN[name] if name in KNOWN else _power(rule, powers.index(name), len(powers))
-        for name, rule in parsed.items()
-    }
+    powers = [name for name, rule in parsed.items() if name not in KNOWN and rule.kind == "weight"]
+
+    def one(name: str, rule: Rule) -> Look:
+        if rule.kind in FAMILIES:
+            title = f"focal(γ = {rule.name[6:-1]}), F-GRPO" if rule.kind == "focal" else f"pass@{rule.name[5:-1]}"
+            return replace(FAMILIES[rule.kind], name=title)
+        return KNOWN[name] if name in KNOWN else _power(rule, powers.index(name), len(powers))
+
+    return {name: one(name, rule) for name, rule in parsed.items()}
 
 
 def look(rule: str) -> Look:

@@ -65,11 +65,15 @@ def paragraph(text: str) -> str:
     return f"<p>{text}</p>"
 
 
-def origin(run: Mapping[str, Any]) -> str:
+def origin(run: Mapping[str, Any], rows: str = "rows/*.parquet") -> str:
     """Where a study's numbers come from, for the end of its report; `run` as `Study.publish` gives it."""
     return paragraph(
         f"Run {escape(run['run_id'])}, commit {escape(run['commit'])}, {escape(run['device'])}, "
-        f"{run['wall_time_s']:g} s of computing, configuration <code>{escape(run['config'])}</code>, "
+        f"{_seconds(run)}configuration <code>{escape(run['config'])}</code>, "
         f"versions <code>{escape(run['versions'])}</code>. "
-        "Rows: rows/*.parquet; numbers: summary.json; figures: figures/*.png and *.svg."
+        f"Rows: {rows}; numbers: summary.json; figures: figures/*.png and *.svg."
     )
+
+
+def _seconds(run: Mapping[str, Any]) -> str:
+    return f"{run['wall_time_s']:g} s of computing, " if "wall_time_s" in run else ""

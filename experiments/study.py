@@ -41,6 +41,7 @@ class Study:
         inputs: bytes = b"",
         fresh: bool = False,
         num_parts: int | None = None,
+        clock: bool = True,
     ):
         """Look at the folder; nothing is written before the study is entered.
 
@@ -51,13 +52,15 @@ class Study:
             inputs: content of the files that the run reads.
             fresh: compute everything again, whatever run of this command the folder holds.
             num_parts: for the progress bar, where it is known.
+            clock: whether manifest and summary say when it was and how long it took; False where the same run gives
+                the same bytes.
 
         Raises:
             ValueError: a folder that cannot be written to, is in use, or is another run's.
         """
         folder.look(out, config, inputs=inputs, fresh=fresh)
         self.out, self.config, self.seed, self.inputs, self.fresh = out, dict(config), seed, inputs, fresh
-        self.num_parts = num_parts
+        self.num_parts, self.clock = num_parts, clock
         self.seconds = 0.0
         """Of computing, over all parts, those of earlier starts included."""
         self._source: provenance.Provenance | None = None
@@ -76,7 +79,9 @@ class Study:
         """
         with contextlib.ExitStack() as stack:
             stack.enter_context(folder.locked(self.out))
-            self._source = folder.claim(self.out, self.config, seed=self.seed, inputs=self.inputs, fresh=self.fresh)
+            self._source = folder.claim(
+                self.out, self.config, seed=self.seed, inputs=self.inputs, fresh=self.fresh, clock=self.clock
+            )
             self._begun = time.perf_counter()
             self._stack = stack.pop_all()
         return self
@@ -218,5 +223,5 @@ class Study:
             "commit": self.source.commit,
             "versions": json.loads(self.source.versions),
             "device": self.source.device,
-            "wall_time_s": round(self.seconds, 1),
+            **({"wall_time_s": round(self.seconds, 1)} if self.clock else {}),
         }

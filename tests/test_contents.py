@@ -34,7 +34,9 @@ def test_importing_makes_jax_64_bit_unless_the_environment_decides(package, vari
 @pytest.mark.parametrize(
     "statement",
     ["import curvature", "import bandits", "from curvature.rule import parse", "from curvature.constants import STEP",
-     "from curvature.ranges import check_count", "from bandits.pass_rates import ASSUMED_SAMPLES"],
+     "from curvature.ranges import check_count", "from curvature.audit import audit",
+     "from experiments.logs.read import read", "import experiments.logs.run, experiments.logs.prepare",
+     "from bandits.pass_rates import ASSUMED_SAMPLES"],
 )  # fmt: skip
 def test_what_needs_no_jax_does_not_import_it(statement):
     assert say(f"import sys; {statement}; print('jax' in sys.modules)") == "False"

@@ -104,7 +104,7 @@ class Train:
     """α of --rule power."""
     estimator: str | None = None
     """A trainer's advantage estimator in place of --rule: trl, trl_batch, trl_none, verl, skyrl, openrlhf, tunix,
-    nemo_rl, dr_grpo, paper."""
+    nemo_rl, ms_swift, open_instruct, slime, dr_grpo, rloo, maxrl, paper."""
     train: str = "all"
     """Which parameters are trained: all, last:LAYERS or lora:RANK."""
     exact: bool = False

@@ -86,6 +86,8 @@ class Groups:
     """[N] int64: right responses, in a log of counts; else None."""
     num_samples: np.ndarray | None = None
     """[N] int64: responses, in a log of counts; else None."""
+    averages: Mapping[str, np.ndarray] | None = None
+    """{function: [T]} and {"reward": [T]}: what the trainer logged of its steps beside the rows, where it did."""
     notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:

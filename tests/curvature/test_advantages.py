@@ -48,8 +48,15 @@ BY_HAND = {
     # Σ² = 4/9 + 1/9 + 1/9 = ⅔, sd √(⅔/2) = .5773503: −.3333333/.5773513 = −.5773493.
     # second: a right one's others 1, 0, 0: (1 − ⅓)/.5773513 = 1.1546985; a wrong one's 1, 1, 0: −⅔/.5773513
     "nemo_rl": [[1.0, -0.5773493, -0.5773493, -0.5773493], [1.1546985, 1.1546985, -1.1546985, -1.1546985]],
+    # 1 − 0 and 0 − ⅓; 1 − ⅓ and 0 − ⅔
+    "rloo": [[1.0, -0.3333333, -0.3333333, -0.3333333], [0.6666667, 0.6666667, -0.6666667, -0.6666667]],
+    # .75/.250001 = 2.9999880, .25/.250001 = .9999960; .5/.500001 = .9999980
+    "maxrl": [[2.9999880, -0.9999960, -0.9999960, -0.9999960], [0.9999980, 0.9999980, -0.9999980, -0.9999980]],
+    # √3 and 1/√3 over 1 + 1e-8/.4330127, 1 over 1 + 2e-8
+    "open_instruct": [[1.7320508, -0.5773503, -0.5773503, -0.5773503], [1.0, 1.0, -1.0, -1.0]],
 }
-BY_HAND["skyrl"] = BY_HAND["tunix"] = BY_HAND["verl"]
+BY_HAND["skyrl"] = BY_HAND["tunix"] = BY_HAND["slime"] = BY_HAND["verl"]
+BY_HAND["ms_swift"] = BY_HAND["trl"]
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
@@ -83,6 +90,11 @@ PAIRS = {
     "dr_grpo": 0.5,
     "dr_grpo_baseline": 0.7071068,
     "nemo_rl": 1.0,  # the other response has no deviation: r_i − r_j, undivided
+    "rloo": 1.0,
+    "maxrl": 0.9999980,  # .5/.500001
+    "ms_swift": 0.7070068,
+    "open_instruct": 1.0,
+    "slime": 0.7071058,
 }
 
 
@@ -114,6 +126,13 @@ def reference(rewards, name):
         return (r - mean) / r.std(axis=1).mean()
     if name == "trl_batch":
         return (r - mean) / (r.std(ddof=1) + 1e-4)
+    if name == "rloo":
+        others = (r.sum(axis=1, keepdims=True) - r) / (r.shape[1] - 1)
+        return r - others
+    if name == "maxrl":
+        return np.where(mean > 0, (r - mean) / np.where(mean > 0, mean + 1e-6, 1), 0)
+    if name == "open_instruct":
+        return (r - mean) / (r.std(axis=1, keepdims=True) + 1e-8)
     if name == "nemo_rl":
         out = np.empty_like(r)
         for x, row in enumerate(r):
@@ -122,7 +141,7 @@ def reference(rewards, name):
                 s = others.std(ddof=1)
                 out[x, i] = (reward - others.mean()) / (s + 1e-6 if s > 0 else 1.0)
         return out
-    ε = {"trl": 1e-4, "verl": 1e-6, "skyrl": 1e-6, "tunix": 1e-6, "openrlhf": 1e-9, "dr_grpo_baseline": 1e-8}[name]
+    ε = {"trl": 1e-4, "ms_swift": 1e-4, "openrlhf": 1e-9, "dr_grpo_baseline": 1e-8}.get(name, 1e-6)
     return (r - mean) / (r.std(axis=1, ddof=1, keepdims=True) + ε)
 
 
@@ -264,7 +283,7 @@ def test_dtypes():
         (lambda: advantages(GROUPS, None), "estimator is None; allowed: an Estimator, or one of paper"),
         (lambda: advantages(GROUPS, ["trl"]), "estimator is .*; allowed: an Estimator"),
         (lambda: Estimator(baseline="median"), "baseline is 'median'; allowed: 'mean', 'leave_one_out', 'none'"),
-        (lambda: Estimator(std="iqr"), "std is 'iqr'; allowed: 'group', 'leave_one_out'"),
+        (lambda: Estimator(std="iqr"), "std is 'iqr'; allowed: 'group', 'leave_one_out', 'mean'"),
         (lambda: Estimator(zero_std="nan"), "zero_std is 'nan'; allowed: 'zero', 'unscaled'"),
         (lambda: Estimator(ddof=2), "ddof is 2; allowed: 0, 1"),
         (lambda: Estimator(ddof=True), "ddof is True; allowed: 0, 1"),
@@ -279,3 +298,11 @@ def test_dtypes():
 def test_bad_input_is_named(call, text):
     with unchecked(), pytest.raises(ValueError, match=text):
         call()
+
+
+def test_a_group_without_a_positive_mean_has_no_advantage_under_maxrl():
+    """(−1, −3): mean −2; (0, 0, 0): mean 0; (−1, 2): mean ½, so −1.5/.5 and 1.5/.5."""
+    made = Estimator(std="mean")
+    assert made([[-1.0, -3.0]]).tolist() == [[0.0, 0.0]]
+    assert made([[0.0, 0.0, 0.0]]).tolist() == [[0.0, 0.0, 0.0]]
+    close(made([[-1.0, 2.0]]), [[-3.0, 3.0]])

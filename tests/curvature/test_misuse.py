@@ -18,6 +18,7 @@ G, STD, BASES = [[1.0, 0.5], [0.2, -1.0], [0.3, 0.3]], [0.3, 0.4, 0.5], [[[1.0],
 EYE = [[1.0, 0.0], [0.0, 1.0]]
 TABLE = {"logits": [[0.1, 0.2], [0.3, 0.4]], "rewards": [[1.0, 0.0], [0.5, 0.2]], "transitions": [[0, 1], [1, 0]],
          "horizon": 3, "terminal": [0.0, 1.0]}  # fmt: skip
+COUNTS = [3, 1, 2, 1, 5]
 BOUND = {"std": 0.3, "width": [1.0, 2.0]}
 GAIN = {"pass_rate": 0.3, "alignment": 0.5, "trace_right": 1.0, "trace_wrong": 2.0, "group_size": 4, "diameter": 1.5}
 COVARIANCES = {"pass_rate": 0.3, "mean_gap": [1.0, 2.0], "covariance_right": EYE, "covariance_wrong": EYE}
@@ -37,9 +38,13 @@ CALLS: dict[str, dict[str, Any]] = {
     "along": {"log_prob": log_prob, "parameters": θ, "direction": np.asarray(U)},
     "ascent_condition": {"coherence": 0.1, "std": STD},
     "best_group_step": GAIN,
+    "bias_aware_half_width": {"bias": 0.1, "std_error": 0.2, "level": 0.9},
+    "bias_aware_interval": {"histogram": COUNTS, "target": 8, "num_groups": 20},
     "best_step": {"moments": M, "diameter": 1.5},
     "best_step_along": {"slopes": [0.1, 0.2], "std": [0.3, 0.4], "widths": [1.0, 2.0], "iterations": 20},
     "certificate": {"moments": M, "features": Φ, "delta": U},
+    "cluster_histograms": {"counts": [0, 2, 1], "group_size": 4, "cluster": [7, 7, 9]},
+    "clustered_std_error": {"values": [0.1, 0.3, 0.2], "cluster": [7, 7, 9]},
     "cosines": {"gradients": G},
     "cross_ratio": {"gradients": G, "std": STD},
     "cross_ratio_of_gram": {"gram": EYE, "std": STD[:2]},
@@ -51,9 +56,11 @@ CALLS: dict[str, dict[str, Any]] = {
         "rewards": R,
         "direction": [1.0, 0],
     },
+    "dead_kernel": {"group_size": 4, "new_size": 2},
     "decoupled": {"gradients": G, "std": STD, "bases": BASES, "ridge": 0.1, "cutoff": 1e-9},
     "diameter": {"features": Φ},
     "diameter_bound": {"features": Φ},
+    "effective_groups": {"lengths": [1.0, 2.0], "number": [3, 4]},
     "expected_gain_bound": {**GAIN, "step": 0.7},
     "expected_weight": {"pass_rate": [0.1, 0.3], "weights": [0.0, 2.0, 3.0, 0.0]},
     "extreme_eigenvalues": {"moments": M, "tolerance": 1e-9, "seed": 1},
@@ -65,33 +72,47 @@ CALLS: dict[str, dict[str, Any]] = {
         "seed": 1,
     },
     "first_order_step": {"diameter": [1.0, 2.0]},
+    "frequencies": {"histogram": COUNTS},
     "gradient_bound": BOUND,
     "gradient_norm_bound": {"scale": 0.3, "diameter": 1.5, "gap": [0.5, 0.6], "num_steps": 100},
     "gram": {"gradients": G},
+    "greatest_weight_ratio": {"group_size": 4},
     "group_factor": {"pass_rate": [0.1, 0.3], "group_size": 4},
     "grpo_statistics": {**COVARIANCES, "group_size": 4},
     "hessian_vector_product": {"moments": M, "vector": U},
     "hitting_time": {"pass_rate": [0.1, 0.3], "alpha": 1.0, "target": 0.5},
+    "law_of_rates": {"histogram": COUNTS, "num_rates": 20},
     "length_constant": {"horizon": 3, "lattice": 8},
     "length_constant_bound": {"horizon": 3},
     "length_constant_lower": {"horizon": 3},
+    "length_cosine": {"lengths": [1.0, 2.0], "other": [1.0, 1.0], "number": [3, 4]},
     "local_curvature": {"moments": M, "direction": U},
     "log_std_bound": {"width": [1.0, 2.0], "pass_rate": 0.3},
     "moments": {"logits": [0.1, 0.2, -0.3], "features": Φ, "rewards": R},
+    "moved_share": {"lengths": [1.0, 2.0], "other": [1.0, 1.0], "number": [3, 4]},
+    "optimality": {"law": curvature.law_of_rates(COUNTS), "histogram": COUNTS, "rates": [0.1, 0.4]},
     "orthogonality": {"gradients": G},
     "orthogonality_of_gram": {"gram": EYE},
     "own_surplus": {"gradient_norms": [0.5, 1.0], "std": [0.25, 0.5], "step_size": 1.0},
     "pairwise_coherence": {"bases": BASES},
     "phase_boundaries": {"cross_ratio": [1.0, 0.5, 0.1]},
     "phases": {"cross_ratio": [1.0, 0.5, 0.1]},
+    "polynomial_kernel": {"group_size": 4, "coefficients": [1.0, 2.0]},
     "psi": {"a": [0.1, 1.0]},
     "rate_ratio_bound": {"average_std": [0.1, 0.2], "max_std": 0.5},
+    "rate_spread": {"histogram": COUNTS},
     "reachable_states": {"transitions": [[0, 1], [1, 0]], "horizon": 3},
     "reinforce_statistics": {**COVARIANCES, "group_size": 4},
     "relative_gain": {"gradient_norms": [0.5, 1.0], "std": [0.25, 0.5]},
     "remainder_bound": BOUND,
+    "resampled_histograms": {
+        "histograms": [COUNTS, COUNTS],
+        "num_resamples": 3,
+        "generator": np.random.default_rng(0),
+    },
     "sampled_curvature": {"rewards": R, "slopes": [0.1, 0.2, 0.5], "bends": [0.3, -0.2, 0.1]},
     "sampled_variance": {"rewards": R},
+    "seeds_needed": {"lead": 0.01, "std": 0.02, "power": 0.8, "level": 0.9},
     "sequence_curvature_bound": {**BOUND, "horizon": 3},
     "sequence_gradient_bound": {**BOUND, "horizon": 3},
     "sequence_hessian_vector_product": {**TABLE, "direction": [[1.0, 0.0], [0.0, 1.0]]},
@@ -107,6 +128,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "split_half_indices_of": {"cross_gram": [[2.0, 1.0, 0.0], [0.0, 2.0, 1.0], [1.0, 0.0, 2.0]], "std": STD},
     "split_half_squared_norm": {"first": G, "second": G},
     "spread_factor": {"std": STD},
+    "step_ratios": {"lengths": [1.0, 2.0], "other": [1.0, 1.0], "number": [3, 4]},
     "success": {"log_prob": log_prob, "parameters": θ},
     "success_curvature": {"log_prob": log_prob, "parameters": θ, "direction": np.asarray(U)},
     "success_hessian_vector_product": {"log_prob": log_prob, "parameters": θ, "direction": np.asarray(U)},
@@ -115,11 +137,19 @@ CALLS: dict[str, dict[str, Any]] = {
     "tail_exponent": {"alpha": 1.0},
     "theorem_step": {"diameter": [1.0, 2.0]},
     "tilt": {"logits": [0.1, 0.2, -0.3], "rewards": R},
+    "update_lengths": {"rule": "group", "histogram": COUNTS, "ddof": 1, "epsilon": 0.1},
+    "update_shares": {"lengths": [1.0, 2.0], "number": [3, 4]},
+    "variance_kernel": {"group_size": 4},
     "width": {"features": Φ, "direction": U},
+    "worst_bias": {"values": [0.1, 0.2, 0.3], "target": 4},
 }
 """A good call of each, all numbers in lists."""
 
-HOST = {"extreme_eigenvalues", "extreme_eigenvalues_of", "phase_boundaries", "phases", "reachable_states"}
+PLAIN = {"best_kernel", "clusters", "count_kernels", "group_update", "law_of_rates", "seeds"}
+"""Modules that need no JAX."""
+HOST = {"extreme_eigenvalues", "extreme_eigenvalues_of", "phase_boundaries", "phases", "reachable_states"} | {
+    name for name in CALLS if getattr(curvature, name).__module__.rpartition(".")[2] in PLAIN
+}
 """They look at values, as their docstrings say."""
 
 NAMES = sorted(name for name in curvature.__all__ if isinstance(getattr(curvature, name), FunctionType))

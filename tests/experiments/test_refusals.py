@@ -30,6 +30,7 @@ except SystemExit as stop:
 COUNTS = "num_correct,num_samples\n"
 FILES = {
     "a.csv": COUNTS + "1,4\n5,4\n",
+    "log.csv": COUNTS + "1,4\n3,4\n",
     "rates.csv": "pass_rate,num_samples\n0.3,4\n",
     "twice.csv": "Pass_Rate,pass_rate\n0,1\n",
     "bad.toml": "seeds = 1\n[grid]\ncoherence = 0\n",
@@ -67,6 +68,14 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "reproduce, a column twice": (("reproduce", "--pass-rates", "twice.csv"), "2 columns pass_rate"),
     "phases, a flag": (("phases", "--num-seeds", "5"), "--num-seeds is 5; allowed: even"),
     "phases, a huge number": (("phases", "--num-steps", "9" * 400), "--num-steps is 999"),
+    "logs report, no path": (("logs", "report", "none"), "PATH is none, which does not exist"),
+    "logs report, a flag": (("logs", "report", "a.csv", "--windows", "0"), "--windows is 0; allowed: an integer"),
+    "logs report, more right than drawn": (("logs", "report", "a.csv"), "a.csv"),
+    "logs report, no counts": (("logs", "report", "log.csv", "--filtered-counts", "a.csv"), "a.csv, which holds 'num"),
+    "logs report, no column": (("logs", "report", "log.csv", "--correct", "right"), "--correct is right: column is"),
+    "logs report, somebody's folder": (("logs", "report", "log.csv", "--out", "theirs"), "theirs, which holds rows of"),
+    "logs report, no folder": (("logs", "report", "log.csv", "--out", "text.txt/out"), "text.txt is not a folder"),
+    "logs example, somebody's folder": (("logs", "example", "--out", "theirs"), "theirs, which holds something else"),
     "prove, a flag": (("prove", "--only", "T15"), "--only is T15"),
     "sweep, no file": (("sweep", "none.toml"), "none.toml, which is not a file"),
     "sweep, out of range": (("sweep", "bad.toml"), "seeds is 1; allowed: integers from 2"),

@@ -30,6 +30,11 @@ ESTIMATORS = (
     "dr_grpo",
     "dr_grpo_baseline",
     "nemo_rl",
+    "rloo",
+    "maxrl",
+    "ms_swift",
+    "open_instruct",
+    "slime",
 )
 
 

@@ -1,0 +1,1 @@
+"""One reader per trainer: files in, blocks out."""

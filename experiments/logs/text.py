@@ -1,0 +1,157 @@
+"""What `logs inspect` and `logs audit` print, for a reader who has not seen the paper."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from curvature.trainers import known_estimators
+from experiments.logs.groups import UNKNOWN_PROMPT, UNKNOWN_STEP, Groups
+from experiments.logs.verdict import FORMULA, NONE, settings
+
+LABEL = 15
+
+
+def lines(rows: Sequence[tuple[str, str]]) -> str:
+    """Labels, and paragraphs beside them."""
+    width = max(60, min(shutil.get_terminal_size((120, 24)).columns, 140))
+    made = []
+    for label, words in rows:
+        start = f"  {label:<{LABEL}}"
+        made.append(textwrap.fill(words, width, initial_indent=start, subsequent_indent=" " * (LABEL + 2)))
+    return "\n".join(made)
+
+
+def summary(groups: Groups) -> dict[str, Any]:
+    """What `logs inspect --json` prints."""
+    steps = groups.step[groups.step != UNKNOWN_STEP]
+    prompts = groups.prompt[groups.prompt != UNKNOWN_PROMPT]
+    live = None
+    if groups.num_rows and (groups.rewards or groups.total is not None):
+        reward = groups.reward()
+        live = int(sum(len(np.unique(each[~np.isnan(each)])) > 1 for each in np.split(reward, groups.offsets[1:-1])))
+    elif groups.num_correct is not None and groups.num_samples is not None:
+        live = int(((groups.num_correct > 0) & (groups.num_correct < groups.num_samples)).sum())
+    return {
+        "format": groups.format,
+        "num_groups": groups.num_groups,
+        "num_rows": groups.num_rows,
+        "group_size": groups.group_size,
+        "grouped_by": groups.grouped_by,
+        "num_batches": len(np.unique(groups.batch)),
+        "first_step": int(steps.min()) if len(steps) else None,
+        "last_step": int(steps.max()) if len(steps) else None,
+        "num_prompts": len(np.unique(prompts)) if len(prompts) else None,
+        "reward_functions": list(groups.rewards),
+        "has_total": groups.total is not None,
+        "has_advantages": groups.advantage is not None,
+        "reward_weights": None if groups.weights is None else dict(groups.weights),
+        "live_groups": live,
+        "notes": [{"kind": note.kind, "count": note.count, "text": note.text} for note in groups.notes],
+    }
+
+
+def inspection(groups: Groups) -> str:
+    """What `logs inspect` prints."""
+    found = summary(groups)
+    size = f"of {found['group_size']}" if found["group_size"] else f"of {groups.sizes.min()} to {groups.sizes.max()}"
+    span = "no steps" if found["first_step"] is None else f"steps {found['first_step']} to {found['last_step']}"
+    rewards = ", ".join(found["reward_functions"]) or ("one total" if found["has_total"] else "counts of right answers")
+    if found["has_total"] and found["reward_functions"]:
+        rewards = f"one total; beside it {rewards}"
+    can = (
+        "`logs audit` can tell the estimator"
+        if found["has_advantages"]
+        else "none, so `logs audit` has nothing to go by"
+    )
+    weights = found["reward_weights"]
+    rows = [
+        ("format", found["format"]),
+        ("groups", f"{found['num_groups']:,} {size}: {found['grouped_by']}"),
+        ("generations", f"{found['num_batches']:,}, {span}"),
+        ("prompts", "not in the log" if found["num_prompts"] is None else f"{found['num_prompts']:,} different ones"),
+        ("rewards", rewards),
+        ("advantages", can),
+        ("weights", _weights(weights) if weights else "not in the log"),
+    ]
+    if found["live_groups"] is not None:
+        rows.append(
+            ("live groups", f"{found['live_groups']:,} of {found['num_groups']:,}, whose rewards are not all equal")
+        )
+    return lines(rows + [("note", note.text) for note in groups.notes])
+
+
+def _weights(weights: Mapping[str, float | None]) -> str:
+    return ", ".join(f"{name} {'cannot be told' if w is None else f'{w:g}'}" for name, w in weights.items())
+
+
+WEIGHTS_FROM = {
+    "rewards": "solved from the advantages",
+    "averages": "solved from the advantages, their length from the averages that the trainer logged",
+    "epsilon": "solved from the advantages, their length from ε: weights a hundred times as small with an ε a hundred "
+    "times as small would give the same",
+    "unknown": "solved from the advantages up to a common factor, which they do not show; the greatest is put to 1",
+    "log": "as the log has it",
+}
+
+
+def audit_text(found: Mapping[str, Any]) -> str:
+    """What `logs audit` prints."""
+    rows = [("estimator", _estimator(found))]
+    if found["explained"]:
+        others = [name for name in found["same_as"] if name != found["estimator"]]
+        if others:
+            rows.append(("the same as", ", ".join(others)))
+        if found["cannot_be_told_from"]:
+            rows.append(("or", f"{', '.join(found['cannot_be_told_from'])}: these groups cannot tell them apart"))
+        rows.append(("weights", f"{_weights(found['reward_weights'])} ({WEIGHTS_FROM[found['weights_from']]})"))
+        against = found["weights_against_averages"]
+        if against == against:
+            rows.append(("checked", f"the trainer's average reward is that of these weights within {against:.0e}"))
+    rows.append(("residual", _residual(found)))
+    nearest = [f"{n['estimator']} {n['residual']:.1e}" for n in found["nearest"]]
+    rows.append(("nearest others" if found["explained"] else "nearest", ", ".join(nearest)))
+    rows.append(("greatest |A|", f"{found['greatest_advantage']:.4g}; {_bound(found)}"))
+    size = found["group_size"]
+    rows.append(("groups", f"{found['num_groups']:,}{f' of {size}' if size else ''}: {found['grouped_by']}"))
+    if found["missing_rewards"] != "none":
+        rows.append(("no reward", f"answers that no function gave a reward were {found['missing_rewards']}"))
+    return lines(rows + [("note", note["text"]) for note in found["notes"]])
+
+
+def _estimator(found: Mapping[str, Any]) -> str:
+    if not found["explained"]:
+        return (
+            f"{NONE}: no estimator of docs/trainers.md gives these advantages; best {found['explained_share']:.1%} of "
+            "the rows"
+        )
+    words = [FORMULA[found["rule"]]]
+    if found["ddof"] is not None:
+        words.append("sample deviation (ddof 1)" if found["ddof"] else "population deviation (ddof 0)")
+    if found["epsilon"] is not None:
+        words.append(f"ε {found['epsilon']:.3g}")
+    return f"{found['estimator']}: {', '.join(words)}"
+
+
+def _residual(found: Mapping[str, Any]) -> str:
+    size = f"{found['residual']:.1e} of the greatest |A|, {found['residual_float32']:.2g} units of float32 rounding"
+    return f"{size}: {'explained' if found['explained'] else 'not explained'}"
+
+
+def _bound(found: Mapping[str, Any]) -> str:
+    return f"dividing by the group's deviation (ddof 1) allows (G − 1)/√G = {found['bound']:.4g}"
+
+
+def difference(found: Mapping[str, Any]) -> str:
+    """One sentence on what was configured and what was done."""
+    expected = settings(*known_estimators()[found["expected"]])
+    if found["as_expected"]:
+        return f"configured and done: {found['expected']}, {expected}"
+    done = found["estimator"]
+    if found["explained"]:
+        done += f", {settings(found['rule'], found['ddof'], found['epsilon'])}"
+    return f"configured was {found['expected']}, {expected}; done was {done}"

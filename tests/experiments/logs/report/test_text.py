@@ -1,0 +1,84 @@
+"""The first sentence for every estimator that a log may have been made with: it names what was done, and no other."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.logs.report.answer import plain_answer
+from experiments.logs.report.estimator import recover
+from experiments.logs.report.measure import measure
+from experiments.logs.report.summary import summarise
+from experiments.logs.report.text import report
+from tests.experiments.logs.report.logs import binary, drawn, groups, write_counts, write_rewards
+
+
+def said(path: Path) -> dict[str, Any]:
+    log = groups(path)
+    estimator = recover(log)
+    options = {"correct": None, "filtered": None, "num_windows": 1, "run_std": None}
+    return dict(summarise(log, measure(log, estimator, None), estimator, **options))
+
+
+def advantage(rule: str, r: np.ndarray) -> np.ndarray:
+    """As a trainer computes it, in float32; batches of ten groups."""
+    r = r.astype(np.float32)
+    centred = r - r.mean(axis=1, keepdims=True)
+    s = r.std(axis=1, ddof=1, keepdims=True)
+    if rule == "group":
+        return centred / (s + np.float32(1e-4))
+    if rule == "pooled":
+        blocks = r.reshape(-1, 10, r.shape[1])
+        return centred / np.repeat(blocks.std(axis=(1, 2), ddof=1) + np.float32(1e-4), 10)[:, None]
+    if rule == "maxrl":
+        mean = r.mean(axis=1, keepdims=True)
+        return centred / (mean + np.float32(1e-6))
+    if rule == "none of the known":
+        return centred * np.random.default_rng(1).random((len(r), 1)).astype(np.float32)
+    return centred
+
+
+FIRST = {
+    "none": r"Your trainer did not divide advantages by a deviation \(`\w+`\)\. Dividing by each group's own deviation",
+    "group": r"Your trainer divided each group's advantages by the group's own deviation \(`trl`?.*\. That puts 6\.\d%",
+    "pooled": r"Your trainer divided all advantages of a batch by one deviation .*That leaves the groups of a batch in",
+    "maxrl": r"Your trainer divided each group's advantages by the group's mean reward .*\. That puts 2\d\.\d%",
+    "none of the known": r"None of the known estimators explains the advantages in your log\. That puts ",
+}
+
+
+@pytest.mark.parametrize("rule", FIRST)
+def test_what_was_done_is_named(tmp_path: Path, rule: str) -> None:
+    rewards = binary(drawn(800))
+    path = write_rewards(tmp_path / "a.csv", {"reward": rewards}, advantage(rule, rewards))
+    sentence = plain_answer(said(path))
+    pattern = FIRST[rule].replace("`trl`?", "`[a-z_]+`")
+    assert re.match(pattern, sentence), sentence
+
+
+def test_without_advantages_the_log_cannot_say(tmp_path: Path) -> None:
+    found = said(write_counts(tmp_path / "a.csv", drawn(800)))
+    assert plain_answer(found).startswith("Your log holds no advantages, so it cannot say whether your trainer divided")
+    assert "would put 6." in plain_answer(found)
+    assert found["estimator"] is found["rule"] is None
+
+
+def test_in_pairs_dividing_is_a_longer_step_and_nothing_else(tmp_path: Path) -> None:
+    counts = np.random.default_rng(0).integers(0, 3, 400)
+    answer = plain_answer(said(write_counts(tmp_path / "a.csv", counts, size=2)))
+    assert "dividing is a longer step and nothing else" in answer
+    assert "the step is 1.41 times as long" in answer  # 1/√½: two rewards' sample deviation is √½
+
+
+def test_a_reason_to_say_nothing_is_told_at_once_and_at_the_end(tmp_path: Path) -> None:
+    found = said(write_counts(tmp_path / "a.csv", drawn(40)))
+    assert "What dividing moves the log cannot say. There are " in plain_answer(found)
+    run = {"run_id": "", "commit": "", "device": "", "config": {}, "versions": {}}
+    figures = tmp_path
+    (figures / "right_answers.png").write_bytes(b"")
+    page = report(found | {"run": run}, figures).decode()
+    assert page.count("fewer than 50: give a longer log") == 2
+    assert "What rules do to the update" not in page
+    assert "What this log cannot say" in page

@@ -1,0 +1,250 @@
+"""Damaged, empty, degenerate and foreign files: one line that refuses, or numbers; never a traceback, never a text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from experiments.logs.config import Audit, Inspect
+from experiments.logs.prepare import prepare_audit, prepare_inspect
+from experiments.logs.source import Source
+from tests.experiments.logs import written
+from tests.experiments.logs.written import SECRET, Table, table
+
+WRITERS: dict[str, Callable[[Table, Path], Path]] = {
+    "trl": written.trl,
+    "verl": written.verl,
+    "verl-legacy": lambda t, out: written.verl(t, out, legacy=True),
+    "nemo_rl": written.nemo_rl,
+    "tinker": written.tinker,
+    "ms_swift": written.ms_swift,
+    "ms_swift-ray": lambda t, out: written.ms_swift(t, out, "ray"),
+    "open_instruct": written.open_instruct,
+    "prime_rl": written.prime_rl,
+    "csv": written.generic,
+    "jsonl": lambda t, out: written.generic(t, out, "jsonl"),
+    "parquet": lambda t, out: written.generic(t, out, "parquet"),
+}
+LINES = tuple(name for name in WRITERS if name not in ("trl", "csv", "parquet"))
+
+
+def files(path: Path) -> list[Path]:
+    """The files of a log that are rows."""
+    if path.is_file():
+        return [path]
+    named = [p for p in sorted(path.rglob("*")) if p.suffix in (".jsonl", ".parquet", ".csv")]
+    return [p for p in named if not p.name.startswith(("eval_", "val_", "run_metadata"))]
+
+
+def cut(share: float) -> Callable[[bytes], bytes]:
+    return lambda content: content[: int(len(content) * share)]
+
+
+def line(index: int, put: bytes) -> Callable[[bytes], bytes]:
+    """Another line in place of one."""
+
+    def change(content: bytes) -> bytes:
+        lines = content.splitlines(keepends=True)
+        lines[min(index, len(lines) - 1)] = put + b"\n"
+        return b"".join(lines)
+
+    return change
+
+
+BYTES: dict[str, Callable[[bytes], bytes]] = {
+    "cut at a third": cut(1 / 3),
+    "cut at a half": cut(0.5),
+    "cut before the end": lambda content: content[:-5],
+    "empty": lambda _: b"",
+    "blank lines": lambda _: b"\n\n  \n",
+    "noise": lambda content: np.random.default_rng(0).bytes(len(content)),
+    "zeros": lambda content: bytes(len(content)),
+    "a byte changed": lambda c: c[: len(c) // 2] + bytes([c[len(c) // 2] ^ 0xFF]) + c[len(c) // 2 + 1 :],
+}
+TEXT: dict[str, Callable[[bytes], bytes]] = {
+    "a byte order mark": lambda content: b"\xef\xbb\xbf" + content,
+    "CRLF": lambda content: content.replace(b"\n", b"\r\n"),
+    "a list": line(1, b"[1, 2]"),
+    "no JSON": line(1, b"{'a': 1}"),
+    "an empty object": line(1, b"{}"),
+    "deep": line(1, b"[" * 100_000),
+    "another encoding": lambda content: content.decode().encode("utf-16"),
+    "rewards as texts": lambda c: c.replace(b'reward": ', b'reward": "x", "y": ').replace(b'score": ', b'score": "x",'),
+    "huge integers": lambda c: c.replace(b'reward": 1', b'reward": 1' + b"0" * 400).replace(b'score": 1', b'score": 1'
+                                                                                          + b"0" * 400),
+    "steps as texts": lambda c: c.replace(b'step": 1', b'step": "one"').replace(b'iteration": 1', b'iteration": "one"'),
+    "huge steps": lambda c: c.replace(b'step": 1', b'step": 1' + b"0" * 30),
+    "more digits than Python reads": lambda c: c.replace(b'step": 1', b'step": 1' + b"0" * 5000),
+}  # fmt: skip
+WHOLE: dict[str, Callable[[], Table]] = {
+    "one group": lambda: table(steps=1, groups=1),
+    "one pair": lambda: table(steps=1, groups=1, G=2),
+    "all dead": lambda: Table(np.ones((2, 3, 4, 2))),
+    "all NaN": lambda: Table(np.full((2, 3, 4, 2), np.nan)),
+    "infinite": lambda: Table(np.where(np.arange(4)[:, None] == 1, np.inf, np.ones((2, 3, 4, 2)))),
+    "huge": lambda: Table(table().rewards * 1e30),
+    "tiny": lambda: Table(table().rewards * 1e-30),
+}
+
+
+@pytest.fixture
+def survives(capsys: pytest.CaptureFixture[str]):
+    """Hold both commands to numbers or one line on this path; the exit statuses. What cli.main catches is caught."""
+
+    def check(path: Path, **options) -> list[int]:
+        found = []
+        source = Source(paths=(path,), **options)
+        for prepare, config in (
+            (prepare_inspect, Inspect(source)),
+            (prepare_audit, Audit(source)),
+            (prepare_audit, Audit(source, json=True)),
+        ):
+            said = ""
+            try:
+                status = prepare(config)()  # pyright: ignore[reportArgumentType]
+            except (ValueError, OSError) as error:
+                status, said = 2, str(error)
+            out, error = capsys.readouterr()
+            assert SECRET not in out + error + said
+            if status == 2:
+                assert (out, error) == ("", "")
+                assert len(said.splitlines()) == 1
+                assert "; allowed: " in said
+                assert len(said) < 1000
+            else:
+                assert (status, error) == (0, "")
+                assert out.strip()
+                if config.json:
+                    json.loads(out, parse_constant=lambda name: pytest.fail(name))
+            found.append(status)
+        return found
+
+    return check
+
+
+@pytest.mark.parametrize("change", BYTES)
+@pytest.mark.parametrize("name", WRITERS)
+def test_damaged_bytes(name: str, change: str, survives, tmp_path: Path) -> None:
+    path = WRITERS[name](table(), tmp_path / "run")
+    for number, file in enumerate(files(path)):
+        if number % 2 == 0:
+            file.write_bytes(BYTES[change](file.read_bytes()))
+    survives(path)
+
+
+@pytest.mark.parametrize("change", TEXT)
+@pytest.mark.parametrize("name", LINES)
+def test_damaged_lines(name: str, change: str, survives, tmp_path: Path) -> None:
+    path = WRITERS[name](table(), tmp_path / "run")
+    for file in files(path):
+        file.write_bytes(TEXT[change](file.read_bytes()))
+    found = survives(path)
+    if change in ("a byte order mark", "CRLF"):
+        assert found[0] == 0
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:tests")
+@pytest.mark.parametrize("content", WHOLE)
+@pytest.mark.parametrize("name", WRITERS)
+def test_degenerate_logs(name: str, content: str, survives, tmp_path: Path) -> None:
+    with np.errstate(all="ignore"):
+        path = WRITERS[name](WHOLE[content](), tmp_path / "run")
+    found = survives(path)
+    if content in ("one group", "all dead"):
+        assert found[0] == 0 or name in ("csv", "jsonl", "parquet", "ms_swift"), found
+
+
+def test_a_half_written_last_line_is_left_out_and_the_rest_is_read(survives, tmp_path: Path) -> None:
+    path = written.verl(table(), tmp_path / "run") / "3.jsonl"
+    path.write_bytes(path.read_bytes()[:-40])
+    assert survives(path.parent)[0] == 0
+
+
+TYPES = {
+    "rewards as texts": {"right": ["a"] * 4},
+    "rewards as lists": {"right": [[1.0]] * 4},
+    "advantages as texts": {"advantage": ["a"] * 4},
+    "prompts as numbers": {"prompt": [1, 1, 1, 1]},
+    "prompts missing": {"prompt": pa.array([None] * 4, pa.string())},
+    "rewards all None": {"right": pa.array([None] * 4)},
+    "no rows": {name: pa.array([], pa.float64()) for name in ("step", "prompt", "completion", "right", "advantage")},
+    "decimals": {"right": pa.array([1, 0, 1, 0], pa.decimal128(5, 2))},
+    "dates": {"right": pa.array([1, 0, 1, 0], pa.date32())},
+    "half floats": {"right": np.array([1, 0, 1, 0], np.float16)},
+    "nested prompts": {"prompt": [{"a": [1, 2]}] * 4},
+    "bytes": {"completion": [b"\xff\xfe"] * 4},
+}
+
+
+@pytest.mark.parametrize("case", TYPES)
+@pytest.mark.parametrize("form", ["trl", "generic"])
+def test_columns_of_other_types(case: str, form: str, survives, tmp_path: Path) -> None:
+    columns = {
+        "step": [1] * 4,
+        "prompt": ["a"] * 4,
+        "completion": ["b"] * 4,
+        "right": [1.0, 0.0, 0.0, 1.0],
+        "advantage": [0.5, -0.5, -0.5, 0.5],
+    } | TYPES[case]
+    path = tmp_path / "completions" / "completions_00001.parquet"
+    path.parent.mkdir()
+    pq.write_table(pa.table(columns), path)
+    survives(path, **({} if form == "trl" else {"format": "generic", "reward_columns": ("right",)}))
+
+
+def test_versions_mixed_in_one_folder_are_refused(survives, tmp_path: Path) -> None:
+    path = written.trl(table(), tmp_path)
+    old = pq.read_table(path / "completions" / "completions_00002.parquet")
+    pq.write_table(old.drop_columns(["advantage"]), path / "completions" / "completions_00002.parquet")
+    assert survives(path) == [2, 2, 2]
+    pq.write_table(old.drop_columns(["short"]), path / "completions" / "completions_00002.parquet")
+    assert survives(path) == [2, 2, 2]
+    pq.write_table(old.slice(0, 9), path / "completions" / "completions_00002.parquet")
+    assert survives(path) == [2, 2, 2]
+
+
+BAD_CSV = {
+    "no rows": "group,reward\n",
+    "no header": "",
+    "ragged": "group,reward\n1,0\n1\n",
+    "a name twice": "group,reward,reward\n1,0,1\n",
+    "no reward": "group,loss\n1,2\n",
+    "a quote that never ends": 'group,reward\n1,"0\n',
+    "words": "group,reward\n1,good\n",
+    "no group": "group,reward\n,1\n",
+    "counts above samples": "num_correct,num_samples\n9,8\n",
+    "half counts": "num_correct,num_samples\n1.5,8\n",
+    "no samples": "num_correct,num_samples\n0,0\n",
+    "endless counts": "num_correct,num_samples\n1e400,1e400\n",
+    "missing counts": "num_correct,num_samples\n,8\n",
+    "a step of words": "group,reward,step\n1,0,two\n",
+    "zero bytes": "group,reward\n1,0\x00\n",
+    "one row each": "group,reward,advantage\n1,0,0\n2,1,0\n",
+    "no way to group": "reward\n1\n0\n1\n",
+}
+
+
+@pytest.mark.parametrize("case", BAD_CSV)
+def test_bad_tables(case: str, survives, tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(BAD_CSV[case])
+    found = survives(path)
+    assert found[1:] == [2, 2]
+    assert found[0] == 2 or case in ("one row each", "no way to group")
+
+
+HISTORIES = ("", "{", "[]", "3", '{"log_history": 3}', '{"log_history": [1, {"step": "x", "eval_reward": 1}]}', "\xff",
+             '[{"step": 1, "reward": NaN, "rewards/right/mean": 1.0}]')  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HISTORIES)
+def test_bad_histories(text: str, survives, tmp_path: Path) -> None:
+    path = written.trl(table(), tmp_path)
+    (path / "trainer_state.json").write_bytes(text.encode("latin-1"))
+    survives(path)
