@@ -42,8 +42,8 @@ def batch_coefficients(log_p: Float[Array, " P"], alpha: Float[Array, ""]) -> Fl
 
 
 def maxrl_coefficients(log_p: Float[Array, " P"], alpha: Float[Array, ""]) -> Float[Array, " P"]:
-    """1: every prompt's log-likelihood counts alike."""
-    return jnp.ones_like(log_p)
+    """1: every prompt's log-likelihood counts alike; 0 where p = 1 exactly."""
+    return jnp.where(-jnp.expm1(jnp.minimum(log_p, 0)) > 0, 1, 0).astype(log_p.dtype)
 
 
 COEFFICIENTS: Mapping[str, Coefficients] = MappingProxyType(

@@ -11,17 +11,17 @@ from curvature.rule import parse
 from experiments.language.learning.choices import RULES, learning_rule
 from experiments.language.learning.weights import COEFFICIENTS, population_weight
 
-NAMES = ("none", "group", "batch", "power(2)", "power(0.3)")
+NAMES = ("none", "group", "batch", "power(2)", "power(0.3)", "maxrl")
 
 
 def coefficients(name, log_p):
     return np.asarray(population_weight(learning_rule(name)).coefficients(jnp.asarray(log_p)))
 
 
-@pytest.mark.parametrize("name", ["none", "group", "power(2)", "power(0.5)"])
+@pytest.mark.parametrize("name", ["none", "group", "power(2)", "power(0.5)", "maxrl"])
 def test_coefficients_are_p_times_the_rule_s_weight(name):
     p = np.array([1e-6, 0.02, 0.3, 0.5, 0.9, 1 - 1e-6])
-    expected = [q * parse(name).weight(q) for q in p]
+    expected = [q * parse(name, allowed=RULES).weight(q) for q in p]
     np.testing.assert_allclose(coefficients(name, np.log(p)), expected, rtol=1e-9)  # 1 − p from log p: 1e-16/1e-6
 
 
@@ -41,7 +41,7 @@ def test_coefficients_are_finite_where_prompts_are_certain_or_hopeless():
 
 def test_rules_of_a_kind_share_a_program_and_every_rule_has_a_weight():
     kinds = [population_weight(learning_rule(name)).kind for name in NAMES]
-    assert kinds == ["weight", "weight", "batch", "weight", "weight"]
+    assert kinds == ["weight", "weight", "batch", "weight", "weight", "maxrl"]
     assert set(kinds) == set(COEFFICIENTS)
     assert [float(population_weight(learning_rule(name)).alpha) for name in ("none", "group", "power(2)")] == [0, 1, 2]
     for name in ("pooled", "decoupled"):
