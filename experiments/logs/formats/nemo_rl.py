@@ -18,7 +18,7 @@ from experiments.logs.files import TruncatedError, json_lines, number
 from experiments.logs.gather import NAN, Gather
 from experiments.logs.groups import Note
 
-FILE = re.compile(r"train_data_step(\d+)\.jsonl")
+FILE = re.compile(r"train_data_step([0-9]{1,18})\.jsonl")
 
 
 def step_of(path: Path) -> int:

@@ -22,7 +22,7 @@ from experiments.logs.groups import Note
 from experiments.logs.history import History
 from experiments.logs.prompts import prompt_hashes
 
-FILE = re.compile(r"completions_(\d+)\.parquet")
+FILE = re.compile(r"completions_([0-9]{1,18})\.parquet")
 TEXTS = ("prompt", "completion")
 OTHER = ("step", *TEXTS, "advantage")
 

@@ -20,7 +20,7 @@ from experiments.logs.files import TruncatedError, json_lines, number
 from experiments.logs.gather import Gather
 from experiments.logs.groups import Note
 
-FILE = re.compile(r"(\d+)\.jsonl")
+FILE = re.compile(r"([0-9]{1,18})\.jsonl")
 OTHER = ("input", "output", "gts", "score", "step", "uid", "request_id")
 
 
