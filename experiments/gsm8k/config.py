@@ -235,7 +235,7 @@ class Validate:
     goes on where it was stopped. Without --model a small transformer is made and fine-tuned first; presets: cpu (1M
     parameters, 3 seeds, up to 15 minutes on two cores), gpu (5 seeds, larger), quick (a minute or two, to see that the
     chain works; it decides nothing). With --model the replicates are disjoint sets of questions in mode `step`, with
-    held-out questions; presets: pretrained (the last 4 layers, 3 sets, up to 20 minutes on two cores), study (5 sets,
+    held-out questions; presets: pretrained (the last 2 layers, 3 sets, up to 20 minutes on two cores), study (5 sets,
     more rules, Adam, sampled groups; an hour or two), gpu (all parameters, 128 prompts a set), quick.
     """
 

@@ -89,7 +89,7 @@ class LegRun(ABC):
                 rows += new
                 if look and state.step in looks:
                     probes.append({"step": float(state.step), **look(state)})
-            ends |= self.ends("final", state, seed)
+            ends = ends | self.ends("final", state, seed)
             names = {"rule": np.array([arm.name] * len(rows)), "step_size": np.full(len(rows), step_size)}
             result = {"steps": stack(rows, seed=seed, **ends) | names}
             if look:
@@ -118,6 +118,7 @@ class ExactLeg(LegRun):
         self.population = Population(starts.model, self.transform)
         self.full = Prober(starts.model, plan.full, longest=leg.response_length)
         self.light = Prober(starts.model, plan.light, longest=leg.response_length)
+        self._at_start: dict[int, Row] = {}
 
     def step(self, seed: int, arm: Arm, step_size: float) -> Step:
         """The rule's population direction on all of the seed's prompts."""
@@ -129,9 +130,18 @@ class ExactLeg(LegRun):
         return lost.score(float(np.mean(steps["pass_rate"])))
 
     def ends(self, when: str, state: State, seed: int) -> Row:
-        """Mean pass rates of training and test prompts at the start and the end of a run, and with figures alone."""
-        task = self.starts.task(seed)
-        row = {}
+        """Mean pass rates of training and test prompts at the start and the end of a run, and with figures alone.
+
+        All runs of a seed begin alike: their start is measured once.
+        """
+        if when == "start":
+            if seed not in self._at_start:
+                self._at_start[seed] = self._means(when, state, seed)
+            return self._at_start[seed]
+        return self._means(when, state, seed)
+
+    def _means(self, when: str, state: State, seed: int) -> Row:
+        task, row = self.starts.task(seed), {}
         for name, batch in (("train", task.train), ("test", task.test)):
             row[f"{when}_{name}"] = float(self.final.exact(state.parameters, batch).mean())
             row[f"{when}_{name}_figures"] = float(self.final.without_end(state.parameters, batch).mean())

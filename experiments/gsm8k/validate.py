@@ -9,6 +9,7 @@ Each part's tables are written as soon as they are finished, so the same command
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -142,6 +143,6 @@ def expected_of_sets(plan: SetPlan) -> int:
         return len(leg.rules) * (len(leg.step_sizes) * leg.num_tuning + sets)
 
     total = tuned_runs(leg) + len(leg.rules) * sets + sets
-    total += tuned_runs(leg) if plan.adam else 0
+    total += tuned_runs(replace(leg, rules=plan.adam))
     total += tuned_runs(plan.equations) + sets if plan.sampled else 0
     return total + (sets if plan.cap_groups else 0)
