@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -20,13 +21,18 @@ def test_the_snippet_runs_as_pasted_and_prints_what_the_readme_says() -> None:
     assert done.stdout == said
 
 
-def test_the_tree_is_that_of_the_files() -> None:
-    spec = importlib.util.spec_from_file_location("tree", ROOT / "docs" / "tree.py")
+def script(name: str) -> ModuleType:
+    """docs/NAME.py, which is in no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert (ROOT / "docs" / "tree.md").read_text(encoding="utf-8") == module.tree(), "run `python docs/tree.py`"
+    return module
+
+
+def test_the_tree_is_that_of_the_files() -> None:
+    assert (ROOT / "docs" / "tree.md").read_text(encoding="utf-8") == script("tree").tree(), "run `python docs/tree.py`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -46,3 +52,14 @@ def test_files_that_are_named_exist(page: Path) -> None:
 def test_every_make_target_of_the_readme_is_there() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {*re.findall(r"^make ([a-z]+)", README, re.MULTILINE)} <= targets
+
+
+def test_tables_of_results_are_those_of_the_committed_summaries() -> None:
+    """And a number that is changed by hand is noticed."""
+    tables, page = script("tables"), (ROOT / "docs" / "language-model.md").read_text(encoding="utf-8")
+    assert tables.BLOCK.search(page), "no block is filled from docs/results"
+    assert tables.filled(page) == page, "run `python docs/tables.py`"
+    digit = re.search(r"<!-- held_out .*?(\.\d)", page, re.DOTALL)
+    assert digit is not None
+    changed = page[: digit.end() - 1] + str((int(page[digit.end() - 1]) + 1) % 10) + page[digit.end() :]
+    assert tables.filled(changed) == page
