@@ -168,7 +168,7 @@ class Autoregressive(Policy):
         def one(arms: Float[Array, "N V m"]) -> Float[Array, " N"]:
             return eqx.tree_at(lambda f: f.arms, known, arms).diameters()
 
-        arms = known.arms.reshape(features.num_prompts, *self.transitions.shape, -1).swapaxes(0, 1)
+        arms = known.written_arms().reshape(features.num_prompts, *self.transitions.shape, -1).swapaxes(0, 1)
         return jnp.max(jax.lax.map(one, arms), axis=0, where=self.reachable[:, None], initial=0)
 
     def is_binary(self, rewards: Float[Array, "N K"]) -> bool:
