@@ -160,8 +160,15 @@ class Kronecker(FeatureMap):
         ridge: Float[Array, ""],
         projectors: Float[Array, "N m m"] | None,
     ) -> Float[Array, "r m"]:
-        """By the eigenvalues of the sum: O(N r² + r³) where every prompt spans all m arm coordinates, else with r m."""
+        """By the eigenvalues of the sum, r × r where every prompt spans all m arm coordinates, else with r m for r.
+
+        With fewer prompts than directions, N < r, the first sum is BᵀB, B = √σ e, and (BᵀB + λ)⁺Bᵀ = Bᵀ(BBᵀ + λ)⁺ needs
+        those of N × N only: O(N r min(N, r)). Gradients of prompts with σ = 0 count as 0 there, which they are.
+        """
         e, total = self.embeddings(), self.gather(per_prompt)
+        if projectors is None and e.shape[0] < e.shape[1]:
+            B = jnp.sqrt(std)[:, None] * e
+            return B.T @ solve_psd(B @ B.T, inverse_power(std, 0.5)[:, None] * per_prompt, ridge)
         if projectors is None:
             return solve_psd((e * std[:, None]).T @ e, total, ridge)
         r, m = total.shape
