@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
 from bandits._problem import Problem, locate
-from bandits._step import StepSize
+from bandits._step import StepSize, Taken
 from bandits.oracle import Exact, Oracle
 from bandits.policy import Local, interference
 from bandits.update import Decoupled, UpdateRule
@@ -86,37 +86,31 @@ def init(problem: Problem, *, key: Key[Array, ""]) -> State:
     return State(problem.features.initial(), locate(problem, problem.offsets), key, zero, zero, zero)
 
 
-def step(
-    problem: Problem, rule: UpdateRule, oracle: Oracle, step_size: StepSize, state: State
-) -> tuple[State, Float[Array, "N K"], Float[Array, ""]]:
-    """One update: (the new state, the change of the logits [N, K], the multiple)."""
+def step(problem: Problem, rule: UpdateRule, oracle: Oracle, step_size: StepSize, state: State) -> tuple[State, Taken]:
+    """One update: the new state, and the step that led there."""
     # a split costs a quarter of an exact step: none where nothing is drawn
     key, draw = jax.random.split(state.key) if oracle.draws else (state.key, state.key)
     local, here = state.local, problem.at(state.parameters)
     v = oracle.direction(rule, here, local, key=draw)
-    move = here.features.move(v)
-    s = step_size.multiple(local, move, problem.policy)
-    change = move.at(s)
+    taken = step_size.take(local, here.features.move(v), problem.policy)
     norms = jnp.sqrt(here.features.squared_norms(here.features.contract(local.coefficients)))
     new = State(
-        jax.tree.map(lambda old, way: old + s * way, state.parameters, v),
-        locate(problem, local.logits + change),
+        jax.tree.map(lambda old, way: old + taken.multiple * way, state.parameters, v),
+        locate(problem, local.logits + taken.change),
         key,
         state.time + 1,
         state.sum_gradient_norm + jnp.mean(norms),
         state.sum_std + jnp.mean(local.std),
     )
-    return new, change, s
+    return new, taken
 
 
-def record(
-    problem: Problem, state: State, new: State, change: Float[Array, "N K"], multiple: Float[Array, ""]
-) -> Trajectory:
+def record(problem: Problem, state: State, new: State, taken: Taken) -> Trajectory:
     """The row of the step from `state` to `new`."""
     local, features, policy = state.local, problem.features.at(state.parameters), problem.policy
     squares, χ, overlap = interference(features, local)
-    remainder = policy.remainder_bound(local.std, policy.width(change))
-    lower = jnp.sum(local.coefficients * change, axis=-1) - remainder
+    remainder = policy.remainder_bound(local.std, policy.width(taken.change))
+    lower = jnp.sum(local.coefficients * taken.change, axis=-1) - remainder
     return Trajectory(
         time=state.time,
         value=jnp.mean(local.value),
@@ -124,10 +118,10 @@ def record(
         gradient_norm=jnp.mean(jnp.sqrt(squares)),
         average_gradient_norm=new.sum_gradient_norm / new.time,
         average_std=new.sum_std / new.time,
-        multiple=multiple,
+        multiple=taken.multiple,
         certificate=jnp.mean(lower),
         gain=jnp.mean(new.local.value - local.value),
-        kl=jnp.mean(policy.kl_divergence(local, change)),
+        kl=taken.kl,
         cross_ratio=χ,
         orthogonality=overlap,
     )
@@ -145,12 +139,12 @@ def simulate(
 ) -> Run:
     """The pure run, for use under `jit` and `vmap`; arguments as in `run`, unchecked."""
 
-    def advance(state: State) -> tuple[State, Float[Array, "N K"], Float[Array, ""]]:
+    def advance(state: State) -> tuple[State, Taken]:
         return step(problem, rule, oracle, step_size, state)
 
     def recorded(state: State, _: None) -> tuple[State, Trajectory]:
-        new, change, multiple = advance(state)
-        row = record(problem, state, new, change, multiple)
+        new, taken = advance(state)
+        row = record(problem, state, new, taken)
         new = jax.lax.fori_loop(0, record_every - 1, lambda _, s: advance(s)[0], new)
         return new, row
 

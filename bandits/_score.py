@@ -78,15 +78,15 @@ def score(
 
     def advance(_: Array | int, tally: _Tally) -> _Tally:
         state = tally.state
-        new, change, multiple = step(problem, rule, oracle, step_size, state)
+        new, taken = step(problem, rule, oracle, step_size, state)
         J = jnp.mean(state.local.value)
-        limited = jnp.zeros(()) if asked is None else (multiple < asked).astype(J.dtype)
+        limited = jnp.zeros(()) if asked is None else (taken.multiple < asked).astype(J.dtype)
         return _Tally(
             new,
             tally.area + J,
             jnp.minimum(tally.lowest, J),
             reach(tally.hitting_times, state),
-            jnp.maximum(tally.largest_kl, jnp.mean(problem.policy.kl_divergence(state.local, change))),
+            jnp.maximum(tally.largest_kl, taken.kl),
             tally.limited + limited,
         )
 

@@ -8,11 +8,22 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from bandits.features import Move
 from bandits.policy import Local, Policy
 from curvature.check import Numbers, as_float, check_interval, check_shape
+
+
+class Taken(eqx.Module):
+    """A step that was taken."""
+
+    multiple: Float[Array, ""]
+    """The length s along the direction."""
+    change: Float[Array, "N K"]
+    """Of the logits."""
+    kl: Float[Array, ""]
+    """mean_x KL(before ‖ after), nats."""
 
 
 class StepSize(eqx.Module):
@@ -21,6 +32,12 @@ class StepSize(eqx.Module):
     @abstractmethod
     def multiple(self, local: Local, move: Move, policy: Policy) -> Float[Array, ""]:
         """S ≥ 0, where a step of s along the direction changes the logits by move.at(s)."""
+
+    def take(self, local: Local, move: Move, policy: Policy) -> Taken:
+        """The step of that multiple, and how far the policy goes."""
+        s = self.multiple(local, move, policy)
+        change = move.at(s)
+        return Taken(s, change, jnp.mean(policy.kl_divergence(local, change)))
 
 
 class Constant(StepSize):
@@ -46,37 +63,73 @@ class Certified(StepSize):
         return policy.best_step(slopes, local.std, policy.width(move.linear))
 
 
+class _Bracket(eqx.Module):
+    """The root is within [low, high] and `point` is to be looked at next."""
+
+    point: Float[Array, ""]
+    low: Float[Array, ""]
+    high: Float[Array, ""]
+    done: Bool[Array, ""]
+    count: Int[Array, ""]
+
+
 class KLLimited(StepSize):
     """`step_size`, or less: the largest multiple at which the mean over prompts of KL(π ‖ π') is within `limit`.
 
-    With fixed features KL is convex in the multiple, so Newton's iterations from above come down to the root without
-    crossing it, and one chord from 0 at the end lands at or below it. With learnt features the logits bend along the
-    direction: bisection finds a multiple within the limit, beyond which a little more would exceed it.
+    With fixed features KL is convex in the multiple s, 0 at 0 and nearly Var(u) s²/2: Newton's iterations seek the root
+    of √KL − √limit from √(2 limit/Var(u)), or from `step_size` if that is less. Each point also bounds the root: it is
+    beyond the chord from 0 and before KL's tangent, and no iteration leaves those bounds. One chord at the end lands at
+    or below the limit. With learnt features the logits bend along the direction: bisection finds a multiple within the
+    limit, beyond which a little more would exceed it.
     """
 
     step_size: Float[Array, ""]
     limit: Float[Array, ""]
     """Nats per update."""
-    iterations: int = eqx.field(static=True, default=16)  # a limit of 1e-6 needs about 12
+    iterations: int = eqx.field(static=True, default=32)  # at most; most steps need 2 to 5
 
     def multiple(self, local: Local, move: Move, policy: Policy) -> Float[Array, ""]:
+        return self.take(local, move, policy).multiple
+
+    def take(self, local: Local, move: Move, policy: Policy) -> Taken:
+        """KL comes with the multiple: only the last point's is computed exactly."""
+
         def divergence(s: Float[Array, ""]) -> Float[Array, ""]:
             return jnp.mean(policy.kl_divergence(local, move.at(s)))
 
         if move.quadratic is not None:
-            return self._bisect(divergence)
-
-        def newton(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-            s, _, count = carry
-            values, slopes = policy.kl_along(local, move.linear, s)
-            excess, rise = jnp.mean(values) - self.limit, jnp.mean(slopes)
-            new = jnp.where(excess > 0, s - excess / jnp.where(excess > 0, rise, 1), s)
-            return new, new < s, count + 1
-
-        start = (self.step_size, jnp.asarray(True), jnp.asarray(0))
-        s, _, _ = jax.lax.while_loop(lambda c: c[1] & (c[2] < self.iterations), newton, start)
+            s = self._bisect(divergence)
+            return Taken(s, move.at(s), divergence(s))
+        s = self._root(local, move.linear, policy)
         value = divergence(s)
-        return jnp.where(value > self.limit, s * self.limit / jnp.where(value > self.limit, value, 1), s)
+        over = value > self.limit
+        s = jnp.where(over, s * self.limit / jnp.where(over, value, 1), s)
+        return Taken(s, move.at(s), jnp.minimum(value, self.limit))
+
+    def _root(self, local: Local, change: Float[Array, "N K"], policy: Policy) -> Float[Array, ""]:
+        """Where KL meets the limit, to rounding, or `step_size`."""
+        tolerance = 1e-8 * self.limit + 4 * jnp.finfo(change.dtype).eps  # the step from there squares the error
+        along = policy.kl_along(local, change)
+
+        def evaluate(bracket: _Bracket) -> _Bracket:
+            s = bracket.point
+            value, slope = map(jnp.mean, along(s))
+            excess, rising = value - self.limit, slope > 0
+            slope = jnp.where(rising, slope, 1)
+            chord = jnp.where(excess > 0, s * self.limit / jnp.where(excess > 0, value, 1), s)
+            low = jnp.maximum(bracket.low, chord)
+            high = jnp.minimum(bracket.high, jnp.where(rising, s - excess / slope, jnp.inf))
+            root = jnp.sqrt(jnp.maximum(value, 0))
+            newton = s - 2 * root * (root - jnp.sqrt(self.limit)) / slope
+            new = jnp.clip(jnp.where(root > 0, newton, high), low, high)
+            done = ~(jnp.abs(excess) > tolerance) | ((excess <= 0) & (s >= self.step_size))  # NaN is the end too
+            return _Bracket(new, low, high, done, bracket.count + 1)
+
+        variance = jnp.mean(policy.variance(local, change))
+        quadratic = jnp.sqrt(2 * self.limit / jnp.where(variance > 0, variance, 1))
+        start = jnp.where(variance > 0, jnp.minimum(self.step_size, quadratic), self.step_size)
+        bracket = _Bracket(start, jnp.zeros_like(start), self.step_size, jnp.asarray(False), jnp.asarray(0))
+        return jax.lax.while_loop(lambda b: ~b.done & (b.count < self.iterations), evaluate, bracket).point
 
     def _bisect(self, divergence: Callable[[Float[Array, ""]], Float[Array, ""]]) -> Float[Array, ""]:
         def halve(_: Array | int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -86,7 +139,7 @@ class KLLimited(StepSize):
             return jnp.where(fits, middle, low), jnp.where(fits, high, middle)
 
         zero = jnp.zeros_like(self.step_size)
-        low, _ = jax.lax.fori_loop(0, 2 * self.iterations, halve, (zero, self.step_size))
+        low, _ = jax.lax.fori_loop(0, self.iterations, halve, (zero, self.step_size))
         return jnp.where(divergence(self.step_size) <= self.limit, self.step_size, low)
 
 

@@ -17,6 +17,8 @@ import optax
 from jaxtyping import Array, Float, Key, PyTree
 
 from bandits._problem import Problem, locate
+from bandits.features import Kronecker
+from bandits.geometry import written_out
 from curvature.safe import ratio
 
 
@@ -30,9 +32,11 @@ def best_known_value(
         num_starts: starts besides the ascent of Σ log J_x, at growing distances from 0.
         num_steps: iterations per start and stage.
     """
+    # Adam and the starts depend on the basis: always that of arrays of arms
+    features = written_out(problem.features) if isinstance(problem.features, Kronecker) else problem.features
 
     def moved(θ: PyTree) -> Float[Array, " N"]:
-        return locate(problem, problem.offsets + problem.features.move(θ).linear).value
+        return locate(problem, problem.offsets + features.move(θ).linear).value
 
     def loss(θ: PyTree) -> Float[Array, ""]:
         return -jnp.mean(moved(θ))
@@ -41,7 +45,7 @@ def best_known_value(
         value = moved(θ)
         return -jnp.mean(jnp.log(jnp.where(value > 0, value, 1)))
 
-    origin = problem.features.initial()
+    origin = features.initial()
     distances = jnp.geomspace(1.0, 64.0, num_starts)
     draws = jax.vmap(lambda k: jax.random.normal(k, origin.shape, origin.dtype))(jax.random.split(key, num_starts))
     starts = jnp.concatenate([

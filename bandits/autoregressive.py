@@ -16,12 +16,12 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from bandits._problem import Problem, problem
 from bandits.features import FeatureMap, Features, Kronecker
 from bandits.geometry import coherent, equicorrelation, simplex_arms
-from bandits.policy import Local, Policy
+from bandits.policy import Along, Local, Policy
 from bandits.rewards import draw_labels
 from curvature._moments import centre
 from curvature.certified_step import best_step_along
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
-from curvature.divergence import softmax_kl_along
+from curvature.divergence import softmax_kl_along, softmax_variance
 from curvature.sequence import reachable_states, sequence_kl, sequence_tilt, sequence_width
 from curvature.sequence_bounds import remainder_scale, sequence_remainder_bound
 
@@ -66,13 +66,20 @@ class Autoregressive(Policy):
         """Σ_s visits(s) KL_s. Raises ValueError where `local` is another policy's."""
         return sequence_kl(_visits(local), self._table(local.probabilities), self._table(change))
 
-    def kl_along(
-        self, local: Local, change: Float[Array, "N K"], multiple: Float[Array, ""]
-    ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
+    def kl_along(self, local: Local, change: Float[Array, "N K"]) -> Along:
         """`softmax_kl_along` of each state, times its visits. Raises ValueError where `local` is another policy's."""
-        values, slopes = softmax_kl_along(self._table(local.probabilities), self._table(change), multiple)
-        visits = _visits(local)
-        return jnp.sum(visits * values, axis=-1), jnp.sum(visits * slopes, axis=-1)
+        visits, of_states = _visits(local), softmax_kl_along(self._table(local.probabilities), self._table(change))
+
+        def at(multiple: Float[Array, ""]) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
+            values, slopes = of_states(multiple)
+            return jnp.sum(visits * values, axis=-1), jnp.sum(visits * slopes, axis=-1)
+
+        return at
+
+    def variance(self, local: Local, change: Float[Array, "N K"]) -> Float[Array, " N"]:
+        """That of each state, times its visits. Raises ValueError where `local` is another policy's."""
+        of_states = softmax_variance(self._table(local.probabilities), self._table(change))
+        return jnp.sum(_visits(local) * of_states, axis=-1)
 
     def width(self, change: Float[Array, "N K"]) -> Float[Array, " N"]:
         """The greatest max_v − min_v over the reachable states."""
@@ -161,7 +168,7 @@ class Autoregressive(Policy):
         def one(arms: Float[Array, "N V m"]) -> Float[Array, " N"]:
             return eqx.tree_at(lambda f: f.arms, known, arms).diameters()
 
-        arms = known.arms.reshape(features.num_prompts, *self.transitions.shape, -1).swapaxes(0, 1)
+        arms = known.written_arms().reshape(features.num_prompts, *self.transitions.shape, -1).swapaxes(0, 1)
         return jnp.max(jax.lax.map(one, arms), axis=0, where=self.reachable[:, None], initial=0)
 
     def is_binary(self, rewards: Float[Array, "N K"]) -> bool:

@@ -4,8 +4,8 @@ r"""Feature maps: how parameters move the logits, with features fixed in a Krone
 
 A feature array φ[N, K, d] of any kind is the case e_x = 1. Parameters are a matrix Θ[r, m], so a run costs
 O(N r m + N K m) per step and the N K r m numbers of φ are never stored; `Equicorrelated` (all ⟨e_x, e_x'⟩ = ρ) costs
-O(N K m). Features of exact coherence and diameter are made in `bandits.geometry`; learnt ones are `bandits.bilinear`.
-Independent checks: tests/bandits/test_features.py.
+O(N K m), and O(N K) where arms are the corners of a `Simplex`. Features of exact coherence and diameter are made in
+`bandits.geometry`; learnt ones are `bandits.bilinear`. Independent checks: tests/bandits/test_features.py.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from bandits.simplex import Simplex
 from curvature.check import Numbers, as_float, check_finite, check_shape
 from curvature.coherence import span_basis
 from curvature.safe import inverse_power, solve_psd
@@ -99,7 +100,7 @@ class FeatureMap(eqx.Module):
 class Kronecker(FeatureMap):
     """φ(x, y) = e_x ⊗ u_{x,y}: fixed features, parameters Θ [r, m]; the short form of e_x ⊗ a is a."""
 
-    arms: eqx.AbstractVar[Float[Array, "N K m"]]
+    arms: eqx.AbstractVar[Float[Array, "N K m"] | Simplex]
 
     @property
     def table(self) -> tuple[int, int]:
@@ -132,12 +133,16 @@ class Kronecker(FeatureMap):
         return self
 
     def contract(self, coefficients: Float[Array, "N K"]) -> Float[Array, "N m"]:
-        """a_x = Σ_y coefficient(x, y) u_{x,y}."""
+        """a_x = Σ_y coefficient(x, y) u_{x,y}: O(N K m), and O(N K) of `Simplex`."""
+        if isinstance(self.arms, Simplex):
+            return self.arms.products(coefficients)
         # this order of the operands keeps a batch of runs in place; the other makes XLA transpose it (a third slower)
         return jnp.einsum("nk,nkm->nm", coefficients, self.arms)
 
     def logits(self, parameters: Float[Array, "r m"]) -> Float[Array, "N K"]:
-        """θ·φ(x, y), without the offset."""
+        """θ·φ(x, y), without the offset: as `contract`."""
+        if isinstance(self.arms, Simplex):
+            return self.arms.products(self.project(parameters))
         return jnp.einsum("nm,nkm->nk", self.project(parameters), self.arms)
 
     def move(self, direction: PyTree) -> Move:
@@ -155,8 +160,15 @@ class Kronecker(FeatureMap):
         ridge: Float[Array, ""],
         projectors: Float[Array, "N m m"] | None,
     ) -> Float[Array, "r m"]:
-        """By the eigenvalues of the sum: O(N r² + r³) where every prompt spans all m arm coordinates, else with r m."""
+        """By the eigenvalues of the sum, r × r where every prompt spans all m arm coordinates, else with r m for r.
+
+        With fewer prompts than directions, N < r, the first sum is BᵀB, B = √σ e, and (BᵀB + λ)⁺Bᵀ = Bᵀ(BBᵀ + λ)⁺ needs
+        those of N × N only: O(N r min(N, r)). Gradients of prompts with σ = 0 count as 0 there, which they are.
+        """
         e, total = self.embeddings(), self.gather(per_prompt)
+        if projectors is None and e.shape[0] < e.shape[1]:
+            B = jnp.sqrt(std)[:, None] * e
+            return B.T @ solve_psd(B @ B.T, inverse_power(std, 0.5)[:, None] * per_prompt, ridge)
         if projectors is None:
             return solve_psd((e * std[:, None]).T @ e, total, ridge)
         r, m = total.shape
@@ -165,16 +177,24 @@ class Kronecker(FeatureMap):
 
     def projectors(self) -> Float[Array, "N m m"] | None:
         """None where every prompt's arms span all of them, so that Σ σ P = (Eᵀ diag σ E) ⊗ I."""
+        if isinstance(self.arms, Simplex):  # all gradients are in the span that every prompt's arms share
+            return None
         bases = jax.vmap(span_basis)(self.arms)
         P = bases @ bases.swapaxes(-1, -2)
         return None if np.allclose(P, np.eye(self.arms.shape[2]), atol=1e-9) else P
 
     def dense(self) -> Float[Array, "N K d"]:
         """φ[N, K, r m]; O(N K r m) memory."""
-        return jnp.einsum("nr,nkm->nkrm", self.embeddings(), self.arms).reshape(*self.arms.shape[:2], -1)
+        return jnp.einsum("nr,nkm->nkrm", self.embeddings(), self.written_arms()).reshape(*self.table, -1)
+
+    def written_arms(self) -> Float[Array, "N K m"]:
+        """U as an array."""
+        return self.arms.table() if isinstance(self.arms, Simplex) else self.arms
 
     def diameters(self) -> Float[Array, " N"]:
-        """O(N K² m)."""
+        """O(N K² m); of `Simplex` its own."""
+        if isinstance(self.arms, Simplex):
+            return jnp.broadcast_to(self.arms.diameter * jnp.sqrt(self.squared_lengths()), self.num_prompts)
         pairs = jnp.sum((self.arms[:, :, None] - self.arms[:, None]) ** 2, axis=-1)
         return jnp.sqrt(pairs.max(axis=(1, 2)) * self.squared_lengths())
 
@@ -182,7 +202,7 @@ class Kronecker(FeatureMap):
 class Features(Kronecker):
     """Any embeddings: a matrix of them, or none for orthogonal spans."""
 
-    arms: Float[Array, "N K m"]
+    arms: Float[Array, "N K m"] | Simplex
     """u_{x,y}."""
     embedding: Float[Array, "N r"] | None
     """e_x; None means the identity: every prompt has coordinates of its own (Θ is [N, m])."""
@@ -227,7 +247,7 @@ class Equicorrelated(Kronecker):
     ρ is a number like any other, so that problems of all coherences, 0 and 1 too, run in one compiled program.
     """
 
-    arms: Float[Array, "N K m"]
+    arms: Float[Array, "N K m"] | Simplex
     """u_{x,y}."""
     coherence: Float[Array, ""]
     """ρ in [0, 1]."""

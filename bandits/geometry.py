@@ -8,12 +8,14 @@ gives orthogonal spans, C = 11ᵀ identical features. Independent checks: tests/
 
 from __future__ import annotations
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from bandits.features import Equicorrelated, Features
+from bandits.features import Equicorrelated, Features, Kronecker
+from bandits.simplex import Simplex
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
 
 
@@ -70,6 +72,15 @@ def simplex_arms(num_arms: int, diameter: float = 1.0) -> Float[Array, "K K-1"]:
     return jnp.asarray(rows.T * diameter / np.sqrt(2))
 
 
+def written_out(features: Kronecker) -> Kronecker:
+    """The same features with an array of arms, in the K − 1 coordinates of `simplex_arms`: O(N K²) memory."""
+    if not isinstance(features.arms, Simplex):
+        return features
+    N, K, _ = features.arms.shape
+    arms = jnp.broadcast_to(features.arms.diameter * simplex_arms(K), (N, K, K - 1))
+    return eqx.tree_at(lambda f: f.arms, features, arms)
+
+
 def random_arms(
     num_prompts: int, num_arms: int, dimension: int, *, diameter: Numbers = 1.0, key: Key[Array, ""]
 ) -> Array:
@@ -121,4 +132,6 @@ def equicorrelated(arms: Numbers, coherence: Numbers, *, num_prompts: int | None
     ρ = as_float("coherence", coherence)
     check_shape("coherence", ρ, ())
     check_interval("coherence", ρ, 0, 1)
-    return Equicorrelated(coherent(None, arms, num_prompts=num_prompts).arms, ρ.astype(jnp.result_type(float)))
+    return Equicorrelated(
+        coherent(None, arms, num_prompts=num_prompts).written_arms(), ρ.astype(jnp.result_type(float))
+    )

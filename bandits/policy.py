@@ -8,6 +8,8 @@ here; sequences of tokens are `bandits.autoregressive`.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from typing import TypeAlias
 
 import equinox as eqx
 import jax
@@ -19,8 +21,11 @@ from bandits.features import FeatureMap
 from curvature._certificate import remainder_bound
 from curvature._moments import tilt, varies
 from curvature.certified_step import best_step_along
-from curvature.divergence import softmax_kl, softmax_kl_along
+from curvature.divergence import softmax_kl, softmax_kl_along, softmax_variance
 from curvature.safe import inverse_power
+
+Along: TypeAlias = Callable[[Float[Array, ""]], tuple[Float[Array, " N"], Float[Array, " N"]]]
+"""Of a multiple s ≥ 0."""
 
 
 class Local(eqx.Module):
@@ -52,10 +57,12 @@ class Policy(eqx.Module):
         """KL(π ‖ π') per prompt, of whole responses, after the logits change by `change`; nats, ≥ 0."""
 
     @abstractmethod
-    def kl_along(
-        self, local: Local, change: Float[Array, "N K"], multiple: Float[Array, ""]
-    ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
+    def kl_along(self, local: Local, change: Float[Array, "N K"]) -> Along:
         """(KL(π ‖ π'), its derivative in s) after s · change: as `kl_divergence` to an absolute error of rounding."""
+
+    @abstractmethod
+    def variance(self, local: Local, change: Float[Array, "N K"]) -> Float[Array, " N"]:
+        """The second derivative of KL(π ‖ π') in s at 0 along s · change: the variance of the change under π."""
 
     @abstractmethod
     def width(self, change: Float[Array, "N K"]) -> Float[Array, " N"]:
@@ -102,11 +109,13 @@ class Softmax(Policy):
         """`softmax_kl`."""
         return softmax_kl(local.probabilities, change)
 
-    def kl_along(
-        self, local: Local, change: Float[Array, "N K"], multiple: Float[Array, ""]
-    ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
+    def kl_along(self, local: Local, change: Float[Array, "N K"]) -> Along:
         """`softmax_kl_along`."""
-        return softmax_kl_along(local.probabilities, change, multiple)
+        return softmax_kl_along(local.probabilities, change)
+
+    def variance(self, local: Local, change: Float[Array, "N K"]) -> Float[Array, " N"]:
+        """Var_π of the change."""
+        return softmax_variance(local.probabilities, change)
 
     def width(self, change: Float[Array, "N K"]) -> Float[Array, " N"]:
         """max_y − min_y."""

@@ -42,7 +42,7 @@ def numpy_runs(problem: Problem, name: str, steps: np.ndarray | float, iteration
     assert isinstance(problem.features, Features)
     assert problem.features.embedding is not None
     E, b, r = (np.asarray(a) for a in (problem.features.embedding, problem.offsets, problem.rewards))
-    u = np.asarray(problem.features.arms[0])  # shared by all prompts
+    u = np.asarray(problem.features.written_arms()[0])  # shared by all prompts
     lengths = (E**2).sum(axis=-1)
     s = np.asarray(steps)[..., None, None]
     z = np.broadcast_to(b, (*np.shape(steps), *b.shape)).copy()

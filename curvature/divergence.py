@@ -7,6 +7,8 @@ Independent check: tests/curvature/test_divergence.py (the definition, in NumPy)
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -38,7 +40,7 @@ def softmax_kl(probabilities: Numbers, change: Numbers) -> Float[Array, "*batch"
     check_shape("change", change, (*change.shape[:-1], π.shape[-1]))
     check_interval("probabilities", π, 0, 1 + ROUNDING)
     check_finite("change", change)
-    u = jnp.where(π > 0, change - jnp.sum(π * change, axis=-1, keepdims=True), 0)
+    u = centred_change(π, change)
     top = jnp.max(u, axis=-1, keepdims=True)
     near = top < 1
     v = jnp.where(near, u, 0)
@@ -48,15 +50,31 @@ def softmax_kl(probabilities: Numbers, change: Numbers) -> Float[Array, "*batch"
 
 
 def softmax_kl_along(
-    probabilities: Float[Array, "*batch K"], change: Float[Array, "*batch K"], multiple: Float[Array, ""]
-) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
-    """(log E e^{s u}, E_s u) with u centred: KL after s · u and its slope in s, from one exponential per arm.
+    probabilities: Float[Array, "*batch K"], change: Float[Array, "*batch K"]
+) -> Callable[[Float[Array, ""]], tuple[Float[Array, "*batch"], Float[Array, "*batch"]]]:
+    """(log E e^{s u}, E_s u) as a function of s ≥ 0, u centred: KL after s · u and its slope in s.
 
-    Absolute, not relative, accuracy: enough to find where KL meets a limit, at a quarter of `softmax_kl`'s cost.
+    One exponential per arm and s; what does not depend on s is computed once. Absolute, not relative, accuracy: enough
+    to find where KL meets a limit, at a quarter of `softmax_kl`'s cost.
     """
-    π = probabilities
-    u = jnp.where(π > 0, change - jnp.sum(π * change, axis=-1, keepdims=True), 0)
-    top = jnp.max(multiple * u, axis=-1, keepdims=True)
-    tilted = π * jnp.exp(multiple * u - top)
-    total = jnp.sum(tilted, axis=-1)
-    return top[..., 0] + jnp.log(total), jnp.sum(tilted * u, axis=-1) / total
+    π, u = probabilities, centred_change(probabilities, change)
+    top = jnp.max(u, axis=-1)
+    below = u - top[..., None]
+
+    def at(multiple: Float[Array, ""]) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
+        tilted = π * jnp.exp(multiple * below)
+        total = jnp.sum(tilted, axis=-1)
+        return multiple * top + jnp.log(total), jnp.sum(tilted * u, axis=-1) / total
+
+    return at
+
+
+def centred_change(probabilities: Float[Array, "*batch K"], change: Float[Array, "*batch K"]) -> Array:
+    """U − E_π u, and 0 for absent arms."""
+    mean = jnp.sum(probabilities * change, axis=-1, keepdims=True)
+    return jnp.where(probabilities > 0, change - mean, 0)
+
+
+def softmax_variance(probabilities: Float[Array, "*batch K"], change: Float[Array, "*batch K"]) -> Array:
+    """Var_π u: the second derivative of KL(π ‖ π') in s at 0, where the logits change by s · u."""
+    return jnp.sum(probabilities * centred_change(probabilities, change) ** 2, axis=-1)

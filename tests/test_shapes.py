@@ -23,7 +23,7 @@ def test_a_number_where_an_array_is_annotated_is_refused() -> None:
 
 def test_disagreeing_axes_are_refused() -> None:
     with pytest.raises(jaxtyping.TypeCheckError):
-        softmax_kl_along(jnp.ones((3, 2)), jnp.ones((3, 3)), jnp.ones(()))
+        softmax_kl_along(jnp.ones((3, 2)), jnp.ones((3, 3)))
 
 
 def test_bandits_are_checked_too() -> None:

@@ -62,7 +62,7 @@ def run_numbers(setting: Setting) -> int:
     group = 0 if setting.group_size == "exact" else int(setting.group_size)
     draws = setting.num_prompts * group * (setting.horizon if states == 2 else setting.num_arms)
     embedding = setting.num_prompts * rank if setting.dimension or setting.policy == "log-bilinear" else 0
-    solve = 4 * rank**2 if setting.rule == "decoupled" and embedding else 0
+    solve = 4 * min(rank, setting.num_prompts) ** 2 if setting.rule == "decoupled" and embedding else 0
     if setting.policy == "log-bilinear":
         d = (setting.num_prompts + 1 + setting.num_arms) * (setting.dimension or HIDDEN)
         solve = (4 * d**2 + 2 * table * d) if setting.rule == "decoupled" else 0

@@ -22,9 +22,9 @@ from bandits._problem import Problem
 from bandits.autoregressive import chain
 from bandits.bilinear import Layers, LogBilinear
 from bandits.features import Equicorrelated, FeatureMap, Features
-from bandits.geometry import simplex_arms
 from bandits.policy import Policy, Softmax
 from bandits.rewards import draw_labels, one_hot_rewards
+from bandits.simplex import Simplex
 from experiments.sweep.grid import Setting
 
 HIDDEN = 8
@@ -88,7 +88,7 @@ def build(shape: Shape, numbers: Numbers, *, key: Key[Array, ""]) -> Problem:
     if shape.policy == "autoregressive":
         policy, arms, offsets, rewards = chain(jax.nn.log_sigmoid(odds), labels, shape.horizon, K)
     else:
-        arms = jnp.broadcast_to(simplex_arms(K), (N, K, K - 1))
+        arms = Simplex(N, K, jnp.ones(()))
         rewards = one_hot_rewards(labels, K)
         wrong = jax.nn.log_sigmoid(-odds) - np.log(K - 1)
         offsets = jnp.where(rewards == 1, jax.nn.log_sigmoid(odds)[:, None], wrong[:, None])

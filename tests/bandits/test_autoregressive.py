@@ -62,15 +62,17 @@ def test_everything_exact_is_that_of_the_responses_written_out():
         local, change = locate(p, p.offsets), p.features.logits(Θ)
         w, moved = p.policy.width(change), locate(p, p.offsets + change).value
         kl = jax.jvp(lambda s: p.policy.kl_divergence(local, s * change), (1.0,), (1.0,))
-        along = p.policy.kl_along(local, change, jnp.asarray(1.0))
+        bend = jax.hessian(lambda s: p.policy.kl_divergence(local, s * change))(0.0), p.policy.variance(local, change)
+        along = p.policy.kl_along(local, change)(jnp.asarray(1.0))
         a = p.features.contract(local.coefficients)
         norms, gathered = jnp.sqrt(p.features.squared_norms(a)), p.features.gather(a).ravel()
-        return local, change, w, moved, p.policy.remainder_bound(local.std, w), kl, along, norms, gathered
+        return local, change, w, moved, p.policy.remainder_bound(local.std, w), kl, along, bend, norms, gathered
 
     found = quantities(p, jax.random.normal(KEY, p.features.shape))
-    local, change, w, moved, bound, (kl, slope), along, norms, gathered = jax.tree.map(np.asarray, found)
+    local, change, w, moved, bound, (kl, slope), along, bend, norms, gathered = jax.tree.map(np.asarray, found)
     assert (np.abs(moved - local.value - np.sum(local.coefficients * change, axis=1)) <= bound).all()
     np.testing.assert_allclose(along, (kl, slope), rtol=1e-12)
+    np.testing.assert_allclose(*bend, rtol=1e-12)
     total = 0.0
     for x in range(N):
         y, after = written_out(p, x), written_out(p, x, change)

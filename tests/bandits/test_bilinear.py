@@ -141,11 +141,11 @@ def test_sampled_and_expected_groups_agree():
 @pytest.mark.parametrize(("size", "limit"), [(1e4, 0.05), (1e4, 1e-6), (1e-3, 0.05)])
 def test_kl_limited_steps_meet_their_limit(size, limit):
     state = init(PROBLEM, key=KEY)
-    new, change, multiple = step(PROBLEM, make_rule("group", PROBLEM.features), Exact(), kl_limited(size, limit), state)
-    kl = float(record(PROBLEM, state, new, change, multiple).kl)
+    new, taken = step(PROBLEM, make_rule("group", PROBLEM.features), Exact(), kl_limited(size, limit), state)
+    kl = float(record(PROBLEM, state, new, taken).kl)
     assert kl <= limit
-    assert kl > 0.999 * limit or float(multiple) == size
-    assert (float(multiple) == size) == (size == 1e-3)
+    assert kl > 0.999 * limit or float(taken.multiple) == size
+    assert (float(taken.multiple) == size) == (size == 1e-3)
 
 
 def test_refusals():

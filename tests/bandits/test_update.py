@@ -11,6 +11,7 @@ import curvature
 from bandits import (
     Batch,
     Decoupled,
+    Features,
     Kronecker,
     Power,
     UpdateRule,
@@ -69,11 +70,17 @@ def random_correlation(N: int, rank: int) -> np.ndarray:
 
 
 # few distinct shapes, so that compilations are shared
+WIDE = jax.random.normal(jax.random.key(9), (4, 9))
+WIDE = WIDE / jnp.linalg.norm(WIDE, axis=1, keepdims=True)
 CASES = {
     "orthogonal": make_case(coherent(None, simplex_arms(3), num_prompts=4)),
     "orthogonal, deficient spans": make_case(coherent(None, random_arms(4, 3, 3, key=KEY))),
     "coherent simplex": make_case(coherent(equicorrelation(4, 0.6), simplex_arms(3))),
     "low rank": make_case(coherent(random_correlation(4, 3), simplex_arms(3))),
+    "more directions than prompts": make_case(Features(simplex_arms(3)[None].repeat(4, 0), WIDE)),
+    "more directions, two prompts the same": make_case(
+        Features(simplex_arms(3)[None].repeat(4, 0), WIDE.at[1].set(WIDE[0]))
+    ),
     "identical": make_case(coherent(equicorrelation(4, 1.0), simplex_arms(3))),
     "coherent gaussian, deficient spans": make_case(coherent(random_correlation(4, 4), random_arms(4, 3, 3, key=KEY))),
     "equicorrelated": make_case(equicorrelated(simplex_arms(3), 0.6, num_prompts=4)),
@@ -151,7 +158,7 @@ def test_decoupled_is_group_on_orthogonal_spans_and_batch_over_n_on_a_common_one
         assert abs(found @ other) < 0.999 * np.linalg.norm(found) * np.linalg.norm(other)
 
 
-@pytest.mark.parametrize("name", ["orthogonal", "coherent simplex", "array"])
+@pytest.mark.parametrize("name", ["orthogonal", "coherent simplex", "array", "more directions than prompts"])
 def test_a_prompt_without_deviation_contributes_nothing(name):
     case = CASES[name]
     # the gradient of such a prompt is 0; the power rules must ignore even one that is not (an estimate, rounding)

@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from curvature.divergence import softmax_kl, softmax_kl_along
+from curvature.divergence import softmax_kl, softmax_kl_along, softmax_variance
 
 
 def kl_oracle(logits, change) -> float:
@@ -71,6 +71,8 @@ def test_kl_along_a_direction_is_the_kl_and_its_derivative(multiple):
     def divergence(s):
         return softmax_kl(π, s * change)
 
-    values, slopes = softmax_kl_along(π, change, jnp.asarray(multiple))
+    values, slopes = softmax_kl_along(π, change)(jnp.asarray(multiple))
     np.testing.assert_allclose(values, divergence(jnp.asarray(multiple)), rtol=1e-12, atol=1e-15)  # absolute accuracy
     np.testing.assert_allclose(slopes, jax.jacfwd(divergence)(jnp.asarray(multiple)), rtol=1e-9, atol=1e-15)
+    bend = jax.jacfwd(jax.jacfwd(divergence))(jnp.asarray(0.0))
+    np.testing.assert_allclose(softmax_variance(π, change), bend, rtol=1e-12)
