@@ -119,8 +119,9 @@ def both(name: str) -> list[str]:
 
 
 def same_name(name: str) -> str:
-    """A prediction's name without the leg that it was judged on."""
-    return re.sub(r" \((answer|equations|step|step_sampled)\)$", "", name)
+    """A prediction's name without the leg that it was judged on, and what the states came from."""
+    name = re.sub(r" \((answer|equations|step|step_sampled)\)$", "", name).replace(", the measured exponent,", "")
+    return re.sub(r" (SFT|RL) state", " state", name)
 
 
 TABLES: dict[str, Callable[[str], list[str]]] = {
