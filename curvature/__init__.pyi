@@ -7,6 +7,7 @@ from ._phases import own_surplus, phase_boundaries, phases
 from ._version import __version__
 from ._width import diameter, diameter_bound, width
 from .best_kernel import BiasAware, Kernel, best_kernel, bias_aware_half_width, bias_aware_interval, worst_bias
+from .binary_curvature import CurvatureSplit, binary_curvature_bound, curvature_split
 from .certified_step import CertifiedStep, alignment, best_step, best_step_along, first_order_step
 from .clusters import cluster_histograms, clustered_std_error, resampled_histograms
 from .coherence import (
@@ -91,6 +92,7 @@ __all__ = [
     "Certificate",
     "CertifiedStep",
     "CurvatureParts",
+    "CurvatureSplit",
     "Estimate",
     "Estimator",
     "Extremes",
@@ -116,6 +118,7 @@ __all__ = [
     "best_step_along",
     "bias_aware_half_width",
     "bias_aware_interval",
+    "binary_curvature_bound",
     "certificate",
     "cluster_histograms",
     "clustered_std_error",
@@ -125,6 +128,7 @@ __all__ = [
     "curvature_bound",
     "curvature_parts",
     "curvature_parts_of",
+    "curvature_split",
     "dead_kernel",
     "decoupled",
     "diameter",

@@ -1,4 +1,4 @@
-"""All theorems, in the order of docs/theory.md: T0–T14, then the counterexamples X1 and C6."""
+"""All theorems, in the order of docs/theory.md: T0–T14, T18, then the counterexamples X1 and C6."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from proofs import (
     adaptivity_window,
     arcsine,
     ascent_condition,
+    binary_curvature,
     certified_step,
     conflict,
     convergence_rate,
@@ -39,6 +40,7 @@ THEOREMS: tuple[Theorem, ...] = (
     group_moments.theorem,
     adaptivity_window.theorem,
     sampled_step.theorem,
+    binary_curvature.theorem,
     orthogonal_gradients.theorem,
     conflict.theorem,
 )
