@@ -64,6 +64,7 @@ from .local import (
     extreme_eigenvalues_of,
     local_curvature,
 )
+from .log_odds import log_odds_certificate, log_odds_step
 from .rates import gradient_norm_bound, hitting_time, rate_ratio_bound, tail_exponent, theorem_step
 from .right_response import (
     Success,
@@ -154,6 +155,8 @@ __all__ = [
     "length_constant_lower",
     "length_cosine",
     "local_curvature",
+    "log_odds_certificate",
+    "log_odds_step",
     "log_std_bound",
     "moments",
     "moved_share",

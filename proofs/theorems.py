@@ -1,4 +1,4 @@
-"""All theorems, in the order of docs/theory.md: T0–T14, T18, then the counterexamples X1 and C6."""
+"""All theorems, in the order of docs/theory.md: T0–T14, T18, T19, then the counterexamples X1 and C6."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from proofs import (
     improvement_certificate,
     length_certificate,
     length_growth,
+    log_odds_certificate,
     orthogonal_gradients,
     sampled_step,
     sharp_curvature,
@@ -41,6 +42,7 @@ THEOREMS: tuple[Theorem, ...] = (
     adaptivity_window.theorem,
     sampled_step.theorem,
     binary_curvature.theorem,
+    log_odds_certificate.theorem,
     orthogonal_gradients.theorem,
     conflict.theorem,
 )

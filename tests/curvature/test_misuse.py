@@ -89,6 +89,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "length_constant_lower": {"horizon": 3},
     "length_cosine": {"lengths": [1.0, 2.0], "other": [1.0, 1.0], "number": [3, 4]},
     "local_curvature": {"moments": M, "direction": U},
+    "log_odds_certificate": {"moments": M, "features": Φ, "delta": U},
+    "log_odds_step": {"moments": M, "diameter": 1.5},
     "log_std_bound": {"width": [1.0, 2.0], "pass_rate": 0.3},
     "moments": {"logits": [0.1, 0.2, -0.3], "features": Φ, "rewards": R},
     "moved_share": {"lengths": [1.0, 2.0], "other": [1.0, 1.0], "number": [3, 4]},
