@@ -26,6 +26,7 @@ from .coherence import (
 )
 from .count_kernels import Spread, dead_kernel, frequencies, polynomial_kernel, rate_spread, variance_kernel
 from .divergence import softmax_kl
+from .failure_rates import failure_rate_lower_bound, failure_rate_upper_bound, margin, mean_failure_lower_bound
 from .group_update import (
     effective_groups,
     greatest_weight_ratio,
@@ -139,6 +140,8 @@ __all__ = [
     "expected_weight",
     "extreme_eigenvalues",
     "extreme_eigenvalues_of",
+    "failure_rate_lower_bound",
+    "failure_rate_upper_bound",
     "first_order_step",
     "frequencies",
     "gradient_bound",
@@ -158,6 +161,8 @@ __all__ = [
     "log_odds_certificate",
     "log_odds_step",
     "log_std_bound",
+    "margin",
+    "mean_failure_lower_bound",
     "moments",
     "moved_share",
     "optimality",

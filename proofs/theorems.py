@@ -1,4 +1,4 @@
-"""All theorems, in the order of docs/theory.md: T0–T14, T18, T19, then the counterexamples X1 and C6."""
+"""All theorems, in the order of docs/theory.md: T0–T15, T18, T19, then the counterexamples X1 and C6."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from proofs import (
     convergence_rate,
     curvature_parts,
     deviation_slope,
+    failure_rates,
     group_moments,
     improvement_certificate,
     length_certificate,
@@ -41,6 +42,7 @@ THEOREMS: tuple[Theorem, ...] = (
     group_moments.theorem,
     adaptivity_window.theorem,
     sampled_step.theorem,
+    failure_rates.theorem,
     binary_curvature.theorem,
     log_odds_certificate.theorem,
     orthogonal_gradients.theorem,

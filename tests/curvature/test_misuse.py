@@ -19,6 +19,7 @@ EYE = [[1.0, 0.0], [0.0, 1.0]]
 TABLE = {"logits": [[0.1, 0.2], [0.3, 0.4]], "rewards": [[1.0, 0.0], [0.5, 0.2]], "transitions": [[0, 1], [1, 0]],
          "horizon": 3, "terminal": [0.0, 1.0]}  # fmt: skip
 COUNTS = [3, 1, 2, 1, 5]
+RATES = {"initial_failure": [0.5, 0.6], "time": 10, "alpha": 1.0, "step_size": 0.5, "diameter": 1.5}
 BOUND = {"std": 0.3, "width": [1.0, 2.0]}
 GAIN = {"pass_rate": 0.3, "alignment": 0.5, "trace_right": 1.0, "trace_wrong": 2.0, "group_size": 4, "diameter": 1.5}
 COVARIANCES = {"pass_rate": 0.3, "mean_gap": [1.0, 2.0], "covariance_right": EYE, "covariance_wrong": EYE}
@@ -73,6 +74,8 @@ CALLS: dict[str, dict[str, Any]] = {
         "max_iterations": 9,
         "seed": 1,
     },
+    "failure_rate_lower_bound": RATES,
+    "failure_rate_upper_bound": {**RATES, "margin": 1.0},
     "first_order_step": {"diameter": [1.0, 2.0]},
     "frequencies": {"histogram": COUNTS},
     "gradient_bound": BOUND,
@@ -92,6 +95,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "log_odds_certificate": {"moments": M, "features": Φ, "delta": U},
     "log_odds_step": {"moments": M, "diameter": 1.5},
     "log_std_bound": {"width": [1.0, 2.0], "pass_rate": 0.3},
+    "margin": {"features": Φ, "rewards": R},
+    "mean_failure_lower_bound": {**RATES, "num_prompts": 3},
     "moments": {"logits": [0.1, 0.2, -0.3], "features": Φ, "rewards": R},
     "moved_share": {"lengths": [1.0, 2.0], "other": [1.0, 1.0], "number": [3, 4]},
     "optimality": {"law": curvature.law_of_rates(COUNTS), "histogram": COUNTS, "rates": [0.1, 0.4]},
@@ -151,7 +156,7 @@ CALLS: dict[str, dict[str, Any]] = {
 
 PLAIN = {"best_kernel", "clusters", "count_kernels", "group_update", "law_of_rates", "seeds"}
 """Modules that need no JAX."""
-HOST = {"extreme_eigenvalues", "extreme_eigenvalues_of", "phase_boundaries", "phases", "reachable_states"} | {
+HOST = {"extreme_eigenvalues", "extreme_eigenvalues_of", "margin", "phase_boundaries", "phases", "reachable_states"} | {
     name for name in CALLS if getattr(curvature, name).__module__.rpartition(".")[2] in PLAIN
 }
 """They look at values, as their docstrings say."""
