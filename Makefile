@@ -8,7 +8,8 @@ PASS_RATES ?=
 OUT ?= reproduction
 SPEC ?= published
 DATA ?=
-PRESET ?= cpu
+PRESET ?=
+MODEL ?=
 LOGS ?=
 CORRECT ?=
 # Whole files to one process each, the longest first (their marker `early`); conftest.py says how many processes.
@@ -41,9 +42,10 @@ sweep: $(STAMP) ## Which rule wins where; SPEC=published|conflict|policies|quick
 phases: $(STAMP) ## The three phases of training, with controls; OUT=folder
 	$(BIN)/grpo-curvature phases --out "$(call named,phases)"
 
-validate: $(STAMP) ## Hold the predictions against a small language model; DATA=folder with GSM8K, PRESET=quick|cpu|gpu, OUT
-	$(BIN)/grpo-curvature gsm8k validate --preset "$(PRESET)" --out "$(call named,gsm8k-validation)" \
-		$(if $(DATA),--data "$(DATA)")
+validate: $(STAMP) ## Hold the predictions against a language model; MODEL=smollm2 or folder, DATA=folder with GSM8K, PRESET, OUT
+	@$(if $(filter smollm2,$(MODEL)),$(BIN)/grpo-curvature gsm8k fetch smollm2 --out smollm2)
+	$(BIN)/grpo-curvature gsm8k validate --out "$(call named,gsm8k-validation$(if $(MODEL),-pretrained))" \
+		$(if $(PRESET),--preset "$(PRESET)") $(if $(MODEL),--model "$(MODEL)") $(if $(DATA),--data "$(DATA)")
 
 # Without LOGS an example that the simulator writes. An audit needs advantages: a log without says so (status 2), and goes on.
 REPORT = $(call named,logs-report)

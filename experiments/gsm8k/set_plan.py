@@ -114,7 +114,7 @@ SET_PRESETS: dict[str, SetPlan] = {
         train="all",
         num_seeds=5,
         num_sft_seeds=5,
-        answer=replace(EXACT, num_prompts=128, num_steps=30, step_sizes=(0.01, 0.02), num_probes=3,
+        answer=replace(EXACT, num_prompts=128, num_steps=30, step_sizes=(0.005, 0.01), num_probes=3,
                        rules=("none", "group", "power(2)", "maxrl")),
         equations=SAMPLED,
         late=(0.5, 0.9),

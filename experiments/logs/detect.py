@@ -53,6 +53,8 @@ def find(paths: Sequence[Path], form: str | None) -> tuple[str, list[Path]]:
     for path in paths:
         files = list(_files(path)) if path.is_dir() else [path]
         for file in files:
+            if file.exists() and not file.is_file():
+                raise ValueError(f"{file} is no regular file; allowed: files and folders of a log")
             name = form if form and (form == "generic" or NAMES[form](file)) else None
             name = name or ("" if form else _format_of(file, alone=not path.is_dir()))
             if name == "generic" and path.is_dir() and file.suffix.lower() not in generic.SUFFIXES:
@@ -70,7 +72,7 @@ def find(paths: Sequence[Path], form: str | None) -> tuple[str, list[Path]]:
         raise ValueError(_nothing(paths, other, form))
     [(name, files)] = found.items()
     _one_run(name, files, paths)
-    return name, sorted(set(files))
+    return name, sorted({file.resolve(): file for file in sorted(files, reverse=True)}.values())
 
 
 def _files(folder: Path) -> Iterator[Path]:

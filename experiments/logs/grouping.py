@@ -92,7 +92,7 @@ def _missing_steps(blocks: Sequence[Block], notes: Sequence[Note]) -> list[Note]
     steps = np.unique([block.step for block in blocks if block.step != UNKNOWN_STEP])
     if len(steps) < 2:
         return []
-    missing = int(steps[-1] - steps[0]) + 1 - len(steps)
+    missing = int(steps[-1]) - int(steps[0]) + 1 - len(steps)
     text = (
         f"{missing} of the steps from {steps[0]} to {steps[-1]} are not in the log (a trainer that logs every few "
         "steps keeps the last generation before each)"

@@ -18,6 +18,8 @@ from experiments.logs.groups import Groups
 from experiments.logs.history import TOTAL
 
 NONE = "none of the known"
+GREATEST = 1e100
+"""Reward or advantage whose square is still a number."""
 WHOLE = "reward"
 """What the whole reward is called where the log has no functions."""
 FORMULA = {
@@ -44,7 +46,12 @@ def run(groups: Groups) -> Audit:
     known = groups.total is not None
     columns = [groups.total] if groups.total is not None else list(groups.rewards.values())
     index = groups.group_of_row
-    return audit(groups.advantage, columns, index, groups.batch[index], known=known, averages=_averages(groups))
+    for what, values in (("an advantage", groups.advantage), *(("a reward", column) for column in columns)):
+        sizes = np.abs(values[np.isfinite(values)])
+        if sizes.size and sizes.max() > GREATEST:
+            raise ValueError(f"PATH holds {what} of {sizes.max():g}; allowed: up to {GREATEST:g}")
+    with np.errstate(all="ignore"):  # what is not finite is compared with nothing
+        return audit(groups.advantage, columns, index, groups.batch[index], known=known, averages=_averages(groups))
 
 
 def _averages(groups: Groups) -> Averages | None:

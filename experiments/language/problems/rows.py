@@ -68,8 +68,14 @@ class Splits:
 
     def digest(self) -> str:
         """Sha256 of all problems in their order, for run ids; the source's name does not matter."""
-        content = [[asdict(problem) for problem in split] for split in (self.train, self.test)]
+        content = [[_told(problem) for problem in split] for split in (self.train, self.test)]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _told(problem: Problem) -> dict[str, Any]:
+    """What a digest is made of: a mode that begins no solution has the digests that it had before there was one."""
+    content = asdict(problem)
+    return content if problem.begun else {name: value for name, value in content.items() if name != "begun"}
 
 
 def read_equations(solution: str, answer: str) -> tuple[str | None, str]:

@@ -9,6 +9,7 @@ count.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ FUNCTION = ("reward_", "reward/", "rewards/", "reward.")
 """What a column of one of several reward functions begins with."""
 COUNTS = ("num_correct", "num_samples")
 MISSING = ("", "nan", "none", "null", "na")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]{0,39}")
+"""A column's name that is one, and no text."""
 LARGEST_COUNT = 10**9
 
 
@@ -105,8 +108,10 @@ def _check_there(path: Path, names: list[str], flag: str, name: str | None) -> N
 
 
 def _list(names: list[str]) -> str:
-    short = [name if len(name) <= 40 else f"{name[:37]}…" for name in names]
-    return ", ".join(short[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "") if names else "none"
+    """Names in words; what does not look like a name may be a prompt of a table without a header, and is not shown."""
+    shown = [name for name in names if NAME.fullmatch(name)][:12]
+    rest = len(names) - len(shown)
+    return ", ".join([*shown, *([f"{rest} more that are not shown"] if rest else [])]) or "none"
 
 
 def blocks(path: Path, named: Named) -> Iterator[Block]:

@@ -43,6 +43,8 @@ class Report:
         check_integer("--windows", self.windows, 1, 100)
         if self.run_std is not None:
             check_positive("--run-std", self.run_std)
+            if self.run_std > 1:
+                raise ValueError(f"--run-std is {self.run_std}; allowed: at most 1, a deviation of accuracies")
 
     def identity(self) -> dict[str, Any]:
         """What decides the results. Of the paths the last part alone: reports are passed on."""

@@ -17,6 +17,7 @@ import numpy as np
 from curvature.group_update import update_lengths
 from experiments.logs.groups import UNKNOWN_PROMPT, Groups
 from experiments.logs.report.estimator import Estimator
+from experiments.logs.verdict import GREATEST
 
 BINARY = ("none", "group", "batch", "pooled", "power(2)", "maxrl", "focal(1)", "pass(4)", "leave_one_out")
 """Rules that are shown where rewards have two values."""
@@ -26,8 +27,6 @@ LOGGED = "logged"
 """Not a rule: the log's own column of advantages."""
 EQUAL = 1e-6
 """Rewards of a group that differ by less, relative to the greatest, are equal: float32 rounds at 6e-8 and sums them."""
-GREATEST = 1e100
-"""Reward whose square is still a number."""
 FEW_PROMPTS = 10
 """With fewer prompts, errors by prompts are none; they are then by groups, and speak of these prompts alone."""
 

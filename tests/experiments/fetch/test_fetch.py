@@ -28,7 +28,8 @@ CONTENT = made.tiny()
 FILES = ["README.md", "config.json", "fetched.json", "generation_config.json", "model.safetensors", "tokenizer.json"]
 FILES.append("tokenizer_config.json")
 CODE = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever began the tests may have it ignored
 from dataclasses import replace
 from pathlib import Path
 from experiments import cli

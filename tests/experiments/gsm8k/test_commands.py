@@ -158,7 +158,7 @@ def test_the_sampled_probe_says_what_is_inside_its_noise(started: Path, env: dic
     assert ("no relation with σ may be read from it" in said) == (summary["curvature_resolved"] <= 0.5)
 
 
-def test_population_steps_exist_in_mode_answer_alone(
+def test_population_steps_exist_in_the_exact_modes_alone(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     questions = Questions(data=data, mode="equations", num_prompts=8)
@@ -169,7 +169,9 @@ def test_population_steps_exist_in_mode_answer_alone(
     model = make_model(architecture, task.vocabulary)
     save_checkpoint(tmp_path / "A", State(parameters, ()), model, task.vocabulary, {"mode": "equations"})
     arguments = ["gsm8k", "train", "--checkpoint", str(tmp_path / "A"), "--exact", "--out", str(tmp_path / "B")]
-    assert "--exact is set and the mode is 'equations'; allowed: mode 'answer'" in refused(arguments, capsys)
+    assert "--exact is set and the mode is 'equations'; allowed: modes 'answer' and 'step'" in refused(
+        arguments, capsys
+    )
     assert not (tmp_path / "B").exists()
 
 
@@ -335,7 +337,7 @@ def test_a_checkpoint_says_when_its_data_are_gone_or_others(
     line = refused([*train_again(started, out), "--data", str(other)], capsys)
     assert f"was trained on; allowed: the same rows (it read {data})" in line
     line = refused([*train_again(started, out), "--data", str(tmp_path / "gone")], capsys)
-    assert "gone is not a folder; allowed" in line
+    assert "gone, which is not a folder; allowed" in line
     assert not out.exists()
 
 

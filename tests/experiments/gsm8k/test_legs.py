@@ -92,13 +92,26 @@ class Counted:
         return type("Probe", (), {"state": {"std": 0.5}})
 
 
+class Finals:
+    """Pass rates of .8 of the training prompts and .1 of the test prompts, and a bit more of their figures alone."""
+
+    def __init__(self, task):
+        self.task = task
+
+    def exact(self, parameters, batch):
+        return np.full(12, 0.1 if batch is self.task.test else 0.8)
+
+    def without_end(self, parameters, batch):
+        return 0.05 + self.exact(parameters, batch)
+
+
 @pytest.mark.parametrize(("num_probes", "looks"), [(2, [0, 8]), (3, [0, 4, 8]), (5, [0, 2, 4, 6, 8])])
 def test_states_are_probed_before_their_step_and_at_the_end(
     num_probes: int, looks: list[int], leg: ExactLeg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = Counted()
     monkeypatch.setattr(leg.starts, "measure", lambda *_, **__: np.full(12, 0.9))
-    monkeypatch.setattr(leg, "final", lambda *_, test, **__: np.full(12, 0.1 if test else 0.8))
+    monkeypatch.setattr(leg, "final", Finals(leg.starts.task(0)))
     monkeypatch.setattr(leg, "population", counted)
     monkeypatch.setattr(leg, "light", counted.probe)
     tables = leg.probed_run(0, GROUP, 0.01, what="run", num_steps=8, num_probes=num_probes)
@@ -109,5 +122,8 @@ def test_states_are_probed_before_their_step_and_at_the_end(
     assert set(tables["steps"]["rule"]) == set(tables["probes"]["rule"]) == {"group"}
     ends = [tables["steps"][f"final_{name}"].tolist() for name in ("train", "test")]
     assert ends == [pytest.approx([0.8] * 8), pytest.approx([0.1] * 8)]
+    assert tables["steps"]["start_test"].tolist() == ends[1]
+    assert tables["steps"]["final_test_figures"].tolist() == pytest.approx([0.15] * 8)
+    assert tables["probes"]["test_pass_rate"].tolist() == pytest.approx([0.1] * num_probes)
     assert set(leg.run(0, NONE, 0.02, what="run", num_steps=2)) == {"steps"}
     assert leg.starts.keep.made == ["answer_run_group_0.01_0", "answer_start_0", "answer_run_none_0.02_0"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from experiments import cli
 from experiments.logs.config import Audit, Inspect
+from experiments.logs.detect import find
+from experiments.logs.formats import prime_rl
+from experiments.logs.groups import UNKNOWN_STEP
 from experiments.logs.prepare import prepare_audit, prepare_inspect
+from experiments.logs.report.config import Report
 from experiments.logs.source import Source
 from tests.experiments.logs import written
 from tests.experiments.logs.written import SECRET, Table, table
@@ -248,3 +254,56 @@ def test_bad_histories(text: str, survives, tmp_path: Path) -> None:
     path = written.trl(table(), tmp_path)
     (path / "trainer_state.json").write_bytes(text.encode("latin-1"))
     survives(path)
+
+
+def inspected(capsys, *paths) -> str:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["logs", "inspect", *map(str, paths)])
+    assert stop.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_a_table_without_a_header_shows_no_text_of_its_first_row(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("What is Bob's secret?,1\nWho knows?,0\n")
+    line = inspected(capsys, tmp_path / "t.csv")
+    assert "secret" not in line.lower()
+    assert "2 more that are not shown" in line
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path, capsys):
+    os.mkfifo(tmp_path / "f.jsonl")
+    assert "f.jsonl is no regular file; allowed: files and folders of a log" in inspected(capsys, tmp_path / "f.jsonl")
+
+
+def test_a_link_to_a_folder_is_that_folder(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "t.csv").write_text("group,reward\n" + "".join(f"{i // 4},{i % 3}\n" for i in range(40)))
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    form, files = find([tmp_path / "run", tmp_path / "link"], "generic")
+    assert (form, [file.name for file in files]) == ("generic", ["t.csv"])
+
+
+@pytest.mark.parametrize("name", ["completions_99999999999999999999999.parquet", "completions_\u0661\u0662.parquet"])
+def test_steps_are_figures_that_a_number_holds(name, tmp_path, capsys):
+    (tmp_path / name).write_bytes(b"")
+    assert "no file of a known trainer's name" in inspected(capsys, tmp_path)
+
+
+def test_a_folder_s_step_that_no_number_holds_is_none(tmp_path):
+    assert prime_rl.step_of(tmp_path / f"step_{'9' * 30}" / "train" / "all" / prime_rl.FILE) == UNKNOWN_STEP
+    assert prime_rl.step_of(tmp_path / "step_3" / "step_12" / "train" / "all" / prime_rl.FILE) == 12
+
+
+@pytest.mark.parametrize(("reward", "advantage", "what"), [("1e200", "1", "a reward"), ("1", "-1e300", "an advantage")])
+def test_numbers_whose_squares_are_none_are_refused(reward, advantage, what, tmp_path, capsys):
+    rows = [f"{i // 4},{reward if i == 1 else i % 2},{advantage if i == 2 else (-1) ** i}\n" for i in range(16)]
+    (tmp_path / "t.csv").write_text("group,reward,advantage\n" + "".join(rows))
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["logs", "audit", str(tmp_path / "t.csv")])
+    assert stop.value.code == 2
+    assert f"PATH holds {what} of 1e+" in capsys.readouterr().err
+
+
+def test_a_deviation_of_accuracies_is_at_most_one():
+    with pytest.raises(ValueError, match=r"--run-std is 1e\+300; allowed: at most 1"):
+        Report(Source(paths=(Path("."),)), run_std=1e300)

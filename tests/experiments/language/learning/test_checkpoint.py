@@ -21,6 +21,7 @@ from experiments.language.learning.optimiser import make_transform
 from experiments.language.learning.state import State, start
 from experiments.language.model import pretrained
 from experiments.language.model.model import make_model
+from experiments.language.model.part import divide
 from experiments.language.model.transformer import Architecture
 from experiments.language.problems.tokens import train_vocabulary
 from tests.experiments.language import tiny
@@ -69,6 +70,21 @@ def test_the_round_trip_is_bit_for_bit(tmp_path):
         assert resumed.step == 40
         assert_bitwise((resumed.parameters, resumed.optimiser), (θ, adam_state()))
     assert sorted(path.name for path in tmp_path.iterdir()) == [folder.name]
+
+
+@pytest.mark.parametrize("train", ["last:1", "lora:2"])
+def test_a_part_of_the_model_comes_back_beside_the_whole(tmp_path, train):
+    """LoRA's factors could not be had back from W + A B."""
+    a = replace(ARCHITECTURE, num_layers=2)
+    begin, part = divide(train, tiny.parameters(a))
+    moved = jax.tree.map(lambda x: x + jnp.float32(0.1), begin)
+    model = make_model(a, VOCABULARY, part)
+    folder = save_checkpoint(tmp_path, State(moved, ADAM.init(moved), 5), model, VOCABULARY, {})
+    found = load_checkpoint(tmp_path)
+    assert_bitwise(found.parameters, part.merged(moved))
+    assert_bitwise(found.resumed(start(begin, ADAM)).parameters, moved)
+    (folder / "trained.safetensors").write_bytes(b"")
+    assert "allowed: the part of the parameters" in refused(lambda: found.resumed(start(begin, ADAM)))
 
 
 @pytest.mark.parametrize("name", ["sgd", "momentum", "adam", "adamw"])

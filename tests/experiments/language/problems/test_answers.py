@@ -315,6 +315,6 @@ def test_what_follows_long_nonsense_still_counts():
 
 @pytest.mark.parametrize("call", [lambda m: final_answer("1", m), lambda m: is_correct("1", P("1", "gsm8k"), m)])
 def test_an_unknown_mode_is_named(call):
-    assert MODES == ("answer", "equations", "text")
+    assert MODES == ("answer", "step", "equations", "text")
     with pytest.raises(ValueError, match="mode is 'proof'; allowed: answer, step, equations, text"):
         call("proof")
