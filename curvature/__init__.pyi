@@ -66,6 +66,7 @@ from .local import (
     local_curvature,
 )
 from .log_odds import log_odds_certificate, log_odds_step
+from .own_objective import ascent_step, power_curvature_constant
 from .rates import gradient_norm_bound, hitting_time, rate_ratio_bound, tail_exponent, theorem_step
 from .right_response import (
     Success,
@@ -87,7 +88,6 @@ from .sequence_bounds import (
 )
 
 __all__ = [
-    "PRESETS",
     "Along",
     "Arms",
     "BiasAware",
@@ -102,6 +102,7 @@ __all__ = [
     "Kernel",
     "LawOfRates",
     "Moments",
+    "PRESETS",
     "Ratio",
     "SplitHalfIndices",
     "Spread",
@@ -114,6 +115,7 @@ __all__ = [
     "alignment",
     "along",
     "ascent_condition",
+    "ascent_step",
     "best_group_step",
     "best_kernel",
     "best_step",
@@ -173,6 +175,7 @@ __all__ = [
     "phase_boundaries",
     "phases",
     "polynomial_kernel",
+    "power_curvature_constant",
     "psi",
     "rate_ratio_bound",
     "rate_spread",

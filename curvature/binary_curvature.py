@@ -111,6 +111,13 @@ def binary_curvature_bound(std: Numbers, width: Numbers) -> Float[Array, "*shape
     """
     σ, w = std_and_width(std, width)
     check_interval("std", σ, 0, A_PRIORI_STD * (1 + 8 * float(jnp.finfo(σ.dtype).eps)))
-    k = jnp.sqrt(jnp.maximum(1 - 4 * σ**2, 0))
-    shape = jnp.where(k >= 0.5, k, CURVATURE / (1 - jnp.minimum(k, 0.5)))
-    return σ**2 * w**2 * shape
+    return σ**2 * w**2 * curvature_shape(jnp.sqrt(jnp.maximum(1 - 4 * σ**2, 0)))
+
+
+def curvature_shape(k: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """M(k) for k in [0, 1], the greatest k m² + m(1 − m): k from ½ on and 1/(4(1 − k)) below.
+
+    >>> print(curvature_shape(jnp.asarray([0.0, 0.5, 1.0])))
+    [0.25 0.5  1.  ]
+    """
+    return jnp.where(k >= 0.5, k, CURVATURE / (1 - jnp.minimum(k, 0.5)))

@@ -1,4 +1,4 @@
-"""All theorems, in the order of docs/theory.md: T0–T15, T18, T19, then the counterexamples X1 and C6."""
+"""All theorems, in the order of docs/theory.md: T0–T15, T18–T20, then the counterexamples X1 and C6."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from proofs import (
     length_growth,
     log_odds_certificate,
     orthogonal_gradients,
+    own_objective,
     sampled_step,
     sharp_curvature,
     tilted_log_partition,
@@ -45,6 +46,7 @@ THEOREMS: tuple[Theorem, ...] = (
     failure_rates.theorem,
     binary_curvature.theorem,
     log_odds_certificate.theorem,
+    own_objective.theorem,
     orthogonal_gradients.theorem,
     conflict.theorem,
 )
