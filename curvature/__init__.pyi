@@ -88,6 +88,7 @@ from .sequence_bounds import (
 )
 
 __all__ = [
+    "PRESETS",
     "Along",
     "Arms",
     "BiasAware",
@@ -102,7 +103,6 @@ __all__ = [
     "Kernel",
     "LawOfRates",
     "Moments",
-    "PRESETS",
     "Ratio",
     "SplitHalfIndices",
     "Spread",
