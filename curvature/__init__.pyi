@@ -7,6 +7,7 @@ from ._phases import own_surplus, phase_boundaries, phases
 from ._version import __version__
 from ._width import diameter, diameter_bound, width
 from .best_kernel import BiasAware, Kernel, best_kernel, bias_aware_half_width, bias_aware_interval, worst_bias
+from .binary_curvature import CurvatureSplit, binary_curvature_bound, curvature_split
 from .certified_step import CertifiedStep, alignment, best_step, best_step_along, first_order_step
 from .clusters import cluster_histograms, clustered_std_error, resampled_histograms
 from .coherence import (
@@ -25,6 +26,7 @@ from .coherence import (
 )
 from .count_kernels import Spread, dead_kernel, frequencies, polynomial_kernel, rate_spread, variance_kernel
 from .divergence import softmax_kl
+from .failure_rates import failure_rate_lower_bound, failure_rate_upper_bound, margin, mean_failure_lower_bound
 from .group_update import (
     effective_groups,
     greatest_weight_ratio,
@@ -63,6 +65,8 @@ from .local import (
     extreme_eigenvalues_of,
     local_curvature,
 )
+from .log_odds import log_odds_certificate, log_odds_step
+from .own_objective import ascent_step, power_curvature_constant
 from .rates import gradient_norm_bound, hitting_time, rate_ratio_bound, tail_exponent, theorem_step
 from .right_response import (
     Success,
@@ -91,6 +95,7 @@ __all__ = [
     "Certificate",
     "CertifiedStep",
     "CurvatureParts",
+    "CurvatureSplit",
     "Estimate",
     "Estimator",
     "Extremes",
@@ -110,12 +115,14 @@ __all__ = [
     "alignment",
     "along",
     "ascent_condition",
+    "ascent_step",
     "best_group_step",
     "best_kernel",
     "best_step",
     "best_step_along",
     "bias_aware_half_width",
     "bias_aware_interval",
+    "binary_curvature_bound",
     "certificate",
     "cluster_histograms",
     "clustered_std_error",
@@ -125,6 +132,7 @@ __all__ = [
     "curvature_bound",
     "curvature_parts",
     "curvature_parts_of",
+    "curvature_split",
     "dead_kernel",
     "decoupled",
     "diameter",
@@ -134,6 +142,8 @@ __all__ = [
     "expected_weight",
     "extreme_eigenvalues",
     "extreme_eigenvalues_of",
+    "failure_rate_lower_bound",
+    "failure_rate_upper_bound",
     "first_order_step",
     "frequencies",
     "gradient_bound",
@@ -150,7 +160,11 @@ __all__ = [
     "length_constant_lower",
     "length_cosine",
     "local_curvature",
+    "log_odds_certificate",
+    "log_odds_step",
     "log_std_bound",
+    "margin",
+    "mean_failure_lower_bound",
     "moments",
     "moved_share",
     "optimality",
@@ -161,6 +175,7 @@ __all__ = [
     "phase_boundaries",
     "phases",
     "polynomial_kernel",
+    "power_curvature_constant",
     "psi",
     "rate_ratio_bound",
     "rate_spread",

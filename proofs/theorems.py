@@ -1,4 +1,4 @@
-"""All theorems, in the order of docs/theory.md: T0–T14, then the counterexamples X1 and C6."""
+"""All theorems, in the order of docs/theory.md: T0–T15, T18–T20, then the counterexamples X1 and C6."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from proofs import (
     adaptivity_window,
     arcsine,
     ascent_condition,
+    binary_curvature,
     certified_step,
     conflict,
     convergence_rate,
     curvature_parts,
     deviation_slope,
+    failure_rates,
     group_moments,
     improvement_certificate,
     length_certificate,
     length_growth,
+    log_odds_certificate,
     orthogonal_gradients,
+    own_objective,
     sampled_step,
     sharp_curvature,
     tilted_log_partition,
@@ -39,6 +43,10 @@ THEOREMS: tuple[Theorem, ...] = (
     group_moments.theorem,
     adaptivity_window.theorem,
     sampled_step.theorem,
+    failure_rates.theorem,
+    binary_curvature.theorem,
+    log_odds_certificate.theorem,
+    own_objective.theorem,
     orthogonal_gradients.theorem,
     conflict.theorem,
 )

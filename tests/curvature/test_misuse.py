@@ -19,6 +19,7 @@ EYE = [[1.0, 0.0], [0.0, 1.0]]
 TABLE = {"logits": [[0.1, 0.2], [0.3, 0.4]], "rewards": [[1.0, 0.0], [0.5, 0.2]], "transitions": [[0, 1], [1, 0]],
          "horizon": 3, "terminal": [0.0, 1.0]}  # fmt: skip
 COUNTS = [3, 1, 2, 1, 5]
+RATES = {"initial_failure": [0.5, 0.6], "time": 10, "alpha": 1.0, "step_size": 0.5, "diameter": 1.5}
 BOUND = {"std": 0.3, "width": [1.0, 2.0]}
 GAIN = {"pass_rate": 0.3, "alignment": 0.5, "trace_right": 1.0, "trace_wrong": 2.0, "group_size": 4, "diameter": 1.5}
 COVARIANCES = {"pass_rate": 0.3, "mean_gap": [1.0, 2.0], "covariance_right": EYE, "covariance_wrong": EYE}
@@ -37,11 +38,13 @@ CALLS: dict[str, dict[str, Any]] = {
     "alignment": {"moments": M, "diameter": 1.5},
     "along": {"log_prob": log_prob, "parameters": θ, "direction": np.asarray(U)},
     "ascent_condition": {"coherence": 0.1, "std": STD},
+    "ascent_step": {"alpha": [0.5, 1.0], "overlap": 2.0, "diameter": 1.5},
     "best_group_step": GAIN,
     "bias_aware_half_width": {"bias": 0.1, "std_error": 0.2, "level": 0.9},
     "bias_aware_interval": {"histogram": COUNTS, "target": 8, "num_groups": 20},
     "best_step": {"moments": M, "diameter": 1.5},
     "best_step_along": {"slopes": [0.1, 0.2], "std": [0.3, 0.4], "widths": [1.0, 2.0], "iterations": 20},
+    "binary_curvature_bound": BOUND,
     "certificate": {"moments": M, "features": Φ, "delta": U},
     "cluster_histograms": {"counts": [0, 2, 1], "group_size": 4, "cluster": [7, 7, 9]},
     "clustered_std_error": {"values": [0.1, 0.3, 0.2], "cluster": [7, 7, 9]},
@@ -56,6 +59,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "rewards": R,
         "direction": [1.0, 0],
     },
+    "curvature_split": {"moments": M, "direction": U},
     "dead_kernel": {"group_size": 4, "new_size": 2},
     "decoupled": {"gradients": G, "std": STD, "bases": BASES, "ridge": 0.1, "cutoff": 1e-9},
     "diameter": {"features": Φ},
@@ -71,6 +75,8 @@ CALLS: dict[str, dict[str, Any]] = {
         "max_iterations": 9,
         "seed": 1,
     },
+    "failure_rate_lower_bound": RATES,
+    "failure_rate_upper_bound": {**RATES, "margin": 1.0},
     "first_order_step": {"diameter": [1.0, 2.0]},
     "frequencies": {"histogram": COUNTS},
     "gradient_bound": BOUND,
@@ -87,7 +93,11 @@ CALLS: dict[str, dict[str, Any]] = {
     "length_constant_lower": {"horizon": 3},
     "length_cosine": {"lengths": [1.0, 2.0], "other": [1.0, 1.0], "number": [3, 4]},
     "local_curvature": {"moments": M, "direction": U},
+    "log_odds_certificate": {"moments": M, "features": Φ, "delta": U},
+    "log_odds_step": {"moments": M, "diameter": 1.5},
     "log_std_bound": {"width": [1.0, 2.0], "pass_rate": 0.3},
+    "margin": {"features": Φ, "rewards": R},
+    "mean_failure_lower_bound": {**RATES, "num_prompts": 3},
     "moments": {"logits": [0.1, 0.2, -0.3], "features": Φ, "rewards": R},
     "moved_share": {"lengths": [1.0, 2.0], "other": [1.0, 1.0], "number": [3, 4]},
     "optimality": {"law": curvature.law_of_rates(COUNTS), "histogram": COUNTS, "rates": [0.1, 0.4]},
@@ -98,6 +108,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "phase_boundaries": {"cross_ratio": [1.0, 0.5, 0.1]},
     "phases": {"cross_ratio": [1.0, 0.5, 0.1]},
     "polynomial_kernel": {"group_size": 4, "coefficients": [1.0, 2.0]},
+    "power_curvature_constant": {"alpha": [0.0, 1.0]},
     "psi": {"a": [0.1, 1.0]},
     "rate_ratio_bound": {"average_std": [0.1, 0.2], "max_std": 0.5},
     "rate_spread": {"histogram": COUNTS},
@@ -147,7 +158,7 @@ CALLS: dict[str, dict[str, Any]] = {
 
 PLAIN = {"best_kernel", "clusters", "count_kernels", "group_update", "law_of_rates", "seeds"}
 """Modules that need no JAX."""
-HOST = {"extreme_eigenvalues", "extreme_eigenvalues_of", "phase_boundaries", "phases", "reachable_states"} | {
+HOST = {"extreme_eigenvalues", "extreme_eigenvalues_of", "margin", "phase_boundaries", "phases", "reachable_states"} | {
     name for name in CALLS if getattr(curvature, name).__module__.rpartition(".")[2] in PLAIN
 }
 """They look at values, as their docstrings say."""
