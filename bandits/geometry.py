@@ -73,7 +73,11 @@ def simplex_arms(num_arms: int, diameter: float = 1.0) -> Float[Array, "K K-1"]:
 
 
 def written_out(features: Kronecker) -> Kronecker:
-    """The same features with an array of arms, in the K − 1 coordinates of `simplex_arms`: O(N K²) memory."""
+    """The same features with an array of arms, in the K − 1 coordinates of `simplex_arms`: O(N K²) memory.
+
+    Raises:
+        ValueError: fewer than two arms.
+    """
     if not isinstance(features.arms, Simplex):
         return features
     N, K, _ = features.arms.shape
