@@ -27,6 +27,7 @@ from .coherence import (
 from .count_kernels import Spread, dead_kernel, frequencies, polynomial_kernel, rate_spread, variance_kernel
 from .divergence import softmax_kl
 from .failure_rates import failure_rate_lower_bound, failure_rate_upper_bound, margin, mean_failure_lower_bound
+from .group_limits import group_failure_lower_bound, group_start_lower_bound
 from .group_update import (
     effective_groups,
     greatest_weight_ratio,
@@ -151,6 +152,8 @@ __all__ = [
     "gram",
     "greatest_weight_ratio",
     "group_factor",
+    "group_failure_lower_bound",
+    "group_start_lower_bound",
     "grpo_statistics",
     "hessian_vector_product",
     "hitting_time",

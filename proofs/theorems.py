@@ -1,4 +1,4 @@
-"""All theorems, in the order of docs/theory.md: T0–T15, T18–T20, then the counterexamples X1 and C6."""
+"""All theorems, in the order of docs/theory.md: T0–T16, T18–T20, then the counterexamples X1 and C6."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from proofs import (
     curvature_parts,
     deviation_slope,
     failure_rates,
+    group_limits,
     group_moments,
     improvement_certificate,
     length_certificate,
@@ -44,6 +45,7 @@ THEOREMS: tuple[Theorem, ...] = (
     adaptivity_window.theorem,
     sampled_step.theorem,
     failure_rates.theorem,
+    group_limits.theorem,
     binary_curvature.theorem,
     log_odds_certificate.theorem,
     own_objective.theorem,

@@ -84,6 +84,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "gram": {"gradients": G},
     "greatest_weight_ratio": {"group_size": 4},
     "group_factor": {"pass_rate": [0.1, 0.3], "group_size": 4},
+    "group_failure_lower_bound": {"initial_failure": 0.5, "num_answers": [10, 20], "width": 0.7},
+    "group_start_lower_bound": {"initial_pass_rate": 0.1, "level": [0.5, 0.6], "width": 0.7},
     "grpo_statistics": {**COVARIANCES, "group_size": 4},
     "hessian_vector_product": {"moments": M, "vector": U},
     "hitting_time": {"pass_rate": [0.1, 0.3], "alpha": 1.0, "target": 0.5},
