@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -113,8 +114,7 @@ def audit_text(found: Mapping[str, Any]) -> str:
         if against == against:
             rows.append(("checked", f"the trainer's average reward is that of these weights within {against:.0e}"))
     rows.append(("residual", _residual(found)))
-    nearest = [f"{n['estimator']} {n['residual']:.1e}" for n in found["nearest"]]
-    rows.append(("nearest others" if found["explained"] else "nearest", ", ".join(nearest)))
+    rows.append(_nearest(found))
     rows.append(("greatest |A|", f"{found['greatest_advantage']:.4g}; {_bound(found)}"))
     size = found["group_size"]
     rows.append(("groups", f"{found['num_groups']:,}{f' of {size}' if size else ''}: {found['grouped_by']}"))
@@ -125,16 +125,48 @@ def audit_text(found: Mapping[str, Any]) -> str:
 
 def _estimator(found: Mapping[str, Any]) -> str:
     if not found["explained"]:
-        return (
-            f"{NONE}: no estimator of docs/trainers.md gives these advantages; best {found['explained_share']:.1%} of "
-            "the rows"
-        )
+        return f"{NONE}: no estimator of docs/trainers.md gives all of these advantages. {mostly(found)}"
     words = [FORMULA[found["rule"]]]
     if found["ddof"] is not None:
         words.append("sample deviation (ddof 1)" if found["ddof"] else "population deviation (ddof 0)")
     if found["epsilon"] is not None:
         words.append(f"ε {found['epsilon']:.3g}")
     return f"{found['estimator']}: {', '.join(words)}"
+
+
+def mostly(found: Mapping[str, Any]) -> str:
+    """What the nearest estimator explains of a column that none explains.
+
+    >>> first = {"step": 7, "group": 55}
+    >>> nearest = [{"estimator": "trl", "explained_share": 0.9979}]
+    >>> mostly({"nearest": nearest, "rows_not_explained": 1, "groups_not_explained": 1, "first_not_explained": first})
+    '`trl` explains 99.7% of the rows; 1 row of 1 group does not fit, the first at step 7'
+    """
+    nearest = found["nearest"][0]
+    share = _share(nearest["explained_share"])
+    rows, owners, first = (found[f"{what}_not_explained"] for what in ("rows", "groups", "first"))
+    if first is None:
+        return f"`{nearest['estimator']}` gives every row, but its ε or the averages that the trainer logged forbid it"
+    where = f"in group {first['group'] + 1} of the log" if first["step"] is None else f"at step {first['step']}"
+    said = f"{rows:,} row{'s' * (rows > 1)} of {owners:,} group{'s' * (owners > 1)} do{'es' * (rows == 1)} not fit"
+    return f"`{nearest['estimator']}` explains {share} of the rows; {said}, the first {where}"
+
+
+def _nearest(found: Mapping[str, Any]) -> tuple[str, str]:
+    """Label, and the nearest estimators by what they were sorted by."""
+    if found["explained"]:
+        listed = [f"{n['estimator']} {n['residual']:.1e}" for n in found["nearest"]]
+        return (
+            "nearest others",
+            f"{', '.join(listed)} (greatest difference, of the greatest |A|; they do not explain it)",
+        )
+    listed = [f"{n['estimator']} {_share(n['explained_share'])}" for n in found["nearest"]]
+    return "nearest", f"{', '.join(listed)} (share of the rows explained)"
+
+
+def _share(share: float) -> str:
+    """In per cent, rounded down, so that 100% is all."""
+    return f"{math.floor(1000 * share) / 10:.1f}%"
 
 
 def _residual(found: Mapping[str, Any]) -> str:

@@ -44,7 +44,7 @@ def _who(s: dict[str, Any]) -> str:
     if s["estimator"] == "gdpo":
         return "Your trainer normalised each reward function apart and then the batch (`gdpo`)."
     if s["estimator"] is not None:
-        return "None of the known estimators explains the advantages in your log."
+        return "None of the known estimators explains all advantages in your log."
     return "Your log holds no advantages, so it cannot say whether your trainer divided by a deviation."
 
 

@@ -45,7 +45,7 @@ FIRST = {
     "group": r"Your trainer divided each group's advantages by the group's own deviation \(`trl`?.*\. That puts 6\.\d%",
     "pooled": r"Your trainer divided all advantages of a batch by one deviation .*That leaves the groups of a batch in",
     "maxrl": r"Your trainer divided each group's advantages by the group's mean reward .*\. That puts 2\d\.\d%",
-    "none of the known": r"None of the known estimators explains the advantages in your log\. That puts ",
+    "none of the known": r"None of the known estimators explains all advantages in your log\. That puts ",
 }
 
 
