@@ -45,7 +45,7 @@ class Audit:
     """What a column of advantages says of how it was made."""
 
     fits: tuple[Fit, ...]
-    """One per rule and ddof, the best first: of those that explain the column the simpler, else by the share of rows."""
+    """One per rule and ddof, the best first: of those that explain the column the simpler, else by share of rows."""
     greatest: float
     """Greatest |A|."""
     bound: float

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from curvature.group_update import update_lengths
-from experiments.logs.groups import UNKNOWN_PROMPT, Groups
+from experiments.logs.groups import UNKNOWN_PROMPT, UNKNOWN_STEP, Groups
 from experiments.logs.report.estimator import Estimator
 from experiments.logs.verdict import GREATEST
 
@@ -55,6 +55,8 @@ class Measured:
     """[N] whether the rewards of the group differ."""
     lengths: Mapping[str, np.ndarray]
     """{rule: [N] c}."""
+    ordered: bool
+    """Whether the log names steps, by which the groups are then in order."""
     mean: np.ndarray
     """[N] mean reward."""
     deviation: np.ndarray
@@ -142,6 +144,7 @@ def measure(groups: Groups, estimator: Estimator, correct: str | None) -> Measur
         binary=binary,
         live=live,
         lengths=lengths,
+        ordered=bool((groups.step[index] != UNKNOWN_STEP).all()),
         mean=table.mean(axis=1),
         deviation=table.std(axis=1),
     )

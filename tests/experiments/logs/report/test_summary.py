@@ -69,7 +69,8 @@ def test_the_test_of_halves_is_that_of_scipy(tmp_path: Path) -> None:
     counts = drawn(300)
     table = np.stack([np.bincount(half, minlength=9) for half in np.array_split(counts, 2)])
     wanted = chi2_contingency(table, correction=False).pvalue
-    assert stationary_p(counted(tmp_path / "a.csv", counts)) == pytest.approx(wanted)
+    steps = np.arange(300)
+    assert stationary_p(counted(tmp_path / "a.csv", counts, step=steps)) == pytest.approx(wanted)
 
 
 def test_dead_shares_at_logged_sizes_are_subsets_and_their_errors_by_prompt(tmp_path: Path) -> None:
