@@ -15,7 +15,7 @@ from experiments.gsm8k.arms import arms
 from experiments.gsm8k.legs import ExactLeg, SampledLeg
 from experiments.gsm8k.parallel import each
 from experiments.gsm8k.plan import with_optimiser
-from experiments.gsm8k.results import Probed, Results
+from experiments.gsm8k.results import Results
 from experiments.gsm8k.runs import (
     cap_rows,
     exact_runs,
@@ -64,7 +64,7 @@ def compute(plan: SetPlan, base: Questions, splits: Splits, study: Study, folder
         found, more = tuned(groups, few)
         tuning += more
         equations = join([tables["steps"] for tables in sampled_runs(plan, groups, few, found)])
-        sampled = _sampled(plan, sets, study)
+        sampled = sampled_probes(plan, sets, study)
     return Results(
         late=probed(late),
         alpha=ALPHA,
@@ -96,8 +96,3 @@ def _adam(plan: SetPlan, sets: Sets) -> tuple[Rows, list[Tried]]:
         lambda job: leg.run(job[1], job[0], steps[job[0].name], what="run", num_steps=other.answer.num_steps), jobs
     )
     return join([found["steps"] for found in tables]), tried
-
-
-def _sampled(plan: SetPlan, sets: Sets, study: Study) -> Probed | None:
-    """The sampled probe, where its halves hold two responses at least."""
-    return sampled_probes(plan, sets, study) if plan.half_samples >= 2 else None

@@ -7,17 +7,32 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from experiments.logs.groups import UNKNOWN_STEP
+
 LARGEST_STEP = 2**62
+STEP = "([0-9]{1,18})"
+"""A step in the name of a file or folder, for patterns: a number that `LARGEST_STEP` is above."""
 
 
 class TruncatedError(ValueError):
     """The last line of a file was not written to its end."""
+
+
+def step_in(name: str, pattern: re.Pattern[str]) -> int:
+    """The step in a name of this pattern, its first group; `UNKNOWN_STEP` in others.
+
+    >>> step_in("completions_00012.parquet", re.compile(rf"completions_{STEP}.parquet"))
+    12
+    """
+    found = pattern.fullmatch(name)
+    return int(found[1]) if found else UNKNOWN_STEP
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

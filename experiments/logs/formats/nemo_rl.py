@@ -14,17 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from experiments.logs.block import Block
-from experiments.logs.files import TruncatedError, json_lines, number
+from experiments.logs.files import STEP, TruncatedError, json_lines, number, step_in
 from experiments.logs.gather import NAN, Gather
 from experiments.logs.groups import Note
 
-FILE = re.compile(r"train_data_step([0-9]{1,18})\.jsonl")
-
-
-def step_of(path: Path) -> int:
-    """The step in a file's name."""
-    found = FILE.fullmatch(path.name)
-    return int(found[1]) if found else -1
+FILE = re.compile(rf"train_data_step{STEP}\.jsonl")
 
 
 def blocks(paths: Sequence[Path]) -> Iterator[Block]:
@@ -33,12 +27,12 @@ def blocks(paths: Sequence[Path]) -> Iterator[Block]:
     Raises:
         ValueError: a damaged file or one of another kind.
     """
-    for path in sorted(paths, key=step_of):
+    for path in sorted(paths, key=lambda path: step_in(path.name, FILE)):
         yield _block(path)
 
 
 def _block(path: Path) -> Block:
-    made = Gather(path.name, step_of(path))
+    made = Gather(path.name, step_in(path.name, FILE))
     filtered = False
     try:
         for line, row in json_lines(path):

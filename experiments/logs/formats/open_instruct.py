@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from experiments.logs.block import Block
-from experiments.logs.files import TruncatedError, integer, json_lines, number
+from experiments.logs.files import STEP, TruncatedError, integer, json_lines, number
 from experiments.logs.gather import Gather
 from experiments.logs.groups import Note
 
-FILE = re.compile(r".*_rollouts_([0-9]{1,18})\.jsonl")
+FILE = re.compile(rf".*_rollouts_{STEP}\.jsonl")
 FILTERED = (
     "groups whose rewards are all equal are dropped before writing, unless filter_zero_std_samples is off: shares of "
     "dead groups cannot be told from this log"

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from experiments.logs.block import Block
-from experiments.logs.files import TruncatedError, json_lines, number
+from experiments.logs.files import STEP, TruncatedError, json_lines, number, step_in
 from experiments.logs.gather import Gather
-from experiments.logs.groups import Note
+from experiments.logs.groups import UNKNOWN_STEP, Note
 
 FILE = "traces.jsonl"
-STEP = re.compile(r"step_(\d+)")
+FOLDER = re.compile(rf"step_{STEP}")
 
 
 def step_of(path: Path) -> int:
-    """The step in a file's folders; −1 where there is none."""
-    found = next((match for part in reversed(path.parts) if (match := STEP.fullmatch(part))), None)
-    return int(found[1]) if found else -1
+    """The step in a file's folders, the innermost that names one; `UNKNOWN_STEP` where none does."""
+    steps = (step_in(part, FOLDER) for part in reversed(path.parts))
+    return next((step for step in steps if step != UNKNOWN_STEP), UNKNOWN_STEP)
 
 
 def chosen(paths: Sequence[Path]) -> list[Path]:

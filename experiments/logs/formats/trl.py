@@ -17,20 +17,14 @@ from typing import Any
 import numpy as np
 
 from experiments.logs.block import Block, texts_hash
-from experiments.logs.files import arrow_numbers, parquet_columns, parquet_schema
+from experiments.logs.files import STEP, arrow_numbers, parquet_columns, parquet_schema, step_in
 from experiments.logs.groups import Note
 from experiments.logs.history import History
 from experiments.logs.prompts import prompt_hashes
 
-FILE = re.compile(r"completions_([0-9]{1,18})\.parquet")
+FILE = re.compile(rf"completions_{STEP}\.parquet")
 TEXTS = ("prompt", "completion")
 OTHER = ("step", *TEXTS, "advantage")
-
-
-def step_of(path: Path) -> int:
-    """The step in a file's name."""
-    found = FILE.fullmatch(path.name)
-    return int(found[1]) if found else -1
 
 
 def blocks(paths: Sequence[Path], history: History) -> Iterator[Block]:
@@ -40,7 +34,7 @@ def blocks(paths: Sequence[Path], history: History) -> Iterator[Block]:
         ValueError: a damaged file, one of another kind, or files of several runs.
     """
     first: tuple[str, tuple[str, ...]] | None = None
-    for path in sorted(paths, key=step_of):
+    for path in sorted(paths, key=lambda path: step_in(path.name, FILE)):
         schema = parquet_schema(path)
         functions = _functions(path, schema, history)
         if first and first[1] != functions:
@@ -49,7 +43,7 @@ def blocks(paths: Sequence[Path], history: History) -> Iterator[Block]:
                 "allowed: the files of one run (move the others away)"
             )
         first = first or (path.name, functions)
-        yield _block(path, functions, schema, step_of(path) in history.evaluated)
+        yield _block(path, functions, schema, step_in(path.name, FILE) in history.evaluated)
 
 
 def _functions(path: Path, schema: Mapping[str, Any], history: History) -> tuple[str, ...]:
@@ -82,7 +76,7 @@ def _block(path: Path, functions: tuple[str, ...], schema: Mapping[str, Any], ev
         note = Note("evaluation", count, f"{path.name}: overwritten by the evaluation of its step, left out")
         return Block(
             name=path.name,
-            step=step_of(path),
+            step=step_in(path.name, FILE),
             prompt=np.zeros(0, np.uint64),
             rewards={name: np.zeros(0) for name in functions},
             advantage=np.zeros(0) if "advantage" in whole else None,
@@ -90,7 +84,7 @@ def _block(path: Path, functions: tuple[str, ...], schema: Mapping[str, Any], ev
         )
     return Block(
         name=path.name,
-        step=step_of(path),
+        step=step_in(path.name, FILE),
         prompt=whole["prompt"],
         rewards={name: whole[name] for name in functions},
         advantage=whole.get("advantage"),

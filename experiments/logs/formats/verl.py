@@ -16,18 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from experiments.logs.block import Block
-from experiments.logs.files import TruncatedError, json_lines, number
+from experiments.logs.files import STEP, TruncatedError, json_lines, number, step_in
 from experiments.logs.gather import Gather
 from experiments.logs.groups import Note
 
-FILE = re.compile(r"([0-9]{1,18})\.jsonl")
+FILE = re.compile(rf"{STEP}\.jsonl")
 OTHER = ("input", "output", "gts", "score", "step", "uid", "request_id")
-
-
-def step_of(path: Path) -> int:
-    """The step in a file's name."""
-    found = FILE.fullmatch(path.name)
-    return int(found[1]) if found else -1
 
 
 def blocks(paths: Sequence[Path]) -> Iterator[Block]:
@@ -36,12 +30,12 @@ def blocks(paths: Sequence[Path]) -> Iterator[Block]:
     Raises:
         ValueError: a damaged file or one of another kind.
     """
-    for path in sorted(paths, key=step_of):
+    for path in sorted(paths, key=lambda path: step_in(path.name, FILE)):
         yield _block(path)
 
 
 def _block(path: Path) -> Block:
-    made = Gather(path.name, step_of(path))
+    made = Gather(path.name, step_in(path.name, FILE))
     sessions: dict[str, dict[str, Any]] = {}
     turns = 0
     try:

@@ -15,6 +15,8 @@ import pytest
 from experiments import cli
 from experiments.logs.config import Audit, Inspect
 from experiments.logs.detect import find
+from experiments.logs.formats import prime_rl
+from experiments.logs.groups import UNKNOWN_STEP
 from experiments.logs.prepare import prepare_audit, prepare_inspect
 from experiments.logs.report.config import Report
 from experiments.logs.source import Source
@@ -285,6 +287,11 @@ def test_a_link_to_a_folder_is_that_folder(tmp_path):
 def test_steps_are_figures_that_a_number_holds(name, tmp_path, capsys):
     (tmp_path / name).write_bytes(b"")
     assert "no file of a known trainer's name" in inspected(capsys, tmp_path)
+
+
+def test_a_folder_s_step_that_no_number_holds_is_none(tmp_path):
+    assert prime_rl.step_of(tmp_path / f"step_{'9' * 30}" / "train" / "all" / prime_rl.FILE) == UNKNOWN_STEP
+    assert prime_rl.step_of(tmp_path / "step_3" / "step_12" / "train" / "all" / prime_rl.FILE) == 12
 
 
 @pytest.mark.parametrize(("reward", "advantage", "what"), [("1e200", "1", "a reward"), ("1", "-1e300", "an advantage")])
