@@ -168,11 +168,11 @@ class Study:
 
     @property
     def bar(self) -> tqdm:
-        """Progress, in parts."""
+        """Progress, in parts; shown where standard error is a terminal."""
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = self._stack.enter_context(tqdm(total=self.num_parts, unit="part"))
+            self._bar = self._stack.enter_context(tqdm(total=self.num_parts, unit="part", disable=None))
         return self._bar
 
     def _say(self, what: str) -> None:

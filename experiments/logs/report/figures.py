@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from experiments.logs.report.answer import WHOLE
 from experiments.logs.report.measure import LOGGED
 from experiments.looks import Look, looks
 
@@ -121,7 +122,7 @@ def moved(summary: dict[str, Any]) -> Figure:
     rows = {
         rule: (r["moved"], r["moved_low"], r["moved_high"]) for rule, r in summary["rules"].items() if rule != "none"
     }
-    whole = dict.fromkeys(("batch", "pooled"), "0: one divisor for all groups")
+    whole: dict[str, str] = dict.fromkeys(WHOLE, "0: one divisor for all groups")
     return _bars(rows, "share of the update that goes to other groups than without dividing", whole)
 
 
@@ -131,7 +132,7 @@ def unanimous(summary: dict[str, Any]) -> Figure:
     return _bars(rows, "share of the update in groups that are all right or all wrong")
 
 
-def _bars(rows: dict[str, tuple[float, float, float]], label: str, said: Mapping[str, str] = {}) -> Figure:
+def _bars(rows: dict[str, tuple[float, float, float]], label: str, said: Mapping[str, str] | None = None) -> Figure:
     """A bar per rule with its interval; `said` in place of some rules' numbers."""
     figure, axis = plt.subplots(figsize=(7.5, 0.6 + 0.42 * len(rows)))
     shown = rule_looks(list(rows))
@@ -140,7 +141,7 @@ def _bars(rows: dict[str, tuple[float, float, float]], label: str, said: Mapping
         axis.barh(place, value, color=look.colour, alpha=0.55, hatch=look.hatch, edgecolor="white")
         axis.plot([low, high], [place, place], color="black", lw=2)
         axis.annotate(
-            said.get(rule, f"{value:.1%}"),
+            (said or {}).get(rule, f"{value:.1%}"),
             (max(value, high), place),
             xytext=(5, -3),
             textcoords="offset points",
