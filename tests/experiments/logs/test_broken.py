@@ -374,8 +374,16 @@ def test_no_name_of_the_parser_is_in_a_message(command, capsys):
         assert "tyro" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["run/completions/completions_00002.parquet", "t.csv", "t.jsonl", "run/log_history.json",
-                                  "run/completions"])  # fmt: skip
+UNREADABLE = (
+    "run/completions/completions_00002.parquet",
+    "t.csv",
+    "t.jsonl",
+    "run/log_history.json",
+    "run/completions",
+)
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
 def test_what_may_not_be_read_is_named(name, capsys):
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)

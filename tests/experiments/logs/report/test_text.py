@@ -42,7 +42,7 @@ def advantage(rule: str, r: np.ndarray) -> np.ndarray:
 
 FIRST = {
     "none": r"Your trainer did not divide advantages by a deviation \(`\w+`\)\. Dividing by each group's own deviation",
-    "group": r"Your trainer divided each group's advantages by the group's own deviation \(`trl`?.*\. That moves 6\.\d%",
+    "group": r"Your trainer divided each group's advantages by the group's own deviation \(`trl`?.*That moves 6\.\d%",
     "pooled": r"Your trainer divided all advantages of a batch by one deviation .*That leaves the groups of a batch in",
     "maxrl": r"Your trainer divided each group's advantages by the group's mean reward .*\. That moves 2\d\.\d%",
     "none of the known": r"None of the known estimators explains all advantages in your log\. That moves ",
