@@ -171,7 +171,7 @@ def _nearest(found: Mapping[str, Any]) -> tuple[str, str]:
     """Label, and the nearest estimators by what they were sorted by."""
     if found["explained"]:
         listed = ", ".join(f"{n['estimator']} ({_size(n['residual'])})" for n in found["nearest"])
-        return "ruled out", f"{listed}: the nearest of the others, and by how much of the greatest |A| they miss a row"
+        return "ruled out", f"{listed}: the nearest others, and their greatest error as a share of the greatest |A|"
     listed = ", ".join(f"{n['estimator']} {_share(n['explained_share'])}" for n in found["nearest"])
     return "nearest", f"{listed}: the share of the rows that each explains"
 

@@ -335,7 +335,7 @@ def test_a_step_in_the_rows_that_is_not_the_name_s_is_told(tmp_path, capsys):
     path.rename(path.with_name("8.jsonl"))
     cli.main(["logs", "inspect", str(tmp_path / "verl")])
     said = " ".join(capsys.readouterr().out.split())
-    assert "8.jsonl: 16 of 16 rows say step 2 where the name says 8, which is taken" in said
+    assert "8.jsonl: 20 of 20 rows say step 2 where the name says 8, which is taken" in said
     assert "steps 1 to 8" in said
 
 

@@ -74,12 +74,12 @@ def test_lengths_of_real_rewards(tmp_path: Path, rule: str) -> None:
 @pytest.mark.parametrize("size", [2, 3, 5, 60])
 @pytest.mark.parametrize("ddof", [0, 1])
 def test_leaving_one_out_where_it_cancels(tmp_path: Path, size: int, ddof: int) -> None:
-    """One answer far from the others, ties but for it, shaping of a millionth: sums of squares must not cancel."""
+    """One answer far from the others, ties but for it, small shaping: sums of squares must not cancel."""
     rng = np.random.default_rng(size)
     rewards = rng.random((40, size))
     rewards[:10, 0] = 1e6
     rewards[10:20, 1:] = 0.25
-    rewards[20:30] = np.round(1e6 * (rewards[20:30] > 0.5)) / 1e6 + 1e-5 * rewards[20:30]
+    rewards[20:30] = (rewards[20:30] > 0.5) + 1e-5 * rng.integers(0, 9, (10, size))
     wanted = written_out("leave_one_out", rewards, ddof if size > 2 else 0, 1e-4)
     settings = Estimator("leave_one_out", ddof, 1e-4, None, "nemo_rl", "")
     found = measure(groups(write_rewards(tmp_path / "log.csv", {"reward": rewards})), settings, None)
