@@ -46,7 +46,7 @@ def merged(rates: list[float], weights: list[float], apart: float = 0.02) -> tup
 
 
 def _percent(axis: Axes, which: str = "y") -> None:
-    getattr(axis, f"{which}axis").set_major_formatter(PercentFormatter(1, decimals=0))
+    getattr(axis, f"{which}axis").set_major_formatter(PercentFormatter(1))
 
 
 def _classes(summary: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, float]:
