@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -172,7 +174,9 @@ class Study:
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = self._stack.enter_context(tqdm(total=self.num_parts, unit="part", disable=None))
+            shown = sys.stderr.isatty()
+            file = sys.stderr if shown else self._stack.enter_context(Path(os.devnull).open("w"))
+            self._bar = self._stack.enter_context(tqdm(total=self.num_parts, unit="part", file=file))
         return self._bar
 
     def _say(self, what: str) -> None:

@@ -31,8 +31,10 @@ def _read(s: dict[str, Any], figures: Path) -> list[str]:
             "not said, see below" if not k_known or s["all_right_share"] is None else percent(s["all_right_share"]),
         ),
         ("rewards", "two values" if s["rewards"] == "binary" else "more than two values"),
-        ("weights of the reward functions", _weights(s)),
     ]
+    if s["reward_weights"]:
+        weights = ", ".join(f"{name} {weight:g}" for name, weight in s["reward_weights"].items())
+        rows.append(("weights of the reward functions", weights))
     if s["num_filtered"]:
         rows.append(("groups that the trainer had dropped, as you say", f"{s['num_filtered']:,}"))
     notes = [f"<li>{escape(note)}</li>" for note in s["notes"]]
@@ -62,12 +64,6 @@ def _histogram(s: dict[str, Any], figures: Path) -> str:
         figures / "right_answers.png",
         f"Groups by right answers. {dead} {law}",
     )
-
-
-def _weights(s: dict[str, Any]) -> str:
-    if not s["reward_weights"]:
-        return "not known: the log's total reward is used, or every function counts once"
-    return ", ".join(f"{name} {weight:g}" for name, weight in s["reward_weights"].items())
 
 
 def _rules(s: dict[str, Any], figures: Path) -> list[str]:
