@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from curvature.column import Column
 from curvature.estimates import RULES
 from curvature.fit import Averages, Fit
 from curvature.trainers import known_estimators
+from curvature.trimmed import trimmed_fits
 
 NOTHING = 1e-5
 """A weight that counts as 0, over the greatest."""
@@ -34,6 +36,8 @@ class Alternative:
     """Greatest difference, over the greatest advantage."""
     rounding: float
     """Greatest difference in units of float32 rounding."""
+    share: float
+    """Share of rows that agree."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,18 @@ class Audit:
     """What a column of advantages says of how it was made."""
 
     fits: tuple[Fit, ...]
-    """One per rule and ddof, the best first; of two that explain the column, the simpler."""
+    """One per rule and ddof, the best first: of those that explain the column the simpler, else by share of rows."""
     greatest: float
     """Greatest |A|."""
     bound: float
     """(G − 1)/√G of the greatest group, which no |A| can exceed under `group` with ddof 1, whatever the rewards."""
     num_rows: int
     """Rows that were compared."""
+    agrees: np.ndarray
+    """[R] bool: which rows the best fit explains; true of those that were not compared."""
     alternatives: tuple[Alternative, ...]
-    """What trainers' estimators would have given with the weights of the best fit, the nearest first."""
+    """What trainers' estimators would have given with the weights of the best fit, the nearest first; where nothing
+    explains the column, what agrees with most rows first."""
 
     @property
     def best(self) -> Fit:
@@ -109,18 +116,29 @@ def audit(
     treatments = ["left out", "zero"] if unscored.any() else ["none"]
     if not (advantage[keep][~unscored] != 0).any():
         treatments = ["zero"]
+    a, owner, home = advantage[keep], group[keep], batch[keep]
+
+    def part(drop: np.ndarray, rows: np.ndarray) -> Column:
+        return Column(a[rows], [r[rows] for r in columns], owner[rows], home[rows], drop[rows], known, averages)
+
     for missing in treatments:
         drop = unscored & (missing == "left out")
-        made = Column(advantage[keep], columns, group[keep], batch[keep], drop, known, averages)
-        fits += [(replace(fit, missing=missing), made) for fit in made.fits()]
+        made = part(drop, np.arange(len(a)))
+        found = made.fits()
+        if not any(fit.explains for fit in found):
+            found += trimmed_fits(partial(part, drop), made, owner, home)
+        fits += [(replace(fit, missing=missing), made) for fit in found]
     fits.sort(key=lambda fit: _order(fit[0]))
     best, made = fits[0]
+    agrees = np.ones(len(advantage), bool)
+    agrees[keep] = made.agreeing(best)
     return Audit(
         fits=_distinct([fit for fit, _ in fits]),
         alternatives=_alternatives(made, best),
         greatest=float(np.abs(advantage[keep]).max()),
         bound=_bound(group[keep]),
         num_rows=int(keep.sum()),
+        agrees=agrees,
     )
 
 
@@ -134,10 +152,12 @@ def _bound(group: np.ndarray) -> float:
     return (G - 1) / math.sqrt(G)
 
 
-def _order(fit: Fit) -> tuple[bool, bool, float]:
-    """What explains first; of those round weights, then the order of `RULES`; of the others the smallest residual."""
+def _order(fit: Fit) -> tuple[float, ...]:
+    """What explains first; of those round weights, then the order of `RULES`; of the others the most rows."""
     rank = RULES.index(fit.rule) + 0.5 * (fit.ddof == 0)
-    return not fit.explains, fit.explains and not _round(fit.weights), rank if fit.explains else fit.rounding
+    if fit.explains:
+        return 0, not _round(fit.weights), rank
+    return 1, not fit.plausible, -fit.share, fit.rounding
 
 
 def _round(weights: np.ndarray) -> bool:
@@ -160,7 +180,6 @@ def _alternatives(column: Column, best: Fit) -> tuple[Alternative, ...]:
     for rule, ddof, epsilon in dict.fromkeys(known_estimators().values()):
         if (rule, ddof, epsilon) == (best.rule, best.ddof, best.epsilon) or (column.known and rule == "gdpo"):
             continue
-        residual, unit = column.distance(rule, best.weights, ddof or 0, epsilon or 0.0)
-        rounding = residual / np.maximum(unit, 1e-300)
-        found.append(Alternative(rule, ddof, epsilon, float(residual.max()), float(rounding.max())))
-    return tuple(sorted(found, key=lambda each: each.residual))
+        other = column.judged(replace(best, rule=rule, ddof=ddof, epsilon=epsilon))
+        found.append(Alternative(rule, ddof, epsilon, other.residual, other.rounding, other.share))
+    return tuple(sorted(found, key=lambda each: (0.0 if best.explains else -each.share, each.residual)))

@@ -7,11 +7,13 @@ Independent check: tests/curvature/test_audit.py, columns made in float32 by loo
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from curvature.estimates import BY_GROUP, NO_DDOF, ROUNDING, UNDIVIDED, divisor, predict, stack
-from curvature.fit import EXPLAINED, LARGEST_EPSILON, SHARP, Averages, Fit
+from curvature.fit import LARGEST_EPSILON, SHARP, WILD, Averages, Fit, agree
 from curvature.ragged import Parts
 from curvature.reward_weights import Solution, solve, solve_by_mean, solve_pairs, solve_row_by_row
 from curvature.trainers import known_estimators
@@ -38,6 +40,9 @@ class Column:
         kept = ~drop
         self.a = advantage[kept]
         self.left = advantage[drop]  # must be 0
+        self.live = advantage != 0
+        self.order = np.argsort(np.concatenate([np.flatnonzero(kept), np.flatnonzero(drop)]))
+        self.scale = _scale(np.abs(self.a))
         labels = [np.unique(each, return_inverse=True)[1].reshape(-1)[kept] for each in (group, batch)]
         parts = [Parts(each.astype(np.int64), int(each.max(initial=-1)) + 1) for each in labels]
         self.sample = stack([column[kept] for column in columns], *parts)
@@ -61,12 +66,36 @@ class Column:
         return found
 
     def distance(self, rule: str, w: np.ndarray, ddof: int, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
-        """([R], [R]): the difference of each row, and its unit of rounding, both over the greatest advantage."""
+        """([R], [R]): the difference of each row, and its unit of rounding, both over `scale`; rows left out last."""
         A, unit = predict(rule, self.sample, w, ddof, epsilon)
         difference = np.concatenate([np.abs(A - self.a), np.abs(self.left)])
         unit = np.concatenate([unit, np.full(len(self.left), ROUNDING)])
-        greatest = np.abs(self.a).max()
-        return difference / greatest, unit / greatest
+        return difference / self.scale, unit / self.scale
+
+    def agreeing(self, fit: Fit) -> np.ndarray:
+        """[R] bool: which rows agree with a fit, in the order in which they were given."""
+        residual, unit = self.distance(fit.rule, fit.weights, fit.ddof or 0, fit.epsilon or 0.0)
+        return agree(fit.rule, residual, residual / np.maximum(unit, 1e-300), self._sharp(unit))[self.order]
+
+    def rounding(self, fit: Fit) -> np.ndarray:
+        """[R]: by how many units of rounding rows differ from a fit, in the order in which they were given."""
+        residual, unit = self.distance(fit.rule, fit.weights, fit.ddof or 0, fit.epsilon or 0.0)
+        return (residual / np.maximum(unit, 1e-300))[self.order]
+
+    def judged(self, fit: Fit) -> Fit:
+        """A fit to another column, held against this one."""
+        return replace(fit, **self._judgement(fit.rule, fit.weights, fit.ddof or 0, fit.epsilon or 0.0))
+
+    def _sharp(self, unit: np.ndarray) -> bool:
+        clear = np.abs(self.a) > 0.01 * self.scale
+        return bool(np.median(unit[: len(self.a)][clear]) <= SHARP)
+
+    def _judgement(self, rule: str, w: np.ndarray, ddof: int, epsilon: float) -> dict[str, Any]:
+        """What a fit says of how well it agrees."""
+        residual, unit = self.distance(rule, w, ddof, epsilon)
+        rounding, sharp = residual / np.maximum(unit, 1e-300), self._sharp(unit)
+        share = float(agree(rule, residual, rounding, sharp).mean())
+        return {"residual": float(residual.max()), "rounding": float(rounding.max()), "sharp": sharp, "share": share}
 
     def _solved(self, X: np.ndarray, unit: Parts | None) -> Solution:
         return ONE if self.known else solve(X, self.a, unit, self.likely)
@@ -78,7 +107,7 @@ class Column:
             w = solve_row_by_row(X, self.a, s.group, ddof, trust).weights
             v = divisor("leave_one_out", s, w, ddof)
             _, unit = predict("leave_one_out", s, w, ddof, 0.0)
-            size = np.abs(self.a) + 0.01 * np.abs(self.a).max()
+            size = np.abs(self.a) + 0.01 * self.scale
             known = np.isfinite(unit) & (v > 0)
             trust = np.where(known, 1 / np.where(known, size * np.maximum(v, 1e-30) ** 2 * unit, 1), 0.0)
             trust /= max(float(trust.max()), 1e-300)
@@ -225,9 +254,6 @@ class Column:
         found: Solution,
         length: str,
     ) -> Fit:
-        residual, unit = self.distance(rule, weights, ddof, max(epsilon, 0.0))
-        rounding = residual / np.maximum(unit, 1e-300)
-        clear = np.abs(self.a) > 0.01 * np.abs(self.a).max()
         return Fit(
             rule=rule,
             ddof=None if rule in NO_DDOF else ddof,
@@ -238,11 +264,14 @@ class Column:
             length=length,
             missing="none",
             against_averages=self._disagreement(weights),
-            residual=float(residual.max()),
-            rounding=float(rounding.max()),
-            sharp=bool(np.median(unit[: len(self.a)][clear]) <= SHARP),
-            share=float((rounding <= EXPLAINED).mean()),
+            **self._judgement(rule, weights, ddof, max(epsilon, 0.0)),
         )
+
+
+def _scale(size: np.ndarray) -> float:
+    """The greatest of these that is not `WILD`; 1 where all are 0."""
+    live = size[size > 0]
+    return float(live[live <= WILD * np.median(live)].max()) if live.size else 1.0
 
 
 def _usual(rule: str, ddof: int) -> tuple[float, ...]:

@@ -16,6 +16,8 @@ CLOSE = 5e-5
 """Residual that says enough by itself."""
 SHARP = 1e-4
 """Rounding over the greatest advantage, up to which a row can tell rules apart where the residual is larger."""
+WILD = 1e3
+"""An advantage so many times as large as the median of those that are not 0 is no measure of the others."""
 LARGEST_EPSILON = 0.02
 """Beyond this, over the greatest weight, what a divisor has too much is no ε."""
 AGREED = 1e-3
@@ -56,21 +58,36 @@ class Fit:
     against_averages: float
     """Greatest relative difference between the trainer's average reward and that of these weights; NaN without."""
     residual: float
-    """Greatest difference, over the greatest advantage."""
+    """Greatest difference, over the greatest advantage that is not `WILD`."""
     rounding: float
     """Greatest difference in units of float32 rounding."""
     share: float
-    """Share of rows that agree within `EXPLAINED` units."""
-
+    """Share of rows that `agree`."""
     sharp: bool
     """Whether most rows are known to `SHARP` of the greatest advantage, so that agreement says something."""
 
     @property
     def explains(self) -> bool:
-        """Whether the whole column agrees, and the averages if there are any.
+        """Whether the whole column agrees, and the averages if there are any."""
+        return self.share == 1 and self.plausible
 
-        GDPO spreads the rounding of one group over its batch, by which nearly anything would agree.
-        """
-        clear = self.residual <= CLOSE or (self.sharp and (self.rule != "gdpo" or self.residual <= 1e-3))
+    @property
+    def plausible(self) -> bool:
+        """Whether ε is small enough to be one, and the averages agree if there are any."""
         small = (self.epsilon or 0.0) <= LARGEST_EPSILON * float(np.abs(self.weights).max(initial=0))
-        return clear and small and self.rounding <= EXPLAINED and not self.against_averages > AGREED
+        return small and not self.against_averages > AGREED
+
+
+def agree(rule: str, residual: np.ndarray, rounding: np.ndarray, sharp: bool) -> np.ndarray:
+    """[R] bool: which rows agree, within `EXPLAINED` units of rounding that are small enough to say something.
+
+    GDPO spreads the rounding of one group over its batch, by which nearly anything would agree.
+
+    Arguments:
+        rule: one of `curvature.estimates.RULES`.
+        residual: [R] differences, over the greatest advantage.
+        rounding: [R] differences in units of float32 rounding.
+        sharp: as `Fit.sharp`.
+    """
+    clear = (residual <= CLOSE) | (sharp & ((rule != "gdpo") | (residual <= 1e-3)))
+    return clear & (rounding <= EXPLAINED)

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -168,11 +170,13 @@ class Study:
 
     @property
     def bar(self) -> tqdm:
-        """Progress, in parts."""
+        """Progress, in parts; shown where standard error is a terminal."""
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = self._stack.enter_context(tqdm(total=self.num_parts, unit="part"))
+            shown = sys.stderr.isatty()
+            file = sys.stderr if shown else self._stack.enter_context(Path(os.devnull).open("w"))
+            self._bar = self._stack.enter_context(tqdm(total=self.num_parts, unit="part", file=file))
         return self._bar
 
     def _say(self, what: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from experiments.logs.config import Audit, Inspect
 from experiments.logs.groups import Groups
 from experiments.logs.text import audit_text, difference, inspection, summary
-from experiments.logs.verdict import run, verdict
+from experiments.logs.verdict import run, verdict, whole
 from experiments.strict_json import plain
 
 
@@ -28,6 +28,7 @@ def audit(config: Audit, groups: Groups) -> int:
     Raises:
         ValueError: advantages that are all 0 or missing.
     """
+    groups = whole(groups)
     found = verdict(groups, run(groups), config.expect)
     if config.json:
         _print(found)

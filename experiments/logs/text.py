@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -30,10 +31,12 @@ def summary(groups: Groups) -> dict[str, Any]:
     """What `logs inspect --json` prints."""
     steps = groups.step[groups.step != UNKNOWN_STEP]
     prompts = groups.prompt[groups.prompt != UNKNOWN_PROMPT]
-    live = None
+    live = left = None
     if groups.num_rows and (groups.rewards or groups.total is not None):
-        reward = groups.reward()
-        live = int(sum(len(np.unique(each[~np.isnan(each)])) > 1 for each in np.split(reward, groups.offsets[1:-1])))
+        with np.errstate(invalid="ignore"):  # inf − inf is a reward that is missing
+            reward = groups.reward()
+        each = [values for values in np.split(reward, groups.offsets[1:-1]) if np.isfinite(values).all()]
+        live, left = int(sum(len(np.unique(values)) > 1 for values in each)), groups.num_groups - len(each)
     elif groups.num_correct is not None and groups.num_samples is not None:
         live = int(((groups.num_correct > 0) & (groups.num_correct < groups.num_samples)).sum())
     return {
@@ -51,6 +54,7 @@ def summary(groups: Groups) -> dict[str, Any]:
         "has_advantages": groups.advantage is not None,
         "reward_weights": None if groups.weights is None else dict(groups.weights),
         "live_groups": live,
+        "unrewarded_groups": left,
         "notes": [{"kind": note.kind, "count": note.count, "text": note.text} for note in groups.notes],
     }
 
@@ -76,13 +80,24 @@ def inspection(groups: Groups) -> str:
         ("prompts", "not in the log" if found["num_prompts"] is None else f"{found['num_prompts']:,} different ones"),
         ("rewards", rewards),
         ("advantages", can),
-        ("weights", _weights(weights) if weights else "not in the log"),
     ]
+    if found["has_total"] or found["reward_functions"]:
+        rows.append(("weights", _weights(weights) if weights else _unwritten(found)))
     if found["live_groups"] is not None:
-        rows.append(
-            ("live groups", f"{found['live_groups']:,} of {found['num_groups']:,}, whose rewards are not all equal")
-        )
+        without = found["unrewarded_groups"] or 0
+        left = f"; {without:,} with a missing or infinite reward are not counted" if without else ""
+        of = found["num_groups"] - without
+        rows.append(("live groups", f"{found['live_groups']:,} of {of:,}, whose rewards are not all equal{left}"))
     return lines(rows + [("note", note.text) for note in groups.notes])
+
+
+def _unwritten(found: Mapping[str, Any]) -> str:
+    """Why the log has no weights of reward functions, and who then knows them."""
+    if found["has_total"]:
+        return "of reward functions: none needed, the log has the total reward"
+    if found["has_advantages"]:
+        return "of the reward functions: the trainer does not write them; `logs audit` solves them from the advantages"
+    return "of the reward functions: the trainer does not write them; `logs report` counts every function once"
 
 
 def _weights(weights: Mapping[str, float | None]) -> str:
@@ -111,10 +126,10 @@ def audit_text(found: Mapping[str, Any]) -> str:
         rows.append(("weights", f"{_weights(found['reward_weights'])} ({WEIGHTS_FROM[found['weights_from']]})"))
         against = found["weights_against_averages"]
         if against == against:
-            rows.append(("checked", f"the trainer's average reward is that of these weights within {against:.0e}"))
+            within = f"within {against:.0e}" if against else "to the last digit"
+            rows.append(("checked", f"the trainer's average reward is that of these weights, {within}"))
     rows.append(("residual", _residual(found)))
-    nearest = [f"{n['estimator']} {n['residual']:.1e}" for n in found["nearest"]]
-    rows.append(("nearest others" if found["explained"] else "nearest", ", ".join(nearest)))
+    rows.append(_nearest(found))
     rows.append(("greatest |A|", f"{found['greatest_advantage']:.4g}; {_bound(found)}"))
     size = found["group_size"]
     rows.append(("groups", f"{found['num_groups']:,}{f' of {size}' if size else ''}: {found['grouped_by']}"))
@@ -125,10 +140,7 @@ def audit_text(found: Mapping[str, Any]) -> str:
 
 def _estimator(found: Mapping[str, Any]) -> str:
     if not found["explained"]:
-        return (
-            f"{NONE}: no estimator of docs/trainers.md gives these advantages; best {found['explained_share']:.1%} of "
-            "the rows"
-        )
+        return f"{NONE}: no estimator of docs/trainers.md gives all of these advantages. {mostly(found)}"
     words = [FORMULA[found["rule"]]]
     if found["ddof"] is not None:
         words.append("sample deviation (ddof 1)" if found["ddof"] else "population deviation (ddof 0)")
@@ -137,8 +149,44 @@ def _estimator(found: Mapping[str, Any]) -> str:
     return f"{found['estimator']}: {', '.join(words)}"
 
 
+def mostly(found: Mapping[str, Any]) -> str:
+    """What the nearest estimator explains of a column that none explains.
+
+    >>> first = {"step": 7, "group": 55}
+    >>> nearest = [{"estimator": "trl", "explained_share": 0.9979}]
+    >>> mostly({"nearest": nearest, "rows_not_explained": 1, "groups_not_explained": 1, "first_not_explained": first})
+    '`trl` explains 99.7% of the rows; 1 row of 1 group does not fit, the first at step 7'
+    """
+    nearest = found["nearest"][0]
+    share = _share(nearest["explained_share"])
+    rows, owners, first = (found[f"{what}_not_explained"] for what in ("rows", "groups", "first"))
+    if first is None:
+        return f"`{nearest['estimator']}` gives every row, but its ε or the averages that the trainer logged forbid it"
+    where = f"in group {first['group'] + 1} of the log" if first["step"] is None else f"at step {first['step']}"
+    said = f"{rows:,} row{'s' * (rows > 1)} of {owners:,} group{'s' * (owners > 1)} do{'es' * (rows == 1)} not fit"
+    return f"`{nearest['estimator']}` explains {share} of the rows; {said}, the first {where}"
+
+
+def _nearest(found: Mapping[str, Any]) -> tuple[str, str]:
+    """Label, and the nearest estimators by what they were sorted by."""
+    if found["explained"]:
+        listed = ", ".join(f"{n['estimator']} ({_size(n['residual'])})" for n in found["nearest"])
+        return "ruled out", f"{listed}: the nearest others, and their greatest error as a share of the greatest |A|"
+    listed = ", ".join(f"{n['estimator']} {_share(n['explained_share'])}" for n in found["nearest"])
+    return "nearest", f"{listed}: the share of the rows that each explains"
+
+
+def _size(difference: float) -> str:
+    return f"{difference:.1e}" if difference else "0"
+
+
+def _share(share: float) -> str:
+    """In per cent, rounded down, so that 100% is all."""
+    return f"{math.floor(1000 * share) / 10:.1f}%"
+
+
 def _residual(found: Mapping[str, Any]) -> str:
-    size = f"{found['residual']:.1e} of the greatest |A|, {found['residual_float32']:.2g} units of float32 rounding"
+    size = f"{_size(found['residual'])} of the greatest |A|, {found['residual_float32']:.2g} units of float32 rounding"
     return f"{size}: {'explained' if found['explained'] else 'not explained'}"
 
 

@@ -7,6 +7,7 @@ that fit are listed. Independent check: tests/experiments/logs/test_audit.py.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from curvature.audit import NOTHING, Audit, audit
 from curvature.fit import Averages, Fit
 from curvature.trainers import known_estimators
-from experiments.logs.groups import Groups
+from experiments.logs.groups import UNKNOWN_STEP, Groups, Note
 from experiments.logs.history import TOTAL
 
 NONE = "none of the known"
@@ -33,6 +34,17 @@ FORMULA = {
     "batch": "(reward − group mean) / (mean of the groups' deviations + ε)",
     "gdpo": "each function normalised in its group, summed, and normalised over the batch",
 }
+
+
+def whole(groups: Groups) -> Groups:
+    """The log without its last group where that alone is short of answers, as if it was cut off; with a note."""
+    sizes = np.diff(groups.offsets)
+    usual = int(np.bincount(sizes).argmax()) if len(sizes) else 0
+    if len(sizes) < 2 or sizes[-1] >= usual or 2 * (sizes == usual).sum() <= len(sizes):
+        return groups
+    text = f"the last group has {sizes[-1]} of {usual} answers, as if it was cut off: left out of the audit"
+    kept = groups.of(np.arange(len(sizes)) < len(sizes) - 1)
+    return replace(kept, notes=(*groups.notes, Note("truncated", int(sizes[-1]), text)))
 
 
 def run(groups: Groups) -> Audit:
@@ -138,6 +150,7 @@ def verdict(groups: Groups, found: Audit, expect: str | None) -> dict[str, Any]:
         "weights_against_averages": best.against_averages,
         "residual_float32": best.rounding,
         "explained_share": best.share,
+        **_outside(groups, found),
         "missing_rewards": best.missing,
         "nearest": _nearest(found, groups.format),
         "greatest_advantage": found.greatest,
@@ -154,17 +167,43 @@ def verdict(groups: Groups, found: Audit, expect: str | None) -> dict[str, Any]:
     return result
 
 
+def _outside(groups: Groups, found: Audit) -> dict[str, Any]:
+    """Rows and groups that the best fit does not explain, and where the first stands."""
+    outside = np.flatnonzero(~found.agrees)
+    owners = np.unique(groups.group_of_row[outside])
+    step = int(groups.step[owners[0]]) if len(owners) else UNKNOWN_STEP
+    return {
+        "rows_not_explained": len(outside),
+        "groups_not_explained": len(owners),
+        "first_not_explained": None
+        if not len(owners)
+        else {"step": None if step == UNKNOWN_STEP else step, "group": int(owners[0])},
+    }
+
+
 def _nearest(found: Audit, form: str) -> list[dict[str, Any]]:
     """The nearest estimators other than the one found."""
     if not found.best.explains:
         fits = found.fits[:3]
         return [
-            {"estimator": chosen_name(fit, form), "residual": fit.residual, "residual_float32": fit.rounding}
+            {
+                "estimator": chosen_name(fit, form),
+                "residual": fit.residual,
+                "residual_float32": fit.rounding,
+                "explained_share": fit.share,
+            }
             for fit in fits
         ]
     listed = []
     for other in found.alternatives[:3]:
         names = [name for name, made in known_estimators().items() if made == (other.rule, other.ddof, other.epsilon)]
         own = [name for name in names if name.startswith(form)] or names
-        listed.append({"estimator": own[0], "residual": other.residual, "residual_float32": other.rounding})
+        listed.append(
+            {
+                "estimator": own[0],
+                "residual": other.residual,
+                "residual_float32": other.rounding,
+                "explained_share": other.share,
+            }
+        )
     return listed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
-from scipy.stats import chi2
 
+from curvature.drift import drift_p
 from experiments.logs.groups import Groups
 from experiments.logs.report.measure import Measured
 
@@ -19,23 +19,20 @@ DRIFT = 1e-3
 WIDEST = 0.10
 """Half-width above which a dead share is not resolved."""
 LONGER = "give a longer log, or several files of the same run"
-LONGER = "give a longer log, or several files of the same run"
 LAWS = ("dead_share_at", "mean_deviation", "law")
 COUNTED = (*LAWS, "all_right_share")
 ALL = ("dead_share", "moved_share", "unanimous_share", *COUNTED)
 
 
 def stationary_p(measured: Measured) -> float | None:
-    """P of equal histograms of right answers in both halves of the log (χ²); None where they cannot differ."""
-    if measured.counts is None or measured.num_groups < 2:
+    """P of right answers distributed alike in both halves of the run (χ² with prompts as clusters).
+
+    None where they cannot differ, and where the log names no steps: the order of a file is no order in time.
+    """
+    if measured.counts is None or not measured.ordered or measured.num_groups < 2:
         return None
-    halves = [half.histogram for half in (measured.part(i) for i in np.array_split(np.arange(measured.num_groups), 2))]
-    table = np.stack(halves)
-    table = table[:, table.sum(axis=0) > 0]
-    if table.shape[1] < 2:
-        return None
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
-    return float(chi2.sf(((table - expected) ** 2 / expected).sum(), table.shape[1] - 1))
+    late = np.arange(measured.num_groups) >= (measured.num_groups + 1) // 2
+    return drift_p(measured.counts, late, measured.group_size, measured.cluster)
 
 
 def abstained(groups: Groups, measured: Measured, p: float | None, *, filtered: bool) -> dict[str, str]:
@@ -56,9 +53,13 @@ def abstained(groups: Groups, measured: Measured, p: float | None, *, filtered: 
     share = measured.num_left_out / groups.num_groups
     if share > MISSING:
         missing = measured.num_missing / groups.num_groups
-        what = "lack a reward" if missing > MISSING else f"are not of {measured.group_size} answers like most"
+        what = (
+            "lack a reward or have an infinite one"
+            if missing > MISSING
+            else f"are not of {measured.group_size} answers like most"
+        )
         way = (
-            "give the files without them, or let the reward function return a number"
+            "give the files without them, or let the reward function return a finite number"
             if missing > MISSING
             else "report runs with another group size apart"
         )
@@ -85,6 +86,12 @@ def abstained(groups: Groups, measured: Measured, p: float | None, *, filtered: 
             ("dead_share", *COUNTED),
             "The trainer dropped groups without a deviation before it wrote, so the dead ones are not in the log: give "
             "how many there were, --filtered-counts FILE, or turn the filter off.",
+        )
+    if measured.counts is not None and not measured.ordered:
+        say(
+            ("stationary_p",),
+            "The log names no steps, so whether right answers are distributed alike early and late in the run is not "
+            "tested, and an average over the log may foretell neither: name the column of steps, --step-column.",
         )
     if p is not None and p < DRIFT:
         say(

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.logs.groups import Groups
-from experiments.logs.verdict import run, verdict
+from experiments.logs.text import mostly
+from experiments.logs.verdict import run, verdict, whole
 
 SHOWN = {
     "none": "none",
@@ -45,6 +46,8 @@ class Estimator:
 
 def recover(groups: Groups) -> Estimator:
     """What the log's column of advantages says, if it has one."""
+    if groups.num_correct is not None:
+        return assumed(None, "The log counts right answers, so it cannot say which estimator was used.")
     if groups.advantage is None:
         return assumed(
             None,
@@ -53,14 +56,15 @@ def recover(groups: Groups) -> Estimator:
         )
     try:
         with np.errstate(all="ignore"):  # rewards whose squares overflow are refused when groups are measured
-            found = verdict(groups, run(groups), None)
+            compared = whole(groups)
+            found = verdict(compared, run(compared), None)
     except ValueError as error:
         return assumed(None, f"The advantages say nothing of the estimator: {error}.")
     if not found["explained"]:
         return assumed(
             found["estimator"],
-            "None of the known estimators explains the log's advantages; weights of reward functions are the log's "
-            "own, or 1 each. `logs audit` shows the nearest.",
+            f"None of the known estimators explains all of the log's advantages: {mostly(found)}. Weights of reward "
+            "functions are the log's own, or 1 each.",
         )
     weights = found["reward_weights"] if set(found["reward_weights"]) == set(groups.rewards) else None
     # a function whose weight the column does not tell varies in no group, and moves nothing

@@ -12,6 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiments.cli import main
+from experiments.logs.read import read
+from experiments.logs.source import Source
+from experiments.logs.text import audit_text
+from experiments.logs.verdict import run, verdict
 from tests.experiments.logs import written
 from tests.experiments.logs.written import SECRET, table
 
@@ -79,6 +83,16 @@ def test_the_table_says_what_a_newcomer_needs(called, tmp_path: Path) -> None:
     assert "live groups 11 of 12" in words
 
 
+def test_a_check_that_agrees_to_the_last_digit_is_said_in_words(tmp_path: Path) -> None:
+    groups = read(Source(paths=(written.trl(table(), tmp_path),)))
+    found = verdict(groups, run(groups), None)
+    for against, words in ((0.0, "these weights, to the last digit"), (3e-8, "these weights, within 3e-08")):
+        said = " ".join(audit_text(found | {"weights_against_averages": against}).split())
+        assert words in said
+        assert "0e+00" not in said
+        assert "ruled out verl (" in said
+
+
 def test_a_difference_from_what_was_configured_is_one_sentence_and_status_1(called, tmp_path: Path) -> None:
     run = written.trl(table(), tmp_path)
     status, out, error = called("logs", "audit", run, "--expect", "trl_batch")
@@ -116,6 +130,31 @@ def test_columns_that_are_no_reward_functions_get_weight_0_or_none(called, tmp_p
     found = parsed(called("logs", "audit", out, "--json")[1])
     assert found["estimator"] == "trl"
     assert found["reward_weights"] == {"right": 1.0, "short": pytest.approx(0.5), "mine": 0.0, "level": None}
+
+
+def test_a_log_that_is_cut_off_is_audited_without_its_last_group(called, tmp_path: Path) -> None:
+    log = written.generic(table(0, 20, 8), tmp_path)
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(lines[:-1]))
+    found = parsed(called("logs", "audit", log, "--json")[1])
+    assert (found["estimator"], found["group_size"], found["num_groups"]) == ("trl", 4, 159)
+    assert [(n["kind"], n["count"]) for n in found["notes"]] == [("truncated", 3)]
+    assert "the last group has 3 of 4 answers" in found["notes"][0]["text"]
+
+
+def test_a_group_without_one_of_its_answers_is_counted_and_named(called, tmp_path: Path) -> None:
+    log = written.generic(table(0, 20, 8), tmp_path)
+    lines = log.read_text().splitlines(keepends=True)
+    removed = 1 + 13 * 4 + 2  # of the second step
+    log.write_text("".join(lines[:removed] + lines[removed + 1 :]))
+    found = parsed(called("logs", "audit", log, "--json", "--expect", "trl")[1])
+    assert (found["estimator"], found["explained"], found["as_expected"]) == ("none of the known", False, False)
+    assert found["nearest"][0]["estimator"] == "trl"
+    assert 1 <= found["rows_not_explained"] <= 3
+    assert found["explained_share"] == 1 - found["rows_not_explained"] / 639
+    assert (found["groups_not_explained"], found["first_not_explained"]) == (1, {"step": 2, "group": 13})
+    said = " ".join(called("logs", "audit", log)[1].split())
+    assert "`trl` explains 99.5% of the rows; 3 rows of 1 group do not fit, the first at step 2" in said
 
 
 @pytest.mark.parametrize("changed", ["one row", "clipped", "shifted"])
