@@ -98,7 +98,10 @@ def dead_kernel(group_size: int, new_size: int) -> Float[np.ndarray, " counts"]:
     G, m = group_size, new_size
     if m > G:
         raise ValueError(f"new_size is {m}; allowed: 1 to {G}, the size of the groups")
-    return np.array([(comb(k, m) + comb(G - k, m)) / comb(G, m) for k in range(G + 1)])
+    k = np.arange(G, m, -1)
+    same = np.zeros(G + 1)  # C(k,m)/C(G,m), from C(k−1,m) = C(k,m)(k−m)/k
+    same[m:] = np.concatenate([[1.0], np.cumprod((k - m) / k)])[::-1]
+    return same + same[::-1]
 
 
 @dataclass(frozen=True)

@@ -71,8 +71,8 @@ def law_of_rates(histogram: Values, num_rates: int = GRID) -> LawOfRates:
         raise ValueError(f"histogram has shape {f.shape}; allowed: (G + 1,)")
     check_count("num_rates", num_rates, 2)
     p = np.sin(np.pi * np.arange(num_rates + 1) / (2 * num_rates)) ** 2
-    seen = f > 0
-    L, f = binom.pmf(np.arange(f.size)[:, None], f.size - 1, p)[seen], f[seen]
+    seen = np.flatnonzero(f)
+    L, f = binom.pmf(seen[:, None], f.size - 1, p), f[seen]
     w = np.full(p.size, 1 / p.size)
     for _ in range(_STEPS):
         if (L.T @ (f / (L @ w))).max() - 1 <= _ENOUGH:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import io
+import itertools
 import os
 import re
 import sys
@@ -80,13 +81,21 @@ def one_line(text: str) -> str:
         if line.startswith("Argument helptext"):
             break
         message.append(line)
-    return " ".join(message) + f" (see {NAME} --help)"
+    said = re.sub(r"Error parsing (command|\S*__tyro-dummy-inner__\S*): ", "", " ".join(message))  # names of no flag
+    return f"{said} (see {NAME} --help)"
 
 
 def fail(message: str) -> int:
     """One line on standard error; the exit status of bad input."""
     print(f"{NAME}: error: {' '.join(message.split())}", file=sys.stderr)
     return 2
+
+
+def _of_system(error: OSError) -> str:
+    """What the system refused, by the file's name where it has one."""
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return f"{error.filename} cannot be read or written: {error.strerror}"
 
 
 Gsm8kCommand = Annotated[
@@ -156,6 +165,12 @@ def parse(arguments: list[str]) -> Flags:
         SystemExit: with status 0 after --help; with status 2 and a one-line message for bad arguments.
         ValueError: an argument outside its range.
     """
+    for before, argument in itertools.pairwise(["", *arguments]):
+        if not argument and not before.startswith("-"):  # of a variable that is not set: Path("") is this folder
+            raise ValueError(
+                "an argument is empty, where a path or a name belongs; allowed: at least one character (is a variable "
+                "of your shell not set?)"
+            )
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):
@@ -185,7 +200,7 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:
-        sys.exit(fail(f"{error}{kept}"))
+        sys.exit(fail(f"{_of_system(error)}{kept}"))
     except (ValueError, FloatingPointError, StoppedError) as error:
         sys.exit(fail(str(error)))
     except KeyboardInterrupt:

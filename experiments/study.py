@@ -13,7 +13,9 @@ that are killed and resumed, in tests/experiments/test_study.py, test_reproduce.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -168,11 +170,12 @@ class Study:
 
     @property
     def bar(self) -> tqdm:
-        """Progress, in parts."""
+        """Progress, in parts; shown where standard error is a terminal."""
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = self._stack.enter_context(tqdm(total=self.num_parts, unit="part"))
+            file = sys.stderr if sys.stderr.isatty() else io.StringIO()  # it counts where it is not shown, too
+            self._bar = self._stack.enter_context(tqdm(total=self.num_parts, unit="part", file=file))
         return self._bar
 
     def _say(self, what: str) -> None:

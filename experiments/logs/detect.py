@@ -76,8 +76,16 @@ def find(paths: Sequence[Path], form: str | None) -> tuple[str, list[Path]]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All files below, in a fixed order."""
-    for root, folders, names in os.walk(folder):
+    """All files below, in a fixed order.
+
+    Raises:
+        OSError: a folder that may not be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for root, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not SKIPPED.fullmatch(name))
         yield from (Path(root) / name for name in sorted(names))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.logs.groups import UNKNOWN_STEP
+from experiments.logs.groups import UNKNOWN_STEP, Note
 
 LARGEST_STEP = 2**62
 STEP = "([0-9]{1,18})"
@@ -33,6 +34,22 @@ def step_in(name: str, pattern: re.Pattern[str]) -> int:
     """
     found = pattern.fullmatch(name)
     return int(found[1]) if found else UNKNOWN_STEP
+
+
+def other_steps(name: str, step: int, column: Sequence[float] | np.ndarray) -> tuple[Note, ...]:
+    """A note where a file's name and its rows name different steps.
+
+    >>> other_steps("2.jsonl", 2, [2.0, 7.0])[0].text
+    '2.jsonl: 1 of 2 rows say step 7 where the name says 2, which is taken'
+    """
+    said = np.asarray(column, float)
+    other = said[np.isfinite(said) & (said != step)]
+    if step == UNKNOWN_STEP or not other.size:
+        return ()
+    text = (
+        f"{name}: {other.size} of {said.size} rows say step {other[0]:.0f} where the name says {step}, which is taken"
+    )
+    return (Note("other", int(other.size), text),)
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -117,9 +134,10 @@ class _ParquetErrors:
 
         if error is None:
             return
-        if isinstance(error, (pa.ArrowException, UnicodeDecodeError, EOFError, MemoryError, OverflowError)) or (
-            isinstance(error, OSError) and error.errno is None  # Arrow's own, of damaged pages
-        ):
+        if isinstance(error, OSError) and error.errno is not None:  # Arrow's own words name the file in the middle
+            raise OSError(error.errno, os.strerror(error.errno), str(self.path)) from error
+        damaged = (pa.ArrowException, UnicodeDecodeError, EOFError, MemoryError, OverflowError, OSError)
+        if isinstance(error, damaged):
             said = _short(error).rstrip(".")
             raise ValueError(f"{self.path} cannot be read as Parquet ({said}); allowed: a whole file") from error
 

@@ -265,14 +265,19 @@ def _counts(blocks: Sequence[Block], form: str, notes: Sequence[Note]) -> Groups
 
 
 def _missing_rewards(groups: Groups) -> list[Note]:
-    """Rows that no function gave a reward, and those that some did not."""
+    """Rows that no function gave a reward, those that some did not, and those whose reward is infinite."""
     columns = list(groups.rewards.values()) or ([groups.total] if groups.total is not None else [])
     if not columns:
         return []
-    missing = np.isnan(np.array(columns))
+    values = np.array(columns)
+    missing, endless = np.isnan(values), np.isinf(values).any(axis=0)
     none, some = int(missing.all(axis=0).sum()), int((missing.any(axis=0) & ~missing.all(axis=0)).sum())
-    if not none + some:
-        return []
     parts = [f"{none} of {groups.num_rows} rows have no reward at all"] if none else []
     parts += [f"{some} of {groups.num_rows} rows lack the reward of some function, which then counts 0"] if some else []
-    return [Note("missing_rewards", none or some, "; ".join(parts))]
+    if endless.any():
+        owners = len(np.unique(groups.group_of_row[endless]))
+        parts.append(
+            f"{int(endless.sum())} of {groups.num_rows} rows have an infinite reward, which has neither a mean nor a "
+            f"deviation: their {owners} group{'s' * (owners > 1)} cannot be counted"
+        )
+    return [Note("missing_rewards", none or some or int(endless.sum()), "; ".join(parts))] if parts else []

@@ -31,10 +31,12 @@ def summary(groups: Groups) -> dict[str, Any]:
     """What `logs inspect --json` prints."""
     steps = groups.step[groups.step != UNKNOWN_STEP]
     prompts = groups.prompt[groups.prompt != UNKNOWN_PROMPT]
-    live = None
+    live = left = None
     if groups.num_rows and (groups.rewards or groups.total is not None):
-        reward = groups.reward()
-        live = int(sum(len(np.unique(each[~np.isnan(each)])) > 1 for each in np.split(reward, groups.offsets[1:-1])))
+        with np.errstate(invalid="ignore"):  # inf − inf is a reward that is missing
+            reward = groups.reward()
+        each = [values for values in np.split(reward, groups.offsets[1:-1]) if np.isfinite(values).all()]
+        live, left = int(sum(len(np.unique(values)) > 1 for values in each)), groups.num_groups - len(each)
     elif groups.num_correct is not None and groups.num_samples is not None:
         live = int(((groups.num_correct > 0) & (groups.num_correct < groups.num_samples)).sum())
     return {
@@ -52,6 +54,7 @@ def summary(groups: Groups) -> dict[str, Any]:
         "has_advantages": groups.advantage is not None,
         "reward_weights": None if groups.weights is None else dict(groups.weights),
         "live_groups": live,
+        "unrewarded_groups": left,
         "notes": [{"kind": note.kind, "count": note.count, "text": note.text} for note in groups.notes],
     }
 
@@ -77,13 +80,24 @@ def inspection(groups: Groups) -> str:
         ("prompts", "not in the log" if found["num_prompts"] is None else f"{found['num_prompts']:,} different ones"),
         ("rewards", rewards),
         ("advantages", can),
-        ("weights", _weights(weights) if weights else "not in the log"),
     ]
+    if found["has_total"] or found["reward_functions"]:
+        rows.append(("weights", _weights(weights) if weights else _unwritten(found)))
     if found["live_groups"] is not None:
-        rows.append(
-            ("live groups", f"{found['live_groups']:,} of {found['num_groups']:,}, whose rewards are not all equal")
-        )
+        without = found["unrewarded_groups"] or 0
+        left = f"; {without:,} with a missing or infinite reward are not counted" if without else ""
+        of = found["num_groups"] - without
+        rows.append(("live groups", f"{found['live_groups']:,} of {of:,}, whose rewards are not all equal{left}"))
     return lines(rows + [("note", note.text) for note in groups.notes])
+
+
+def _unwritten(found: Mapping[str, Any]) -> str:
+    """Why the log has no weights of reward functions, and who then knows them."""
+    if found["has_total"]:
+        return "of reward functions: none needed, the log has the total reward"
+    if found["has_advantages"]:
+        return "of the reward functions: the trainer does not write them; `logs audit` solves them from the advantages"
+    return "of the reward functions: the trainer does not write them; `logs report` counts every function once"
 
 
 def _weights(weights: Mapping[str, float | None]) -> str:
@@ -112,7 +126,8 @@ def audit_text(found: Mapping[str, Any]) -> str:
         rows.append(("weights", f"{_weights(found['reward_weights'])} ({WEIGHTS_FROM[found['weights_from']]})"))
         against = found["weights_against_averages"]
         if against == against:
-            rows.append(("checked", f"the trainer's average reward is that of these weights within {against:.0e}"))
+            within = f"within {against:.0e}" if against else "to the last digit"
+            rows.append(("checked", f"the trainer's average reward is that of these weights, {within}"))
     rows.append(("residual", _residual(found)))
     rows.append(_nearest(found))
     rows.append(("greatest |A|", f"{found['greatest_advantage']:.4g}; {_bound(found)}"))
@@ -155,13 +170,14 @@ def mostly(found: Mapping[str, Any]) -> str:
 def _nearest(found: Mapping[str, Any]) -> tuple[str, str]:
     """Label, and the nearest estimators by what they were sorted by."""
     if found["explained"]:
-        listed = [f"{n['estimator']} {n['residual']:.1e}" for n in found["nearest"]]
-        return (
-            "nearest others",
-            f"{', '.join(listed)} (greatest difference, of the greatest |A|; they do not explain it)",
-        )
-    listed = [f"{n['estimator']} {_share(n['explained_share'])}" for n in found["nearest"]]
-    return "nearest", f"{', '.join(listed)} (share of the rows explained)"
+        listed = ", ".join(f"{n['estimator']} ({_size(n['residual'])})" for n in found["nearest"])
+        return "ruled out", f"{listed}: the nearest others, and their greatest error as a share of the greatest |A|"
+    listed = ", ".join(f"{n['estimator']} {_share(n['explained_share'])}" for n in found["nearest"])
+    return "nearest", f"{listed}: the share of the rows that each explains"
+
+
+def _size(difference: float) -> str:
+    return f"{difference:.1e}" if difference else "0"
 
 
 def _share(share: float) -> str:
@@ -170,7 +186,7 @@ def _share(share: float) -> str:
 
 
 def _residual(found: Mapping[str, Any]) -> str:
-    size = f"{found['residual']:.1e} of the greatest |A|, {found['residual_float32']:.2g} units of float32 rounding"
+    size = f"{_size(found['residual'])} of the greatest |A|, {found['residual_float32']:.2g} units of float32 rounding"
     return f"{size}: {'explained' if found['explained'] else 'not explained'}"
 
 

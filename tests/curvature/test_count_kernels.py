@@ -52,6 +52,13 @@ def test_the_dead_kernel_counts_subsets() -> None:
                 assert dead_kernel(size, m)[k] == pytest.approx(share)
 
 
+def test_large_groups_have_the_dead_kernel_of_whole_numbers() -> None:
+    """A thousand factors, each rounded: 1e-12 of the value."""
+    for size, m in ((1000, 1), (1000, 8), (1000, 64), (1000, 999), (1000, 1000)):
+        exact = [float(Fraction(comb(k, m) + comb(size - k, m), comb(size, m))) for k in range(size + 1)]
+        np.testing.assert_allclose(dead_kernel(size, m), exact, rtol=1e-12, atol=0)
+
+
 def test_the_variance_between_prompts_is_unbiased() -> None:
     """All pairs of groups of two prompts, with their probabilities, against the sample variance of two rates."""
     rates, G = (Fraction(1, 5), Fraction(2, 3)), 3

@@ -35,7 +35,8 @@ COUNTS = ("num_correct", "num_samples")
 MISSING = ("", "nan", "none", "null", "na")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]{0,39}")
 """A column's name that is one, and no text."""
-LARGEST_COUNT = 10**9
+LARGEST_COUNT = 10**6
+"""Answers of a group at most."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def find_columns(path: Path, names: list[str], named: Named) -> Columns:
 
     step, prompt = named.step or first(STEP), named.prompt or first(PROMPT)
     if set(COUNTS) <= set(names) and not named.rewards:
-        return Columns(prompt=prompt or named.group or first(GROUP), step=step, counts=True)
+        return _once(path, names, Columns(prompt=prompt or named.group or first(GROUP), step=step, counts=True))
     reward = first(REWARD)
     functions = tuple(name for name in names if name.startswith(FUNCTION))
     if named.rewards:
@@ -95,7 +96,12 @@ def find_columns(path: Path, names: list[str], named: Named) -> Columns:
             f"{path} has columns {_list(names)}; allowed: reward (or --reward-columns NAME …) with group or prompt, or "
             "num_correct and num_samples"
         )
-    found = Columns(named.group or first(GROUP), prompt, step, named.advantage or first(ADVANTAGE), reward, functions)
+    group, advantage = named.group or first(GROUP), named.advantage or first(ADVANTAGE)
+    return _once(path, names, Columns(group, prompt, step, advantage, reward, functions))
+
+
+def _once(path: Path, names: list[str], found: Columns) -> Columns:
+    """Refuse columns that are there twice."""
     for name in found.names:
         if names.count(name) > 1:
             raise ValueError(f"{path} has {names.count(name)} columns {name}; allowed: one")
@@ -178,7 +184,7 @@ def _count(row: Mapping[str, Any], columns: Columns, where: str) -> tuple[int, i
     """(hash of the prompt, right, in all)."""
     right, samples = (_value(row.get(name), where, name) for name in COUNTS)
     if not 1 <= samples <= LARGEST_COUNT or samples != int(samples):
-        raise ValueError(f"{where}: num_samples is {samples:g}; allowed: whole numbers of at least 1")
+        raise ValueError(f"{where}: num_samples is {samples:g}; allowed: whole numbers from 1 to {LARGEST_COUNT:,}")
     if not 0 <= right <= samples or right != int(right):
         raise ValueError(f"{where}: num_correct is {right:g}; allowed: whole numbers from 0 to num_samples")
     return prompt_hash(None if columns.prompt is None else row.get(columns.prompt)), int(right), int(samples)
@@ -204,21 +210,24 @@ def _rows(path: Path, named: Named) -> Iterator[tuple[str, dict[str, Any]]]:
     suffix = path.suffix.lower()
     if suffix == ".jsonl":
         for line, row in json_lines(path):
-            yield f"{path}: line {line}", {_spelt(name): value for name, value in row.items()}
+            spelt = [_spelt(name) for name in row]
+            if len(set(spelt)) < len(spelt):
+                find_columns(path, spelt, named)
+            yield f"{path}: line {line}", dict(zip(spelt, row.values(), strict=True))
     elif suffix == ".csv":
-        yield from _csv_rows(path)
+        yield from _csv_rows(path, named)
     else:
         yield from _parquet_rows(path, named)
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _csv_rows(path: Path, named: Named) -> Iterator[tuple[str, dict[str, Any]]]:
     csv.field_size_limit(2**30)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             names = [_spelt(name) for name in next(reader, [])]
             if any(names.count(name) > 1 for name in names):
-                find_columns(path, names, Named())
+                find_columns(path, names, named)
             for row in reader:
                 if not row:
                     continue
@@ -231,8 +240,9 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _parquet_rows(path: Path, named: Named) -> Iterator[tuple[str, dict[str, Any]]]:
-    spelt = {_spelt(name): name for name in parquet_schema(path)}
-    names = find_columns(path, list(spelt), named).names
+    schema = list(parquet_schema(path))
+    spelt = {_spelt(name): name for name in schema}
+    names = find_columns(path, [_spelt(name) for name in schema], named).names
     row = 0
     for batch in parquet_columns(path, [spelt[name] for name in names]):
         columns = [batch[spelt[name]].to_pylist() for name in names]

@@ -6,15 +6,17 @@ evaluations stand in files of their own. Read in tinker_cookbook/rl/rollout_logg
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from experiments.logs.block import Block
-from experiments.logs.files import TruncatedError, integer, json_lines, number
+from experiments.logs.files import STEP, TruncatedError, integer, json_lines, number, other_steps, step_in
 from experiments.logs.gather import Gather
-from experiments.logs.groups import Note
+from experiments.logs.groups import UNKNOWN_STEP, Note
 
 FILE = "train_rollout_summaries.jsonl"
+FOLDER = re.compile(rf"iteration_{STEP}")
 
 
 def blocks(paths: Sequence[Path]) -> Iterator[Block]:
@@ -29,7 +31,7 @@ def blocks(paths: Sequence[Path]) -> Iterator[Block]:
 
 def _block(path: Path) -> Block:
     made = Gather(f"{path.parent.name}/{path.name}")
-    evaluated = 0
+    evaluated, named, steps = 0, step_in(path.parent.name, FOLDER), list[float]()
     try:
         for line, row in json_lines(path):
             where = f"{path}: line {line}"
@@ -39,13 +41,15 @@ def _block(path: Path) -> Block:
             if row.get("split", "train") != "train":
                 evaluated += 1
                 continue
-            made.step = integer(row["iteration"], where, "iteration")
+            steps.append(integer(row["iteration"], where, "iteration"))
+            made.step = int(steps[-1]) if named == UNKNOWN_STEP else named
             made.add(
                 total=number(row["total_reward"], where, "total_reward"),
                 key=integer(row["group_idx"], where, "group_idx"),
             )
     except TruncatedError:
         made.notes.append(Note("truncated", 1, f"{made.name}: the last line is cut off, left out"))
+    made.notes += other_steps(made.name, named, steps)
     if evaluated:
         made.notes.append(Note("evaluation", evaluated, f"{made.name}: {evaluated} rows of evaluation, left out"))
     return made.block()

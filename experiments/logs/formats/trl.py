@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from experiments.logs.block import Block, texts_hash
-from experiments.logs.files import STEP, arrow_numbers, parquet_columns, parquet_schema, step_in
+from experiments.logs.files import STEP, arrow_numbers, other_steps, parquet_columns, parquet_schema, step_in
 from experiments.logs.groups import Note
 from experiments.logs.history import History
 from experiments.logs.prompts import prompt_hashes
@@ -89,4 +89,5 @@ def _block(path: Path, functions: tuple[str, ...], schema: Mapping[str, Any], ev
         rewards={name: whole[name] for name in functions},
         advantage=whole.get("advantage"),
         texts=texts_hash(*(whole[name] for name in TEXTS if name in whole)),
+        notes=other_steps(path.name, step_in(path.name, FILE), whole["step"]),
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.logs.block import Block
-from experiments.logs.files import STEP, TruncatedError, json_lines, number, step_in
+from experiments.logs.files import LARGEST_STEP, STEP, TruncatedError, json_lines, number, other_steps, step_in
 from experiments.logs.gather import Gather
 from experiments.logs.groups import Note
 
@@ -38,6 +38,7 @@ def _block(path: Path) -> Block:
     made = Gather(path.name, step_in(path.name, FILE))
     sessions: dict[str, dict[str, Any]] = {}
     turns = 0
+    steps: list[float] = []
     try:
         for line, row in json_lines(path):
             where = f"{path}: line {line}"
@@ -45,6 +46,8 @@ def _block(path: Path) -> Block:
                 missing = "score" if "score" not in row else "input"
                 raise ValueError(f"{where} has no {missing}; allowed: verl's rows, with input, output and score")
             number(row["score"], where, "score")
+            if isinstance(step := row.get("step"), (int, float)):
+                steps.append(min(max(step, -LARGEST_STEP), LARGEST_STEP))
             if isinstance(uid := row.get("uid"), str):
                 session = uid.rsplit("_", 1)[0] if uid.count("_") >= 2 else uid
                 turns += session in sessions
@@ -55,6 +58,7 @@ def _block(path: Path) -> Block:
         made.notes.append(Note("truncated", 1, f"{path.name}: the last line is cut off, left out"))
     for session, row in sessions.items():
         _add(made, row, str(path), session.rsplit("_", 1)[0])
+    made.notes += other_steps(path.name, made.step, steps)
     if turns:
         made.notes.append(Note("other", turns, f"{path.name}: {turns} earlier turns of sessions, left out"))
     return made.block()

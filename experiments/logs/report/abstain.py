@@ -53,9 +53,13 @@ def abstained(groups: Groups, measured: Measured, p: float | None, *, filtered: 
     share = measured.num_left_out / groups.num_groups
     if share > MISSING:
         missing = measured.num_missing / groups.num_groups
-        what = "lack a reward" if missing > MISSING else f"are not of {measured.group_size} answers like most"
+        what = (
+            "lack a reward or have an infinite one"
+            if missing > MISSING
+            else f"are not of {measured.group_size} answers like most"
+        )
         way = (
-            "give the files without them, or let the reward function return a number"
+            "give the files without them, or let the reward function return a finite number"
             if missing > MISSING
             else "report runs with another group size apart"
         )

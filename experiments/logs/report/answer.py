@@ -32,6 +32,31 @@ def moved(row: dict[str, Any]) -> str:
     return f"{percent(row['moved'])} [{percent(row['moved_low'])}, {percent(row['moved_high'])}]"
 
 
+CLASSES = {
+    "hard": "at most a quarter right",
+    "middle": "about half right",
+    "easy": "at least three quarters right",
+}
+"""What prompts of each class are, by their answers in the log."""
+SEEN = 0.1
+"""Share of what is moved from which on a class is named as one that it comes from or goes to."""
+
+
+def direction(summary: dict[str, Any], rule: str) -> str:
+    """Which prompts a rule takes update from and which it gives it to, next to not dividing."""
+    row, plain = summary["rules"][rule], summary["rules"]["none"]
+    if row["hard"] is None:
+        if rule != "group":
+            return "to other groups"
+        return "from groups whose rewards differ much to groups whose rewards differ little"
+    gain = {name: row[name] - plain[name] for name in CLASSES}
+    least = SEEN * row["moved"]
+    giving, taking = ([CLASSES[name] for name, change in gain.items() if sign * change > least] for sign in (-1, 1))
+    if not giving or not taking:
+        return "to other groups"
+    return f"from prompts {' or '.join(giving)} to prompts {' or '.join(taking)}"
+
+
 def plain_answer(summary: dict[str, Any]) -> str:
     """What was done to the update, in plain text: the first sentence of the report."""
     return f"{_who(summary)} {_what(summary)}{_shaping(summary)}"
@@ -63,28 +88,52 @@ def _what(s: dict[str, Any]) -> str:
         first = "" if shown == "none" else "That leaves the groups of a batch in proportion. "
         return (
             f"{first}Dividing by each group's own deviation (GRPO) would move {moved(s['rules']['group'])} of the "
-            f"update to other groups and make the step {_longer(s, 'group', shown)}.{_hardly(s['rules']['group'])}"
+            f"update {direction(s, 'group')}, and make the step {_longer(s, 'group', shown)}."
+            f"{_hardly(s['rules']['group'])}"
         )
     row = s["rules"][shown]
-    verb = ("puts", "makes") if used else ("would put", "make")
+    verb = ("moves", "makes") if used else ("would move", "make")
     what = "That" if used else "Dividing by each group's own deviation (GRPO)"
     return (
-        f"{what} {verb[0]} {moved(row)} of the update elsewhere than not dividing would, and {verb[1]} the step "
+        f"{what} {verb[0]} {moved(row)} of the update {direction(s, shown)}, and {verb[1]} the step "
         f"{_longer(s, shown, 'none')}.{_hardly(row)}"
     )
 
 
 def _longer(s: dict[str, Any], rule: str, other: str) -> str:
-    first, second = (s["rules"][rule][key] / s["rules"][other][key] for key in ("step_l1", "step_l2"))
-    low, high = sorted((first, second))
-    between = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
-    return f"about {between} times as long"
+    first, second = (f"{s['rules'][rule][key] / s['rules'][other][key]:.2f}" for key in ("step_l1", "step_l2"))
+    than = "as without dividing" if other == "none" else "as it was"
+    if first == second:
+        return f"{first} times as long {than}"
+    return (
+        f"{first} times as long {than} if the prompts' gradients are parallel, {second} times if they are orthogonal "
+        "(the log does not tell which)"
+    )
 
 
 def _hardly(row: dict[str, Any]) -> str:
     if row["moved_high"] >= 0.1:
         return ""
     return " More than nine tenths of the update stay where they are: what changes is above all the length of the step."
+
+
+def dead_sentence(s: dict[str, Any]) -> str:
+    """How many groups are dead, and how many would be with more answers; "" where the log cannot say."""
+    if s["dead_share"] is None:
+        return ""
+    G = s["group_size"]
+    said = f"{percent(s['dead_share'])} of your groups of {G} are dead: all their answers have the same reward."
+    if s["rewards"] != "binary":
+        return said
+    rows = {m: s["dead_share_at"].get(str(m)) for m in (2 * G, 4 * G)}
+    known = [
+        f"{percent(row['low'])} to {percent(row['high'])} with {m} answers"
+        for m, row in rows.items()
+        if row is not None and row["resolved"]
+    ]
+    if not known:
+        return said
+    return f"{said} It would be {', '.join(known)} (95% intervals)."
 
 
 def _shaping(s: dict[str, Any]) -> str:

@@ -46,6 +46,8 @@ class Estimator:
 
 def recover(groups: Groups) -> Estimator:
     """What the log's column of advantages says, if it has one."""
+    if groups.num_correct is not None:
+        return assumed(None, "The log counts right answers, so it cannot say which estimator was used.")
     if groups.advantage is None:
         return assumed(
             None,

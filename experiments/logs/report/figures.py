@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from experiments.logs.report.answer import WHOLE
 from experiments.logs.report.measure import LOGGED
 from experiments.looks import Look, looks
 
@@ -44,7 +46,24 @@ def merged(rates: list[float], weights: list[float], apart: float = 0.02) -> tup
 
 
 def _percent(axis: Axes, which: str = "y") -> None:
-    getattr(axis, f"{which}axis").set_major_formatter(PercentFormatter(1, decimals=0))
+    getattr(axis, f"{which}axis").set_major_formatter(PercentFormatter(1))
+
+
+def _classes(summary: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, float]:
+    """(least number of right answers of each class, where its bar is, how wide bars are).
+
+    All wrong and all right have a bar of their own beside the others where these are classes.
+    """
+    start, G = np.array(summary["right_from"]), summary["group_size"]
+    if len(start) == G + 1:
+        return start, start.astype(float), 0.8
+    width = float(G / (len(start) - 2))
+    middle = (start[1:-1] + start[2:] - 1) / 2
+    return start, np.concatenate([[-width], middle, [G + width]]), 0.9 * width
+
+
+def _ticks(axis: Axes, G: int) -> None:
+    axis.set_xticks(range(G + 1) if G <= 16 else np.linspace(0, G, 9).round().astype(int))
 
 
 def right_answers(summary: dict[str, Any]) -> Figure:
@@ -52,15 +71,16 @@ def right_answers(summary: dict[str, Any]) -> Figure:
     law, G = summary["law"], summary["group_size"]
     figure, axes = plt.subplots(1, 2 if law else 1, figsize=(9.5 if law else 6, 3.4), squeeze=False)
     share = np.array(summary["histogram"]) / max(sum(summary["histogram"]), 1)
-    k = np.arange(G + 1)
-    dead = (k == 0) | (k == G)
+    start, k, width = _classes(summary)
+    dead = (start == 0) | (start == G)
     left = axes[0, 0]
     differ, same = ("live: ", "dead: ") if summary["rewards"] == "binary" else ("", "")
-    left.bar(k[~dead], share[~dead], color="#0072B2", label=f"{differ}answers differ")
-    left.bar(k[dead], share[dead], color="white", edgecolor=GREY, hatch="///", label=f"{same}all wrong, all right")
-    left.set(
-        xlabel=f"right answers of {G}", ylabel="share of the groups", xticks=k if G <= 16 else k[:: max(1, G // 8)]
+    left.bar(k[~dead], share[~dead], width, color="#0072B2", label=f"{differ}answers differ")
+    left.bar(
+        k[dead], share[dead], width, color="white", edgecolor=GREY, hatch="///", label=f"{same}all wrong, all right"
     )
+    left.set(xlabel=f"right answers of {G}", ylabel="share of the groups")
+    _ticks(left, G)
     left.legend()
     _percent(left)
     if law:
@@ -78,23 +98,32 @@ def share_by_right(summary: dict[str, Any]) -> Figure:
     """Which groups the update comes from, under each rule."""
     shares = summary["share_by_right"]
     rules = [rule for rule in LINES if rule in shares and not (rule == LOGGED and summary["rule"] in LINES)]
-    k = np.arange(summary["group_size"] + 1)
+    _, k, width = _classes(summary)
     figure, axis = plt.subplots(figsize=(7.5, 3.8))
     for rule, look in rule_looks(rules).items():
-        axis.plot(k, shares[rule], color=look.colour, ls=look.dash, marker=look.marker, ms=5, label=look.name)
+        axis.plot(
+            k,
+            shares[rule],
+            color=look.colour,
+            ls=look.dash,
+            marker=look.marker,
+            ms=5 if width < 1 else 3,
+            label=look.name,
+        )
     axis.set(xlabel=f"right answers of {summary['group_size']}", ylabel="share of the update", ylim=(0, None))
-    axis.set_xticks(k if len(k) <= 17 else k[:: len(k) // 8])
+    _ticks(axis, summary["group_size"])
     axis.legend()
     _percent(axis)
     return figure
 
 
 def moved(summary: dict[str, Any]) -> Figure:
-    """Which share of the update each rule puts elsewhere than none does."""
+    """Which share of the update each rule gives to other groups than none does."""
     rows = {
         rule: (r["moved"], r["moved_low"], r["moved_high"]) for rule, r in summary["rules"].items() if rule != "none"
     }
-    return _bars(rows, "share of the update that goes to other groups than without dividing")
+    whole: dict[str, str] = dict.fromkeys(WHOLE, "0: one divisor for all groups")
+    return _bars(rows, "share of the update that goes to other groups than without dividing", whole)
 
 
 def unanimous(summary: dict[str, Any]) -> Figure:
@@ -103,15 +132,21 @@ def unanimous(summary: dict[str, Any]) -> Figure:
     return _bars(rows, "share of the update in groups that are all right or all wrong")
 
 
-def _bars(rows: dict[str, tuple[float, float, float]], label: str) -> Figure:
-    """A bar per rule with its interval."""
+def _bars(rows: dict[str, tuple[float, float, float]], label: str, said: Mapping[str, str] | None = None) -> Figure:
+    """A bar per rule with its interval; `said` in place of some rules' numbers."""
     figure, axis = plt.subplots(figsize=(7.5, 0.6 + 0.42 * len(rows)))
     shown = rule_looks(list(rows))
     for place, (rule, look) in enumerate(shown.items()):
         value, low, high = rows[rule]
         axis.barh(place, value, color=look.colour, alpha=0.55, hatch=look.hatch, edgecolor="white")
         axis.plot([low, high], [place, place], color="black", lw=2)
-        axis.annotate(f"{value:.1%}", (max(value, high), place), xytext=(5, -3), textcoords="offset points", fontsize=9)
+        axis.annotate(
+            (said or {}).get(rule, f"{value:.1%}"),
+            (max(value, high), place),
+            xytext=(5, -3),
+            textcoords="offset points",
+            fontsize=9,
+        )
     axis.set_yticks(range(len(rows)), [look.name for look in shown.values()])
     axis.invert_yaxis()
     most = max(max(value, high) for value, _, high in rows.values())
@@ -126,8 +161,10 @@ def dead_share(summary: dict[str, Any]) -> Figure:
     for size, row in summary["dead_share_at"].items():
         colour = "#0072B2" if row["resolved"] else GREY
         axis.plot([int(size)] * 2, [row["low"], row["high"]], color=colour, lw=5, alpha=0.45, solid_capstyle="butt")
-        if row["resolved"]:
-            axis.plot(int(size), np.clip(row["value"], 0, 1), "o", color=colour)
+        logged = int(size) == summary["group_size"]
+        if row["resolved"] or logged:
+            colour = "black" if logged else colour
+            axis.plot(int(size), np.clip(row["value"], 0, 1), "s" if logged else "o", color=colour)
     sizes = [int(size) for size in summary["dead_share_at"]]
     axis.axvline(summary["group_size"], color="black", ls=":", lw=1)
     axis.annotate("logged", (summary["group_size"], 0.97), xytext=(4, 0), textcoords="offset points", fontsize=9)

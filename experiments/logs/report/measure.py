@@ -41,7 +41,7 @@ class Measured:
     num_left_out: int
     """Groups of the log that are not counted: of another size, or with a reward missing."""
     num_missing: int
-    """Of these, those with a reward missing."""
+    """Of these, those with a reward missing or infinite."""
     cluster: np.ndarray
     """[N] whose group it is: prompts, or the group itself."""
     by_prompt: bool
@@ -101,7 +101,11 @@ def measure(groups: Groups, estimator: Estimator, correct: str | None) -> Measur
         raise ValueError("PATH holds no group; allowed: a log with at least one")
     index, rewards, missing = _kept(groups, estimator.weights, correct)
     if len(index) == 0:
-        raise ValueError("PATH holds no group whose rewards are all there; allowed: at least one")
+        why = "; ".join(note.text for note in groups.notes if note.kind == "missing_rewards")
+        raise ValueError(
+            f"PATH holds no group whose rewards are all finite numbers{f' ({why})' if why else ''}; allowed: at least "
+            "one (let the reward function return a number)"
+        )
     if groups.sizes[index[0]] < 2:
         raise ValueError(
             "PATH holds groups of 1 answer; allowed: at least 2 (--group-size, where the log is not clear)"
@@ -114,19 +118,24 @@ def measure(groups: Groups, estimator: Estimator, correct: str | None) -> Measur
     size = int(groups.sizes[index[0]])
     if rewards is None:
         counts = groups.counts()[0][index]
-        table = (np.arange(size) < counts[:, None]).astype(float)
+        rate = counts / size
+        mean, deviation, binary, live = rate, np.sqrt(rate * (1 - rate)), True, (counts > 0) & (counts < size)
+        lengths = _of_counts(counts, size, 1.0, estimator)
     else:
         table = rewards[index]
         if np.abs(table).max() > GREATEST:
             raise ValueError(f"PATH holds a reward of {np.abs(table).max():g}; allowed: up to {GREATEST:g}")
         values = np.unique(table)
+        plain = set(values) <= {0.0, 1.0}  # where all are 0, none is right
+        top = (table == (1.0 if plain else values[-1])).sum(axis=1)
         if correct is None:
-            counts = (table == values[-1]).sum(axis=1) if len(values) == 2 or set(values) <= {0.0, 1.0} else None
+            counts = top if plain or len(values) == 2 else None
         else:
             counts = groups.counts(correct)[0][index]
-    binary = len(np.unique(table)) <= 2
-    live = np.ptp(table, axis=1) > EQUAL * np.maximum(np.abs(table).max(axis=1), 1e-30)
-    lengths = _of_counts(table, size, estimator) if binary else _of_rewards(table, live, estimator)
+        mean, deviation, binary = table.mean(axis=1), table.std(axis=1), len(values) <= 2
+        live = np.ptp(table, axis=1) > EQUAL * np.maximum(np.abs(table).max(axis=1), 1e-30)
+        gap = float(values[-1] - values[0])
+        lengths = _of_counts(top, size, gap, estimator) if binary else _of_rewards(table, live, estimator)
     if groups.advantage is not None:
         rows = groups.offsets[index][:, None] + np.arange(size)
         own = np.abs(groups.advantage[rows]).sum(axis=1) / (2 * size)
@@ -145,8 +154,8 @@ def measure(groups: Groups, estimator: Estimator, correct: str | None) -> Measur
         live=live,
         lengths=lengths,
         ordered=bool((groups.step[index] != UNKNOWN_STEP).all()),
-        mean=table.mean(axis=1),
-        deviation=table.std(axis=1),
+        mean=mean,
+        deviation=deviation,
     )
 
 
@@ -170,10 +179,9 @@ def _kept(
     return kept, table, int((~whole).sum())
 
 
-def _of_counts(table: np.ndarray, size: int, estimator: Estimator) -> dict[str, np.ndarray]:
-    """From the numbers of right answers; rewards a < b are b − a times as long under `none`."""
-    high, gap = table.max(), max(float(np.ptp(table)), 1e-30)
-    counts = (table == high).sum(axis=1) if np.ptp(table) > 0 else np.zeros(len(table), int)
+def _of_counts(counts: np.ndarray, size: int, gap: float, estimator: Estimator) -> dict[str, np.ndarray]:
+    """From the numbers of the greater of two rewards; those are `gap` apart, and `none` is as many times as long."""
+    counts, gap = (counts, gap) if gap > 0 else (np.zeros_like(counts), 1.0)  # one reward alone
     histogram = np.bincount(counts, minlength=size + 1)
     found = {}
     for rule in BINARY:
@@ -205,12 +213,21 @@ def _of_rewards(table: np.ndarray, live: np.ndarray, estimator: Estimator) -> di
 
 
 def _leave_one_out(table: np.ndarray, ddof: int, epsilon: float) -> np.ndarray:
-    """[N] Σ|A|/(2G), mean and deviation of the others."""
-    size = table.shape[1]
-    total = np.zeros(len(table))
-    for i in range(size):
-        others = np.delete(table, i, axis=1)
-        s = others.std(axis=1, ddof=ddof if size > 2 else 0)
-        vary = np.ptp(others, axis=1) > EQUAL * np.maximum(np.abs(others).max(axis=1), 1e-30)
-        total += np.abs(table[:, i] - others.mean(axis=1)) / np.where(vary, s + epsilon, 1)
-    return total / (2 * size)
+    """[N] Σ|A|/(2G), mean and deviation of the others: their squares are all squares without the answer's own.
+
+    That loses digits only where the answer has most of the squares, as one at most can have: its others are summed.
+    """
+    N, size = table.shape
+    n = size - 1
+    centred = table - table.mean(axis=1, keepdims=True)
+    squares = (centred**2).sum(axis=1, keepdims=True) - centred**2 * size / n
+    farthest = np.abs(centred).argmax(axis=1)
+    alone = np.arange(size) == farthest[:, None]
+    others = table[~alone].reshape(N, n)
+    squares[alone] = ((others - others.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
+    s = np.sqrt(np.maximum(squares, 0) / (n - ddof if size > 2 else n))
+    ends = np.sort(table, axis=1)[:, [0, min(1, n), max(n - 1, 0), n]]
+    low = np.where(table == ends[:, [0]], ends[:, [1]], ends[:, [0]])
+    high = np.where(table == ends[:, [3]], ends[:, [2]], ends[:, [3]])
+    vary = high - low > EQUAL * np.maximum(np.maximum(np.abs(low), np.abs(high)), 1e-30)
+    return (np.abs(centred) * size / n / np.where(vary, s + epsilon, 1)).sum(axis=1) / (2 * size)

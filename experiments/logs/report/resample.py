@@ -14,8 +14,8 @@ from experiments.logs.report.measure import Measured
 NUM_RESAMPLES = 400
 """Ends of a 95% interval are then known to about a tenth of its width."""
 SEED = 0
-_BLOCK = 2**22
-"""Numbers held at once."""
+_BLOCK, _MOST = 2**22, 2**24
+"""Numbers held at once, of draws and of prompts' histograms."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class Resamples:
         """One group of each kind, and prompts' histograms of kinds where there are few: then those are drawn."""
         m = self.measured
         _, rows, kind = np.unique(_kinds(m), axis=0, return_index=True, return_inverse=True)
-        if not 1 < len(rows) <= 4 * (m.group_size + 1):
+        prompts = len(np.unique(m.cluster))
+        if not 1 < len(rows) <= 4 * (m.group_size + 1) or prompts * len(rows) > _MOST:
             return rows, None
         return rows, cluster_histograms(kind.reshape(-1), len(rows) - 1, np.unique(m.cluster, return_inverse=True)[1])
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from experiments import store
 from experiments.logs.groups import Groups
 from experiments.logs.report import figures, text
-from experiments.logs.report.answer import plain_answer
+from experiments.logs.report.answer import dead_sentence, plain_answer
 from experiments.logs.report.config import Report
 from experiments.logs.report.estimator import recover
 from experiments.logs.report.measure import Measured, measure
@@ -43,7 +43,7 @@ def report(config: Report, study: Study, groups: Groups, filtered: tuple[int, in
     with study:
         store.write_rows(study.out / "groups.parquet", group_rows(groups, measured), study.source, None)
         study.draw(drawings(summary))
-        print(plain_answer(summary))
+        print(" ".join(filter(None, (plain_answer(summary), dead_sentence(summary)))))
         study.publish(summary, lambda full: text.report(full, study.figures))
     return 0
 

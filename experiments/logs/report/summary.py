@@ -12,6 +12,7 @@ from curvature.law_of_rates import law_of_rates
 from curvature.seeds import seeds_needed
 from experiments.logs.groups import UNKNOWN_STEP, Groups
 from experiments.logs.report.abstain import DRIFT, FEWEST_LAWS, FEWEST_SHARES, WIDEST, abstained, stationary_p
+from experiments.logs.report.classes import class_starts, in_classes
 from experiments.logs.report.estimator import Estimator
 from experiments.logs.report.measure import LOGGED, Measured
 from experiments.logs.report.resample import Resamples, resamples
@@ -23,6 +24,8 @@ FEWEST_IN_WINDOW = 20
 """Groups; a shorter log has fewer stretches than were asked for."""
 LARGEST_GROUP = 64
 """Up to which other sizes than smaller ones are said: larger groups have no need of it, and take minutes."""
+LARGEST_LAW = 512
+"""Up to which a law of pass rates is fitted: in larger groups k/G is the pass rate to .02 and less."""
 RUN_STD = (0.01, 0.03)
 """From run to run, where the reader does not say."""
 
@@ -89,7 +92,8 @@ def summarise(
         epsilon=estimator.epsilon if estimator.rule else None,
         reward_weights=dict(estimator.weights) if estimator.weights else None,
         estimator_source=estimator.source,
-        histogram=None if counts is None else _histogram(measured, (wrong, right)).tolist(),
+        right_from=None if counts is None else class_starts(measured.group_size).tolist(),
+        histogram=None if counts is None else in_classes(_histogram(measured, (wrong, right))).tolist(),
         share_by_right=_by_right(measured) if rules else None,
         dead_share=None if "dead_share" in silent else dead,
         all_right_share=None if "all_right_share" in silent else all_right,
@@ -148,7 +152,8 @@ def _rules(measured: Measured, draws: Resamples) -> dict[str, RuleRow]:
 def _by_right(measured: Measured) -> dict[str, list[float]] | None:
     if measured.counts is None:
         return None
-    by = {rule: np.bincount(measured.counts, c, measured.group_size + 1) for rule, c in measured.lengths.items()}
+    k, size = measured.counts, measured.group_size + 1
+    by = {rule: in_classes(np.bincount(k, c, size)) for rule, c in measured.lengths.items()}
     return {rule: (sums / max(sums.sum(), 1e-300)).tolist() for rule, sums in by.items()}
 
 
@@ -197,7 +202,7 @@ def _laws(measured: Measured, filtered: tuple[int, int], silent: dict[str, str])
                 )
         if measured.group_size <= LARGEST_GROUP:
             found["mean_deviation"] = _row(_interval(measured, None, filtered), not drifts)
-    if "law" not in hard:
+    if "law" not in hard and measured.group_size <= LARGEST_LAW:
         law = law_of_rates(histogram)
         found["law"] = {"rates": law.rates.tolist(), "weights": law.weights.tolist()}
     return found

@@ -103,10 +103,12 @@ class Summary(TypedDict):
     epsilon: float | None
     reward_weights: dict[str, float] | None
     estimator_source: str
+    right_from: list[int] | None
+    """The least number of right answers of each entry of the next two: 0 … G, or classes where G is above 128."""
     histogram: list[int] | None
-    """Groups by right answers, filtered ones included."""
+    """Groups by right answers, filtered ones included; null where right answers are not counted."""
     share_by_right: dict[str, list[float]] | None
-    """By rule: the share of the update in groups with k = 0 … G right answers."""
+    """By rule: the share of the update in groups with so many right answers."""
     dead_share: float | None
     """Of groups whose rewards are all equal: with other rewards than for right answers, fewer than are unanimous."""
     all_right_share: float | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from experiments.logs.report.answer import moved, percent, plain_answer
+from experiments.logs.report.answer import WHOLE, dead_sentence, direction, moved, percent, plain_answer
 from experiments.logs.report.figures import rule_looks
 from experiments.report import escape, origin, page, paragraph, picture, table
 
@@ -31,8 +31,10 @@ def _read(s: dict[str, Any], figures: Path) -> list[str]:
             "not said, see below" if not k_known or s["all_right_share"] is None else percent(s["all_right_share"]),
         ),
         ("rewards", "two values" if s["rewards"] == "binary" else "more than two values"),
-        ("weights of the reward functions", _weights(s)),
     ]
+    if s["reward_weights"]:
+        weights = ", ".join(f"{name} {weight:g}" for name, weight in s["reward_weights"].items())
+        rows.append(("weights of the reward functions", weights))
     if s["num_filtered"]:
         rows.append(("groups that the trainer had dropped, as you say", f"{s['num_filtered']:,}"))
     notes = [f"<li>{escape(note)}</li>" for note in s["notes"]]
@@ -46,7 +48,13 @@ def _read(s: dict[str, Any], figures: Path) -> list[str]:
 
 
 def _histogram(s: dict[str, Any], figures: Path) -> str:
-    law = "Right: pass rates that make these counts likeliest; many laws fit alike, and no interval comes from it."
+    law = (
+        "Right: pass rates that make these counts likeliest; many laws fit alike, and no interval comes from it."
+        if s["law"]
+        else ""
+    )
+    if s["right_from"][-1] >= len(s["right_from"]):
+        law += f" In groups of {s['group_size']:,} numbers of right answers are put together into classes."
     dead = (
         "No rule learns from dead ones."
         if s["rewards"] == "binary"
@@ -54,14 +62,8 @@ def _histogram(s: dict[str, Any], figures: Path) -> str:
     )
     return picture(
         figures / "right_answers.png",
-        f"Groups by right answers. {dead} {law if s['law'] else ''}",
+        f"Groups by right answers. {dead} {law}",
     )
-
-
-def _weights(s: dict[str, Any]) -> str:
-    if not s["reward_weights"]:
-        return "not in the log"
-    return ", ".join(f"{name} {weight:g}" for name, weight in s["reward_weights"].items())
 
 
 def _rules(s: dict[str, Any], figures: Path) -> list[str]:
@@ -79,10 +81,11 @@ def _rules(s: dict[str, Any], figures: Path) -> list[str]:
         table(
             ("rule", "hard (k ≤ G/4)", "middle", "easy (k ≥ 3G/4)", "moved", "cosine", "heaviest/lightest", "effective groups",
              "step, L1", "step, L2"),
-            [_row(look.name, s["rules"][rule]) for rule, look in rule_looks(list(s["rules"])).items()],
+            [_row(rule, look.name, s["rules"][rule]) for rule, look in rule_looks(list(s["rules"])).items()],
         ),
         paragraph(
-            "Shares are of Σ|A|. <b>Moved</b> is the share that a rule puts elsewhere than none (total variation, with its interval). "
+            "Shares are of Σ|A|. <b>Moved</b> is the share that a rule gives to other groups than not dividing would (total variation, with its "
+            f"interval): dividing by the deviation takes it {direction(s, 'group')}. "
             "<b>Heaviest/lightest</b> is how many times more a live group weighs than another, next to none"
             + (f"; dividing by the deviation reaches at most {s['greatest_weight_ratio']:.2f} at G = {s['group_size']}. "
                if s["greatest_weight_ratio"] else ". ")
@@ -102,21 +105,19 @@ def _rules(s: dict[str, Any], figures: Path) -> list[str]:
     return blocks
 
 
-def _row(name: str, row: dict[str, Any]) -> tuple[object, ...]:
+def _row(rule: str, name: str, row: dict[str, Any]) -> tuple[object, ...]:
     shares = ("" if row[key] is None else percent(row[key], 0) for key in ("hard", "middle", "easy"))
-    return (name, *shares, moved(row) if row["moved_high"] > 1e-9 else "0", f"{row['cosine']:.3f}", f"{row['heaviest']:.2f}", f"{row['effective_groups']:,.0f}",
+    told = (
+        "one divisor for all" if rule in WHOLE and rule != "none" else moved(row) if row["moved_high"] > 1e-9 else "0"
+    )
+    return (name, *shares, told, f"{row['cosine']:.3f}", f"{row['heaviest']:.2f}", f"{row['effective_groups']:,.0f}",
             f"{row['step_l1']:.2f}", f"{row['step_l2']:.2f}")  # fmt: skip
 
 
 def _sizes(s: dict[str, Any], figures: Path) -> list[str]:
     if not s["dead_share_at"]:
         return []
-    rows = [
-        (size, percent(row["value"]), f"{percent(row['low'])} to {percent(row['high'])}", percent(row["bias"], 2))
-        if row["resolved"]
-        else (size, "not said", "", percent(row["bias"], 2))
-        for size, row in s["dead_share_at"].items()
-    ]
+    rows = [_size_row(s, size, row) for size, row in s["dead_share_at"].items()]
     σ = s["mean_deviation"]
     mean = (
         f"The mean deviation √(p(1−p)) lies between {σ['low']:.3f} and {σ['high']:.3f}, likewise. "
@@ -141,6 +142,15 @@ def _sizes(s: dict[str, Any], figures: Path) -> list[str]:
             f"is. {mean}{spread}All of it speaks of the policies of this log, not of what training with other groups would have made."
         ),
     ]  # fmt: skip
+
+
+def _size_row(s: dict[str, Any], size: str, row: dict[str, Any]) -> tuple[object, ...]:
+    """The logged size has its share in any case: it was counted."""
+    logged = int(size) == s["group_size"]
+    name = f"{size}, as logged" if logged else size
+    ends = f"{percent(row['low'])} to {percent(row['high'])}" if row["resolved"] else ""
+    value = percent(row["value"]) if row["resolved"] or logged else "not said"
+    return name, value, ends, percent(row["bias"], 2)
 
 
 def _windows(s: dict[str, Any], figures: Path) -> list[str]:
@@ -187,7 +197,7 @@ def _seeds(s: dict[str, Any]) -> list[str]:
     return [
         "<h2>Could you see a difference?</h2>",
         paragraph(
-            "How many runs per rule it takes to see a lead in accuracy four times out of five (2 · 7.85 s²/Δ²), where runs that differ in "
+            "How many runs per rule it takes to see a lead in accuracy four times out of five (a two-sided t test at 5%, so a few more than 2 · 7.85 s²/Δ²), where runs that differ in "
             "their seed alone differ by s. The log of one run does not say what s is; --run-std does. Retune the step for each rule, or "
             "its length is what you compare."
         ),
@@ -223,7 +233,8 @@ def report(summary: dict[str, Any], figures: Path) -> bytes:
         if silent
         else ""
     )
-    verdict = f'<div class="verdict"><b>{_code(plain_answer(summary))}</b>{more}</div>'
+    dead = dead_sentence(summary)
+    verdict = f'<div class="verdict"><b>{_code(plain_answer(summary))}</b> {dead}{more}</div>'
     return page(
         "What normalisation did in this run",
         [

@@ -12,6 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiments.cli import main
+from experiments.logs.read import read
+from experiments.logs.source import Source
+from experiments.logs.text import audit_text
+from experiments.logs.verdict import run, verdict
 from tests.experiments.logs import written
 from tests.experiments.logs.written import SECRET, table
 
@@ -77,6 +81,16 @@ def test_the_table_says_what_a_newcomer_needs(called, tmp_path: Path) -> None:
     assert status == 0
     assert "groups 12 of 4: 4 consecutive rows, whose advantages sum to 0" in words
     assert "live groups 11 of 12" in words
+
+
+def test_a_check_that_agrees_to_the_last_digit_is_said_in_words(tmp_path: Path) -> None:
+    groups = read(Source(paths=(written.trl(table(), tmp_path),)))
+    found = verdict(groups, run(groups), None)
+    for against, words in ((0.0, "these weights, to the last digit"), (3e-8, "these weights, within 3e-08")):
+        said = " ".join(audit_text(found | {"weights_against_averages": against}).split())
+        assert words in said
+        assert "0e+00" not in said
+        assert "ruled out verl (" in said
 
 
 def test_a_difference_from_what_was_configured_is_one_sentence_and_status_1(called, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -220,6 +221,8 @@ BAD_CSV = {
     "no header": "",
     "ragged": "group,reward\n1,0\n1\n",
     "a name twice": "group,reward,reward\n1,0,1\n",
+    "counts twice": "num_correct,Num_Correct,num_samples\n1,2,8\n",
+    "too many samples": "num_correct,num_samples\n1,1000001\n",
     "no reward": "group,loss\n1,2\n",
     "a quote that never ends": 'group,reward\n1,"0\n',
     "words": "group,reward\n1,good\n",
@@ -307,3 +310,100 @@ def test_numbers_whose_squares_are_none_are_refused(reward, advantage, what, tmp
 def test_a_deviation_of_accuracies_is_at_most_one():
     with pytest.raises(ValueError, match=r"--run-std is 1e\+300; allowed: at most 1"):
         Report(Source(paths=(Path("."),)), run_std=1e300)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_counts_that_are_named_twice_are_refused(form, tmp_path, capsys):
+    path = tmp_path / f"t.{form}"
+    columns = {"num_correct": [1], "Num_Correct ": [2], "num_samples": [8]}
+    if form == "parquet":
+        pq.write_table(pa.table(columns), path)
+    elif form == "jsonl":
+        path.write_text(json.dumps({name: value for name, (value,) in columns.items()}) + "\n")
+    else:
+        path.write_text(",".join(columns) + "\n1,2,8\n")
+    assert "has 2 columns num_correct; allowed: one" in inspected(capsys, path)
+
+
+def test_a_step_in_the_rows_that_is_not_the_name_s_is_told(tmp_path, capsys):
+    path = written.trl(table(), tmp_path / "trl") / "completions" / "completions_00002.parquet"
+    path.rename(path.with_name("completions_00009.parquet"))
+    cli.main(["logs", "inspect", str(tmp_path / "trl")])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "completions_00009.parquet: 16 of 16 rows say step 2 where the name says 9, which is taken" in said
+    path = written.verl(table(), tmp_path / "verl") / "2.jsonl"
+    path.rename(path.with_name("8.jsonl"))
+    cli.main(["logs", "inspect", str(tmp_path / "verl")])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "8.jsonl: 20 of 20 rows say step 2 where the name says 8, which is taken" in said
+    assert "steps 1 to 8" in said
+
+
+def test_infinite_rewards_are_neither_live_nor_counted(tmp_path, capsys):
+    rewards = [[1.0, "inf", 0.0, 1.0]] * 3 + [[1.0, 0.0, 0.0, 1.0]] * 2
+    lines = [f"{i},{value}\n" for i, group in enumerate(rewards) for value in group]
+    (tmp_path / "t.csv").write_text("group,reward\n" + "".join(lines))
+    cli.main(["logs", "inspect", str(tmp_path / "t.csv")])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 of 2, whose rewards are not all equal; 3 with a missing or infinite reward are not counted" in said
+    assert "3 of 20 rows have an infinite reward, which has neither a mean nor a deviation: their 3 groups" in said
+    (tmp_path / "t.csv").write_text("group,reward\n" + "".join(lines[:12]))
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["logs", "report", str(tmp_path / "t.csv"), "--out", str(tmp_path / "out")])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert "no group whose rewards are all finite numbers (3 of 12 rows have an infinite reward" in error
+    cli.main(["logs", "inspect", str(tmp_path / "t.csv")])
+    assert "live groups 0 of 0" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("arguments", [[""], ["run", ""], ["--format", "trl", ""]])
+def test_an_empty_path_is_not_the_current_folder(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["logs", "audit", *arguments])
+    error = capsys.readouterr().err
+    assert (stop.value.code, error.count("\n")) == (2, 1)
+    assert "an argument is empty, where a path or a name belongs" in error
+
+
+@pytest.mark.parametrize("command", ["inspect", "audit", "report"])
+def test_no_name_of_the_parser_is_in_a_message(command, capsys):
+    for arguments in ([], [".", "--group-size", "1"], ["nowhere"], ["--bad"]):
+        with pytest.raises(SystemExit):
+            cli.main(["logs", command, *arguments])
+        assert "tyro" not in capsys.readouterr().err
+
+
+UNREADABLE = (
+    "run/completions/completions_00002.parquet",
+    "t.csv",
+    "t.jsonl",
+    "run/log_history.json",
+    "run/completions",
+)
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_may_not_be_read_is_named(name, capsys):
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        run = written.trl(table(), folder / "run")
+        (run / "log_history.json").write_text("[]")
+        (folder / "t.csv").write_text("group,reward\n1,0\n1,1\n")
+        (folder / "t.jsonl").write_text('{"group": 1, "reward": 0}\n')
+        hidden, was = folder / name, os.geteuid()
+        hidden.chmod(0)
+        cli.main(["logs", "inspect", str(folder / "t.csv")]) if name != "t.csv" else None  # all modules are loaded
+        capsys.readouterr()
+        try:
+            if was == 0:
+                os.seteuid(65534)  # root may read everything
+            with pytest.raises(SystemExit) as stop:
+                cli.main(["logs", "inspect", str(run if name.startswith("run") else hidden)])
+        finally:
+            os.seteuid(was)
+            hidden.chmod(0o755)
+        error = capsys.readouterr().err
+        assert (stop.value.code, error.count("\n")) == (2, 1)
+        assert f"{hidden} cannot be read or written: Permission denied" in error

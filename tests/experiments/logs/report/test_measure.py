@@ -71,6 +71,29 @@ def test_lengths_of_real_rewards(tmp_path: Path, rule: str) -> None:
     assert not found.live[3]
 
 
+@pytest.mark.parametrize("size", [2, 3, 5, 60])
+@pytest.mark.parametrize("ddof", [0, 1])
+def test_leaving_one_out_where_it_cancels(tmp_path: Path, size: int, ddof: int) -> None:
+    """One answer far from the others, ties but for it, small shaping: sums of squares must not cancel."""
+    rng = np.random.default_rng(size)
+    rewards = rng.random((40, size))
+    rewards[:10, 0] = 1e6
+    rewards[10:20, 1:] = 0.25
+    rewards[20:30] = (rewards[20:30] > 0.5) + 1e-5 * rng.integers(0, 9, (10, size))
+    wanted = written_out("leave_one_out", rewards, ddof if size > 2 else 0, 1e-4)
+    settings = Estimator("leave_one_out", ddof, 1e-4, None, "nemo_rl", "")
+    found = measure(groups(write_rewards(tmp_path / "log.csv", {"reward": rewards})), settings, None)
+    np.testing.assert_allclose(found.lengths["leave_one_out"], wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_where_all_rewards_are_0_none_is_right(tmp_path: Path) -> None:
+    for value, right in ((0.0, 0), (1.0, 4)):
+        log = groups(write_rewards(tmp_path / "log.csv", {"reward": np.full((3, 4), value)}))
+        found = measure(log, assumed(None, ""), None)
+        assert found.counts is not None
+        assert found.counts.tolist() == [right] * 3
+
+
 def test_rewards_of_minus_one_and_one_are_binary_and_none_is_twice_as_long(tmp_path: Path) -> None:
     counts = drawn(60)
     plain = measure(groups(write_rewards(tmp_path / "a.csv", {"reward": binary(counts)})), assumed(None, ""), None)
@@ -124,7 +147,7 @@ def test_groups_that_lack_a_reward_are_left_out_and_counted(tmp_path: Path) -> N
 def test_refusals(tmp_path: Path) -> None:
     nothing = groups(write_rewards(tmp_path / "a.csv", {"reward": np.full((3, 4), np.nan)}))
     assert message(measure, nothing, assumed(None, ""), None).startswith(
-        "PATH holds no group whose rewards are all there"
+        "PATH holds no group whose rewards are all finite numbers"
     )
     single = groups(write_counts(tmp_path / "b.csv", np.array([0, 1]), size=1))
     assert message(measure, single, assumed(None, ""), None).startswith(

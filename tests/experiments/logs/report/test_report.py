@@ -82,10 +82,11 @@ def test_the_example_is_read_as_trl_writes(example: tuple[Path, str, float]) -> 
     np.testing.assert_allclose(A, (right - right.mean(axis=1, keepdims=True)) / (s + 1e-4), atol=1e-6)  # float32
 
 
-def test_no_text_and_the_same_bytes(tmp_path: Path) -> None:
+def test_no_text_and_the_same_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rewards = binary(drawn(400))
     path = write_rewards(tmp_path / "log.csv", {"reward": rewards})
     first, _ = (report(path, tmp_path / out) for out in ("a", "b"))
+    assert capsys.readouterr().err == ""  # a progress bar is for terminals
     files = [p.relative_to(tmp_path / "a") for p in sorted((tmp_path / "a").rglob("*")) if p.is_file()]
     assert {"report.html", "summary.json", "groups.parquet"} <= {str(name) for name in files}
     for name in files:
@@ -146,6 +147,20 @@ def test_groups_of_any_size(tmp_path: Path, size: int) -> None:
         p = rng.beta(0.5, 0.5, 100_000)
         truth = (p ** int(m) + (1 - p) ** int(m)).mean()
         assert row["low"] - 0.02 < truth < row["high"] + 0.02  # one log: 95% of them cover, and these are twelve or so
+
+
+def test_groups_of_a_hundred_thousand_answers_take_seconds(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.binomial(100_000, rng.beta(0.4, 0.4, 300))
+    begun = time.process_time()
+    found = report(write_counts(tmp_path / "log.csv", counts, size=100_000), tmp_path / "out", "--windows", "1")
+    assert time.process_time() - begun < 60  # 5 s alone; minutes where anything is done answer by answer
+    p = counts / 100_000
+    for m in (2, 8, 64):  # G is so large that k/G is the pass rate to .002
+        wanted = (p**m + (1 - p) ** m).mean()
+        assert found["dead_share_at"][str(m)]["value"] == pytest.approx(wanted, abs=1e-3)
+    c, c0 = np.sqrt(p * (1 - p)), p * (1 - p)
+    assert found["moved_share"]["group"] == pytest.approx(np.abs(c / c.sum() - c0 / c0.sum()).sum() / 2, rel=1e-9)
 
 
 REFUSED = {

@@ -46,7 +46,11 @@ def test_shares_of_a_rule_by_loops(tmp_path: Path) -> None:
     by_right = found["share_by_right"]
     assert by_right is not None
     assert sum(by_right["group"]) == pytest.approx(1)
-    assert found["seeds"][0] == {"lead": 0.002, "std": 0.02, "seeds": 1570}
+    assert found["seeds"][0] == {
+        "lead": 0.002,
+        "std": 0.02,
+        "seeds": 1571,
+    }  # 2 · 7.849 · 100 is 1,570, and one more for Student's t
 
 
 def test_windows_are_stretches_of_steps(tmp_path: Path) -> None:
@@ -119,3 +123,24 @@ def test_sizes() -> None:
     assert sizes(2) == [2, 4, 6, 8, 16]
     assert sizes(64)[-1] == 512
     assert sizes(100) == [2, 4, 8, 16, 32, 64, 100]
+
+
+def test_large_groups_are_told_in_classes_that_sum_to_the_same(tmp_path: Path) -> None:
+    counts = np.random.default_rng(0).binomial(1000, np.random.default_rng(1).beta(0.3, 0.3, 300))
+    counts[:30], counts[30:60] = 0, 1000
+    log = groups(write_counts(tmp_path / "a.csv", counts, size=1000))
+    measured = measure(log, assumed(None, ""), None)
+    found = summarise(log, measured, assumed(None, ""), **SETTINGS)
+    start, histogram, shares = found["right_from"], found["histogram"], found["share_by_right"]
+    assert start is not None
+    assert histogram is not None
+    assert shares is not None
+    assert (start[0], start[1], start[-1], len(start)) == (0, 1, 1000, 66)
+    ends = [*start[1:], 1001]
+    for i, (low, high) in enumerate(zip(start, ends, strict=True)):
+        inside = (counts >= low) & (counts < high)
+        assert histogram[i] == inside.sum()
+        c = measured.lengths["group"]
+        assert shares["group"][i] == pytest.approx(c[inside].sum() / c.sum(), abs=1e-12)
+    assert (histogram[0], histogram[-1]) == ((counts == 0).sum(), (counts == 1000).sum())
+    assert found["law"] is None  # k/G is the pass rate

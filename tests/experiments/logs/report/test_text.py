@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.logs.report.answer import plain_answer
+from experiments.logs.report.answer import dead_sentence, direction, plain_answer
 from experiments.logs.report.estimator import recover
 from experiments.logs.report.measure import measure
 from experiments.logs.report.summary import summarise
@@ -42,10 +42,10 @@ def advantage(rule: str, r: np.ndarray) -> np.ndarray:
 
 FIRST = {
     "none": r"Your trainer did not divide advantages by a deviation \(`\w+`\)\. Dividing by each group's own deviation",
-    "group": r"Your trainer divided each group's advantages by the group's own deviation \(`trl`?.*\. That puts 6\.\d%",
+    "group": r"Your trainer divided each group's advantages by the group's own deviation \(`trl`?.*That moves 6\.\d%",
     "pooled": r"Your trainer divided all advantages of a batch by one deviation .*That leaves the groups of a batch in",
-    "maxrl": r"Your trainer divided each group's advantages by the group's mean reward .*\. That puts 2\d\.\d%",
-    "none of the known": r"None of the known estimators explains all advantages in your log\. That puts ",
+    "maxrl": r"Your trainer divided each group's advantages by the group's mean reward .*\. That moves 2\d\.\d%",
+    "none of the known": r"None of the known estimators explains all advantages in your log\. That moves ",
 }
 
 
@@ -61,7 +61,7 @@ def test_what_was_done_is_named(tmp_path: Path, rule: str) -> None:
 def test_without_advantages_the_log_cannot_say(tmp_path: Path) -> None:
     found = said(write_counts(tmp_path / "a.csv", drawn(800)))
     assert plain_answer(found).startswith("Your log holds no advantages, so it cannot say whether your trainer divided")
-    assert "would put 6." in plain_answer(found)
+    assert "would move 6." in plain_answer(found)
     assert found["estimator"] is found["rule"] is None
 
 
@@ -82,3 +82,60 @@ def test_a_reason_to_say_nothing_is_told_at_once_and_at_the_end(tmp_path: Path) 
     assert page.count("fewer than 50: give a longer log") == 2
     assert "What rules do to the update" not in page
     assert "What this log cannot say" in page
+
+
+def test_where_the_update_is_moved_to_is_said(tmp_path: Path) -> None:
+    """Group weighs by 1/s, so the middle gives; MaxRL by 1/k, so the hard get; easy logs have no hard prompts."""
+    found = said(write_counts(tmp_path / "a.csv", drawn(800)))
+    half, ends = "from prompts about half right", "at most a quarter right or at least three quarters right"
+    assert direction(found, "group") == f"{half} to prompts {ends}"
+    assert direction(found, "maxrl").endswith(" to prompts at most a quarter right")
+    assert direction(found, "pass(4)").endswith(" to prompts at most a quarter right")
+    easy = said(write_counts(tmp_path / "b.csv", np.maximum(drawn(800), 4)))
+    assert direction(easy, "group") == f"{half} to prompts at least three quarters right"
+    for rule in ("group", "maxrl"):
+        gain = {name: found["rules"][rule][name] - found["rules"]["none"][name] for name in ("hard", "middle", "easy")}
+        assert gain["hard"] > 0 > gain["middle"]
+        assert abs(sum(gain.values())) < 1e-12
+
+
+def test_which_of_the_two_step_ratios_is_which(tmp_path: Path) -> None:
+    found = said(write_counts(tmp_path / "a.csv", drawn(800)))
+    group = found["rules"]["group"]
+    assert (
+        f"{group['step_l1']:.2f} times as long as without dividing if the prompts' gradients are parallel, "
+        f"{group['step_l2']:.2f} times if they are orthogonal"
+    ) in plain_answer(found)
+
+
+def test_dead_groups_are_told_at_the_logged_size_and_beyond(tmp_path: Path) -> None:
+    found = said(write_counts(tmp_path / "a.csv", drawn(2000)))
+    row = found["dead_share_at"]["16"]
+    assert dead_sentence(found).startswith(f"{100 * found['dead_share']:.1f}% of your groups of 8 are dead")
+    assert f"It would be {100 * row['low']:.1f}% to {100 * row['high']:.1f}% with 16 answers" in dead_sentence(found)
+    few = said(write_counts(tmp_path / "b.csv", drawn(100)))
+    assert "It would be" not in dead_sentence(few)
+    assert dead_sentence(found | {"dead_share": None}) == ""
+
+
+def page_of(found: dict[str, Any], figures: Path) -> str:
+    run = {"run_id": "", "commit": "", "device": "", "config": {}, "versions": {}}
+    for name in ("right_answers", "share_by_right", "moved", "dead_share", "windows"):
+        (figures / f"{name}.png").write_bytes(b"")
+    return report(found | {"run": run}, figures).decode()
+
+
+def test_one_divisor_for_all_is_said_and_is_no_0(tmp_path: Path) -> None:
+    found = said(write_counts(tmp_path / "a.csv", drawn(800)))
+    page = page_of(found, tmp_path)
+    assert page.count("one divisor for all") == 2  # batch and pooled
+    assert found["moved_share"]["batch"] == pytest.approx(0, abs=1e-15)
+
+
+def test_the_logged_size_keeps_its_share_where_the_halves_differ(tmp_path: Path) -> None:
+    counts = np.concatenate([drawn(1000), np.minimum(drawn(1000) + 2, 8)])
+    found = said(write_counts(tmp_path / "a.csv", counts, step=np.arange(2000)))
+    assert not found["dead_share_at"]["8"]["resolved"]
+    row = re.search(r"<tr><td[^>]*>8, as logged</td><td[^>]*>([^<]*)</td>", page_of(found, tmp_path))
+    assert row is not None
+    assert row[1] == f"{100 * ((counts == 0) | (counts == 8)).mean():.1f}%"
