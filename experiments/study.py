@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 import threading
 import time
@@ -170,18 +169,18 @@ class Study:
 
     @property
     def bar(self) -> tqdm:
-        """Progress, in parts; shown where standard error is a terminal."""
+        """Progress, in parts."""
         if self._bar is None:
             from tqdm import tqdm
 
-            shown = sys.stderr.isatty()
-            file = sys.stderr if shown else self._stack.enter_context(Path(os.devnull).open("w"))
-            self._bar = self._stack.enter_context(tqdm(total=self.num_parts, unit="part", file=file))
+            # a file gets a line now and then, and none of what takes seconds
+            quiet = {} if sys.stderr.isatty() else {"delay": 10.0, "mininterval": 30.0}
+            self._bar = self._stack.enter_context(tqdm(total=self.num_parts, unit="part", **quiet))
         return self._bar
 
     def _say(self, what: str) -> None:
         with self._guard:
-            self.bar.set_description(what)
+            self.bar.set_description(what, refresh=sys.stderr.isatty())
 
     def draw(self, drawings: Mapping[str, Callable[[], Figure]]) -> None:
         """Draw every figure, as PNG and SVG.
