@@ -24,6 +24,7 @@ from .coherence import (
     span_basis,
     spread_factor,
 )
+from .coherent_gain import CoherentGain, coherent_gain, rho
 from .count_kernels import Spread, dead_kernel, frequencies, polynomial_kernel, rate_spread, variance_kernel
 from .divergence import softmax_kl
 from .failure_rates import failure_rate_lower_bound, failure_rate_upper_bound, margin, mean_failure_lower_bound
@@ -95,6 +96,7 @@ __all__ = [
     "BiasAware",
     "Certificate",
     "CertifiedStep",
+    "CoherentGain",
     "CurvatureParts",
     "CurvatureSplit",
     "Estimate",
@@ -127,6 +129,7 @@ __all__ = [
     "certificate",
     "cluster_histograms",
     "clustered_std_error",
+    "coherent_gain",
     "cosines",
     "cross_ratio",
     "cross_ratio_of_gram",
@@ -187,6 +190,7 @@ __all__ = [
     "relative_gain",
     "remainder_bound",
     "resampled_histograms",
+    "rho",
     "sampled_curvature",
     "sampled_variance",
     "seeds_needed",

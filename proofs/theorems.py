@@ -1,4 +1,4 @@
-"""All theorems, in the order of docs/theory.md: T0–T16, T18–T20, then the counterexamples X1 and C6."""
+"""All theorems, in the order of docs/theory.md: T0–T20, then the counterexamples X1 and C6."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from proofs import (
     ascent_condition,
     binary_curvature,
     certified_step,
+    coherent_gain,
     conflict,
     convergence_rate,
     curvature_parts,
@@ -46,6 +47,7 @@ THEOREMS: tuple[Theorem, ...] = (
     sampled_step.theorem,
     failure_rates.theorem,
     group_limits.theorem,
+    coherent_gain.theorem,
     binary_curvature.theorem,
     log_odds_certificate.theorem,
     own_objective.theorem,
