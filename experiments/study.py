@@ -173,9 +173,10 @@ class Study:
         if self._bar is None:
             from tqdm import tqdm
 
-            # a file gets a line now and then, and none of what takes seconds
-            quiet = {} if sys.stderr.isatty() else {"delay": 10.0, "mininterval": 30.0}
-            self._bar = self._stack.enter_context(tqdm(total=self.num_parts, unit="part", **quiet))
+            shown = sys.stderr.isatty()  # a file gets a line now and then, and none of what takes seconds
+            delay, interval = (0, 0.1) if shown else (10, 30)
+            bar = tqdm(total=self.num_parts, unit="part", delay=delay, mininterval=interval)
+            self._bar = self._stack.enter_context(bar)
         return self._bar
 
     def _say(self, what: str) -> None:
