@@ -60,7 +60,8 @@ def test_t20_each_rule_raises_its_own_sum_under_any_overlap(batch, alpha, expone
     η = float(ascent_step(alpha, overlap=max(λ, 1.0), diameter=D))
     start = own_objective(p, q, alpha).sum()
     for multiple in (10.0**exponent, 1.0, 2.0):
-        gained = own_objective(*state(batch, θ + multiple * η * G)[:2], alpha).sum() - start
+        after = state(batch, θ + multiple * η * G)
+        gained = own_objective(after[0], after[1], alpha).sum() - start
         least = η * (G @ G) * (multiple - multiple**2 / 2)  # |G|²/(2ΛλD²) at 1, and 0 at 2
         assert gained >= least - 1e-12 * max(1.0, abs(start))
 
@@ -81,7 +82,7 @@ def bend(logits, features, rewards, direction, alpha):
 @EXAMPLES
 @given(bandits(binary=True), ALPHAS)
 def test_t20_bounds_the_curvature_of_the_rules_own_sum(bandit, alpha):
-    κ = bend(*bandit[:4], alpha)
+    κ = bend(bandit.logits, bandit.features, bandit.rewards, bandit.direction, alpha)
     w = float(width(bandit.features, bandit.direction))
     assert abs(κ) <= float(power_curvature_constant(alpha)) * w**2 * (1 + 1e-9) + 1e-12
 
