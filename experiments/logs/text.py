@@ -170,10 +170,15 @@ def mostly(found: Mapping[str, Any]) -> str:
 def _nearest(found: Mapping[str, Any]) -> tuple[str, str]:
     """Label, and the nearest estimators by what they were sorted by."""
     if found["explained"]:
-        listed = ", ".join(f"{n['estimator']} ({_size(n['residual'])})" for n in found["nearest"])
+        listed = ", ".join(f"{n['estimator']} ({_size(n['residual'])}{_worse(n, found)})" for n in found["nearest"])
         return "ruled out", f"{listed}: the nearest others, and their greatest error as a share of the greatest |A|"
     listed = ", ".join(f"{n['estimator']} {_share(n['explained_share'])}" for n in found["nearest"])
     return "nearest", f"{listed}: the share of the rows that each explains"
+
+
+def _worse(other: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """How many times the error of the estimator that was found; nothing where that has none."""
+    return f", {other['residual'] / found['residual']:,.0f} times the fit's" if found["residual"] else ""
 
 
 def _size(difference: float) -> str:

@@ -98,7 +98,7 @@ def abstained(groups: Groups, measured: Measured, p: float | None, *, filtered: 
             LAWS,
             "Right answers in the first and the second half of the log are distributed differently (χ² test, "
             f"p = {p:.1g}), so an average over the log foretells neither: read one of the windows (--windows N), or "
-            "report the last steps alone.",
+            "give a log of the last steps alone (their files, or a table cut to their rows).",
         )
     return found
 

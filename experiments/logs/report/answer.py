@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from experiments.logs.report.abstain import WIDEST
+from experiments.logs.report.gains import direction
 from experiments.logs.report.measure import LOGGED
 
 DIVISOR = {
@@ -32,31 +34,6 @@ def moved(row: dict[str, Any]) -> str:
     return f"{percent(row['moved'])} [{percent(row['moved_low'])}, {percent(row['moved_high'])}]"
 
 
-CLASSES = {
-    "hard": "at most a quarter right",
-    "middle": "about half right",
-    "easy": "at least three quarters right",
-}
-"""What prompts of each class are, by their answers in the log."""
-SEEN = 0.1
-"""Share of what is moved from which on a class is named as one that it comes from or goes to."""
-
-
-def direction(summary: dict[str, Any], rule: str) -> str:
-    """Which prompts a rule takes update from and which it gives it to, next to not dividing."""
-    row, plain = summary["rules"][rule], summary["rules"]["none"]
-    if row["hard"] is None:
-        if rule != "group":
-            return "to other groups"
-        return "from groups whose rewards differ much to groups whose rewards differ little"
-    gain = {name: row[name] - plain[name] for name in CLASSES}
-    least = SEEN * row["moved"]
-    giving, taking = ([CLASSES[name] for name, change in gain.items() if sign * change > least] for sign in (-1, 1))
-    if not giving or not taking:
-        return "to other groups"
-    return f"from prompts {' or '.join(giving)} to prompts {' or '.join(taking)}"
-
-
 def plain_answer(summary: dict[str, Any]) -> str:
     """What was done to the update, in plain text: the first sentence of the report."""
     return f"{_who(summary)} {_what(summary)}{_shaping(summary)}"
@@ -78,9 +55,9 @@ def _what(s: dict[str, Any]) -> str:
         return f"What dividing moves the log cannot say. {s['abstained']['moved_share']}"
     if s["rewards"] == "binary" and s["group_size"] <= 3:
         return (
-            f"With {s['group_size']} answers per prompt and two reward values, dividing is a longer step and nothing "
-            f"else: every live group is weighed alike, and "
-            f"the step is {s['rules']['group']['step_l1']:.2f} times as long as without."
+            f"With {s['group_size']} answers per prompt and two reward values, dividing makes the gradient longer and "
+            f"does nothing else: every live group is weighed alike, and the gradient is "
+            f"{s['rules']['group']['step_l1']:.2f} times as long as without. {_cancelled(s['rules']['group'])}"
         )
     shown = s["rule"] or (LOGGED if s["estimator"] is not None and LOGGED in s["rules"] else "group")
     used = s["rule"] is not None or shown == LOGGED
@@ -88,15 +65,15 @@ def _what(s: dict[str, Any]) -> str:
         first = "" if shown == "none" else "That leaves the groups of a batch in proportion. "
         return (
             f"{first}Dividing by each group's own deviation (GRPO) would move {moved(s['rules']['group'])} of the "
-            f"update {direction(s, 'group')}, and make the step {_longer(s, 'group', shown)}."
-            f"{_hardly(s['rules']['group'])}"
+            f"update {direction(s, 'group')}, and make the gradient {_longer(s, 'group', shown)}. "
+            f"{_hardly(s['rules']['group'])}{_cancelled(s['rules']['group'], s['rules'][shown])}"
         )
     row = s["rules"][shown]
     verb = ("moves", "makes") if used else ("would move", "make")
     what = "That" if used else "Dividing by each group's own deviation (GRPO)"
     return (
-        f"{what} {verb[0]} {moved(row)} of the update {direction(s, shown)}, and {verb[1]} the step "
-        f"{_longer(s, shown, 'none')}.{_hardly(row)}"
+        f"{what} {verb[0]} {moved(row)} of the update {direction(s, shown)}, and {verb[1]} the gradient "
+        f"{_longer(s, shown, 'none')}. {_hardly(row)}{_cancelled(row)}"
     )
 
 
@@ -114,7 +91,21 @@ def _longer(s: dict[str, Any], rule: str, other: str) -> str:
 def _hardly(row: dict[str, Any]) -> str:
     if row["moved_high"] >= 0.1:
         return ""
-    return " More than nine tenths of the update stay where they are: what changes is above all the length of the step."
+    return "More than nine tenths of the update stay where they are: what changes most is the gradient's size. "
+
+
+def _cancelled(row: dict[str, Any], other: dict[str, Any] | None = None) -> str:
+    """What a longer gradient is to the optimizer."""
+    longer = row["step_l1"] > (1.0 if other is None else other["step_l1"])
+    return (
+        "Adam, or clipping of the gradient's norm where it bites, largely cancels that size; with SGD it acts as a "
+        f"{'larger' if longer else 'smaller'} learning rate."
+    )
+
+
+def narrow(row: dict[str, Any]) -> bool:
+    """Whether a dead share is known well enough to be shown at all: where it is not resolved, as an average alone."""
+    return row["half_width"] <= WIDEST
 
 
 def dead_sentence(s: dict[str, Any]) -> str:

@@ -30,10 +30,10 @@ class Report:
     """Reward function that says 1 for a right answer and 0 for a wrong one. Needed where rewards have more than two
     values: for shares by right answers, dead shares at other group sizes, and how much goes into unanimous groups."""
     windows: int = 4
-    """Stretches of the log that are shown one by one, 1 to 100."""
+    """Stretches of the log that are shown one by one, 1 to 100: of equally many groups, so a step may be split."""
     run_std: float | None = None
-    """By how much your final accuracy differs from seed to seed (standard deviation). Default: .01 and .03 are
-    shown."""
+    """By how much your final accuracy differs from seed to seed: a standard deviation, as a fraction (0.02: 2 points).
+    Default: 0.01 and 0.03 are shown."""
     filtered_counts: Path | None = None
     """Text file with how many groups the trainer dropped before it wrote, as verl logs them: "0:3, 1:1" is 3 all
     wrong and 1 all right; lines are added up."""

@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from experiments.logs.report.answer import WHOLE
+from experiments.logs.report.answer import WHOLE, narrow
 from experiments.logs.report.measure import LOGGED
 from experiments.looks import Look, looks
 
 OWN = Look("the log's own advantages", "L", "#000000", "-", "d", "")
-NAMES = {"batch": "batch (mean deviation)", "pooled": "pooled (TRL batch)"}
+NAMES = {"batch": "batch (mean deviation)", "pooled": 'pooled (TRL "batch")'}
 GREY = "#999999"
 LINES = ("none", "group", "power(2)", "maxrl", "focal(1)", LOGGED)
 """Rules of the picture of shares by right answers: others lie between, or on one of them."""
@@ -67,7 +67,7 @@ def _ticks(axis: Axes, G: int) -> None:
 
 
 def right_answers(summary: dict[str, Any]) -> Figure:
-    """How many groups have k right answers; the likeliest law of pass rates beside it."""
+    """How many groups have k right answers; the likeliest distribution of pass rates beside it."""
     law, G = summary["law"], summary["group_size"]
     figure, axes = plt.subplots(1, 2 if law else 1, figsize=(9.5 if law else 6, 3.4), squeeze=False)
     share = np.array(summary["histogram"]) / max(sum(summary["histogram"]), 1)
@@ -89,7 +89,7 @@ def right_answers(summary: dict[str, Any]) -> Figure:
         right.vlines(rates, 0, weights, color="#0072B2", lw=3)
         right.plot(rates, weights, "o", color="#0072B2")
         right.set(xlabel="pass rate of a prompt", ylabel="share of the groups", xlim=(-0.03, 1.03), ylim=(0, None))
-        right.set_title("likeliest law of pass rates (one of many that fit)", fontsize=10)
+        right.set_title("likeliest distribution of pass rates (one of many)", fontsize=10)
         _percent(right)
     return figure
 
@@ -156,11 +156,12 @@ def _bars(rows: dict[str, tuple[float, float, float]], label: str, said: Mapping
 
 
 def dead_share(summary: dict[str, Any]) -> Figure:
-    """The share of groups that are all right or all wrong, by group size; grey where the report abstains."""
+    """The share of groups that are all right or all wrong, by group size; grey: an average of a changing run."""
     figure, axis = plt.subplots(figsize=(7, 3.6))
     for size, row in summary["dead_share_at"].items():
         colour = "#0072B2" if row["resolved"] else GREY
-        axis.plot([int(size)] * 2, [row["low"], row["high"]], color=colour, lw=5, alpha=0.45, solid_capstyle="butt")
+        if narrow(row):
+            axis.plot([int(size)] * 2, [row["low"], row["high"]], color=colour, lw=5, alpha=0.45, solid_capstyle="butt")
         logged = int(size) == summary["group_size"]
         if row["resolved"] or logged:
             colour = "black" if logged else colour
@@ -176,14 +177,14 @@ def dead_share(summary: dict[str, Any]) -> Figure:
     return figure
 
 
-def windows(summary: dict[str, Any]) -> Figure:
-    """The log stretch by stretch."""
+def windows(summary: dict[str, Any], step: str) -> Figure:
+    """The log stretch by stretch; `step` is what its steps are called."""
     rows = summary["windows"]
     told = [row["moved"] is not None for row in rows]
     figure, axes = plt.subplots(1, 2 if any(told) else 1, figsize=(9.5 if any(told) else 6, 3.4), squeeze=False)
     x, label = np.arange(1, len(rows) + 1), "stretch of the log, in the order of its files"
     if rows[0]["first_step"] is not None and rows[-1]["last_step"] > rows[0]["first_step"]:
-        x, label = np.array([(row["first_step"] + row["last_step"]) / 2 for row in rows]), "step"
+        x, label = np.array([(row["first_step"] + row["last_step"]) / 2 for row in rows]), step
     left = axes[0, 0]
     left.plot(x, [row["dead_share"] for row in rows], "s-", color="#D55E00", label="dead groups")
     if rows[0]["right"] is not None:

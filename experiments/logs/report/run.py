@@ -42,14 +42,14 @@ def report(config: Report, study: Study, groups: Groups, filtered: tuple[int, in
     )
     with study:
         store.write_rows(study.out / "groups.parquet", group_rows(groups, measured), study.source, None)
-        study.draw(drawings(summary))
+        study.draw(drawings(summary, config.source.step_column or "step"))
         print(" ".join(filter(None, (plain_answer(summary), dead_sentence(summary)))))
         study.publish(summary, lambda full: text.report(full, study.figures))
     return 0
 
 
-def drawings(summary: dict[str, Any]) -> dict[str, Callable[[], Figure]]:
-    """The figures that the log can fill."""
+def drawings(summary: dict[str, Any], step: str) -> dict[str, Callable[[], Figure]]:
+    """The figures that the log can fill; `step` is what its steps are called."""
     found: dict[str, Callable[[], Figure]] = {}
     if summary["histogram"] is not None:
         found["right_answers"] = lambda: figures.right_answers(summary)
@@ -62,7 +62,7 @@ def drawings(summary: dict[str, Any]) -> dict[str, Callable[[], Figure]]:
     if summary["dead_share_at"]:
         found["dead_share"] = lambda: figures.dead_share(summary)
     if len(summary["windows"]) > 1:
-        found["windows"] = lambda: figures.windows(summary)
+        found["windows"] = lambda: figures.windows(summary, step)
     return found
 
 

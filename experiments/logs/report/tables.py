@@ -21,7 +21,7 @@ class RuleRow(TypedDict):
     cosine: float
     """Of the groups' lengths with those under none."""
     heaviest: float
-    """Greatest over least weight of a live group, next to none."""
+    """Greatest over least weight of a live group, relative to none."""
     effective_groups: float
     """(Σc)²/Σc²."""
     step_l1: float

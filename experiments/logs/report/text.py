@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from experiments.logs.report.answer import WHOLE, dead_sentence, direction, moved, percent, plain_answer
-from experiments.logs.report.figures import rule_looks
+from experiments.logs.report.abstain import DRIFT, FEWEST_LAWS, FEWEST_SHARES
+from experiments.logs.report.answer import dead_sentence, moved, narrow, percent, plain_answer
+from experiments.logs.report.rules import rules_section
+from experiments.logs.report.summary import LARGEST_GROUP
 from experiments.report import escape, origin, page, paragraph, picture, table
 
 
@@ -49,10 +51,12 @@ def _read(s: dict[str, Any], figures: Path) -> list[str]:
 
 def _histogram(s: dict[str, Any], figures: Path) -> str:
     law = (
-        "Right: pass rates that make these counts likeliest; many laws fit alike, and no interval comes from it."
+        "Right: the distribution of pass rates that makes these counts likeliest; many fit alike, and no interval comes from it."
         if s["law"]
         else ""
     )
+    if s["law"] and "law" in s["abstained"]:
+        law += " It is one of the average over a run that changed."
     if s["right_from"][-1] >= len(s["right_from"]):
         law += f" In groups of {s['group_size']:,} numbers of right answers are put together into classes."
     dead = (
@@ -64,54 +68,6 @@ def _histogram(s: dict[str, Any], figures: Path) -> str:
         figures / "right_answers.png",
         f"Groups by right answers. {dead} {law}",
     )
-
-
-def _rules(s: dict[str, Any], figures: Path) -> list[str]:
-    if not s["rules"]:
-        return []
-    blocks = ["<h2>What rules do to the update</h2>"]
-    if s["share_by_right"]:
-        blocks.append(
-            picture(figures / "share_by_right.png", "Which groups the update comes from: the share of all groups with k right answers "
-                    "in Σ|A|, under each rule.")
-        )  # fmt: skip
-    blocks += [
-        picture(figures / "moved.png", "How much of the update each rule moves to other groups, next to not dividing; black: 95% "
-                f"bootstrap intervals over {s['intervals_over']}. 0 is the same direction."),
-        table(
-            ("rule", "hard (k ≤ G/4)", "middle", "easy (k ≥ 3G/4)", "moved", "cosine", "heaviest/lightest", "effective groups",
-             "step, L1", "step, L2"),
-            [_row(rule, look.name, s["rules"][rule]) for rule, look in rule_looks(list(s["rules"])).items()],
-        ),
-        paragraph(
-            "Shares are of Σ|A|. <b>Moved</b> is the share that a rule gives to other groups than not dividing would (total variation, with its "
-            f"interval): dividing by the deviation takes it {direction(s, 'group')}. "
-            "<b>Heaviest/lightest</b> is how many times more a live group weighs than another, next to none"
-            + (f"; dividing by the deviation reaches at most {s['greatest_weight_ratio']:.2f} at G = {s['group_size']}. "
-               if s["greatest_weight_ratio"] else ". ")
-            + "<b>Step</b> is how long the update is next to none: L1 = Σc/Σc<sub>none</sub> where groups' gradients are parallel, L2 = "
-            "√(Σc²/Σc²<sub>none</sub>) where they are orthogonal. Neither is <i>the</i> learning rate: the overlap of gradients is not in the "
-            "log. Under Adam a common factor cancels, but not in clipping, ε and KL terms. Divisors of a batch are taken over the whole "
-            "log here. "
-            + ("" if s["rule"] is None else "Your rule is shown with its own settings, others with ddof 1 and ε = 0.")
-        ),
-    ]  # fmt: skip
-    if s["unanimous"]:
-        blocks += [
-            "<h3>Groups that are all right or all wrong</h3>",
-            picture(figures / "unanimous.png", "The share of the update in groups whose answers are all right or all wrong: there only what "
-                    "else is rewarded (length, format) is learnt, and dividing makes it as large as the difference between right and wrong."),
-        ]  # fmt: skip
-    return blocks
-
-
-def _row(rule: str, name: str, row: dict[str, Any]) -> tuple[object, ...]:
-    shares = ("" if row[key] is None else percent(row[key], 0) for key in ("hard", "middle", "easy"))
-    told = (
-        "one divisor for all" if rule in WHOLE and rule != "none" else moved(row) if row["moved_high"] > 1e-9 else "0"
-    )
-    return (name, *shares, told, f"{row['cosine']:.3f}", f"{row['heaviest']:.2f}", f"{row['effective_groups']:,.0f}",
-            f"{row['step_l1']:.2f}", f"{row['step_l2']:.2f}")  # fmt: skip
 
 
 def _sizes(s: dict[str, Any], figures: Path) -> list[str]:
@@ -130,11 +86,18 @@ def _sizes(s: dict[str, Any], figures: Path) -> list[str]:
         if s["reliability"] is not None
         else ""
     )
+    average = any(_average(row) for row in s["dead_share_at"].values())
+    grey = (
+        " The run changed: grey intervals are of the average over all of it, and no forecast of what another size would give "
+        "at its end."
+        if average
+        else ""
+    )
     return [
         "<h2>Other group sizes</h2>",
         picture(figures / "dead_share.png", "Share of groups that would be all right or all wrong with other numbers of answers per prompt: 95% "
-                "intervals. Grey: not said."),
-        *([] if str(2 * s["group_size"]) in s["dead_share_at"] else [paragraph("Larger groups than these are not said: they have no need of it.")]),
+                f"intervals; sizes known within ±10 points only or worse are left out.{grey}"),
+        *([] if str(2 * s["group_size"]) in s["dead_share_at"] else [paragraph(f"Sizes above the logged one are left out: groups of more than {LARGEST_GROUP} are large already.")]),
         table(("answers per prompt", "all right or all wrong", "95% interval", "worst bias"), rows),
         paragraph(
             f"Up to the logged size the estimate has no bias. Beyond it there is no unbiased one, since {s['group_size']} answers cannot tell "
@@ -144,49 +107,70 @@ def _sizes(s: dict[str, Any], figures: Path) -> list[str]:
     ]  # fmt: skip
 
 
+def _average(row: dict[str, Any]) -> bool:
+    """Whether a dead share is shown as an average over a changing run, which foretells nothing."""
+    return narrow(row) and not row["resolved"]
+
+
 def _size_row(s: dict[str, Any], size: str, row: dict[str, Any]) -> tuple[object, ...]:
     """The logged size has its share in any case: it was counted."""
     logged = int(size) == s["group_size"]
     name = f"{size}, as logged" if logged else size
-    ends = f"{percent(row['low'])} to {percent(row['high'])}" if row["resolved"] else ""
-    value = percent(row["value"]) if row["resolved"] or logged else "not said"
-    return name, value, ends, percent(row["bias"], 2)
+    ends = f"{percent(row['low'])} to {percent(row['high'])}" if narrow(row) else ""
+    value = percent(row["value"]) if row["resolved"] or logged else "no forecast" if narrow(row) else "not said"
+    return name, value, f"{ends}, averaged over a changing run" if _average(row) else ends, percent(row["bias"], 2)
 
 
 def _windows(s: dict[str, Any], figures: Path) -> list[str]:
     if len(s["windows"]) < 2:
         return []
+    step = s["run"]["config"].get("step_column") or "step"
     rows = [
         (
             str(i + 1) if w["first_step"] is None else f"{w['first_step']} to {w['last_step']}",
             f"{w['num_groups']:,}",
             f"{w['mean_reward']:.3f}",
             percent(w["dead_share"]),
-            "not said" if w["moved"] is None else moved(w),
-            "not said" if w["step_l1"] is None else f"{w['step_l1']:.2f}",
-            _twice(w["dead_share_twice"]),
+            _few(w, FEWEST_SHARES) if w["moved"] is None else moved(w),
+            _few(w, FEWEST_SHARES) if w["step_l1"] is None else f"{w['step_l1']:.2f}",
+            _twice(s, w),
         )
         for i, w in enumerate(s["windows"])
     ]
-    ordered = (
-        ""
-        if s["windows"][0]["first_step"] is not None
-        else " The log names no steps: stretches follow the order of its files."
+    named = s["windows"][0]["first_step"] is not None
+    order = (
+        f"in the order of {step}, with equal numbers of groups: one {step} may be split between two of them"
+        if named
+        else "in the order of the files, since the log names no steps"
     )
+    heads = (step if named else "stretch", "groups", "mean reward", "dead", "moved by group", "gradient under group, L1",
+             f"all right or all wrong at G = {2 * s['group_size']}")  # fmt: skip
     return [
         "<h2>Along the run</h2>",
-        picture(figures / "windows.png", "The log stretch by stretch." + ordered),
-        table(
-            ("steps", "groups", "mean reward", "dead", "moved by group", "step of group, L1", f"all right or all wrong at G = {2 * s['group_size']}"), rows
-        ),
-        paragraph(
-            "“Not said” is a stretch with too few live groups, or one whose own halves differ (--windows sets how many stretches there are)."
-        ),
-    ]  # fmt: skip
+        picture(figures / "windows.png", f"The log stretch by stretch, {order}. --windows sets how many there are."),
+        table(heads, rows),
+    ]
 
 
-def _twice(row: dict[str, Any] | None) -> str:
-    return "not said" if row is None or not row["resolved"] else f"{percent(row['low'])} to {percent(row['high'])}"
+def _few(window: dict[str, Any], needed: int) -> str:
+    live = round(window["num_groups"] * (1 - window["dead_share"]))
+    return f"not said: {live} live groups, {needed} are needed"
+
+
+def _twice(s: dict[str, Any], window: dict[str, Any]) -> str:
+    """The dead share at twice the logged size, or the one reason that it is not said."""
+    row, p = window["dead_share_twice"], window["stationary_p"]
+    if row is not None:
+        if row["resolved"]:
+            return f"{percent(row['low'])} to {percent(row['high'])}"
+        return f"not said: known within ±{100 * row['half_width']:.0f} points only"
+    if window["right"] is None:
+        return "not said: right answers are not counted"
+    if s["group_size"] > LARGEST_GROUP:
+        return f"not said for groups of more than {LARGEST_GROUP}"
+    if p is not None and p < DRIFT:
+        return f"not said: its own halves differ (p = {p:.1g})"
+    return _few(window, FEWEST_LAWS)
 
 
 def _seeds(s: dict[str, Any]) -> list[str]:
@@ -197,9 +181,10 @@ def _seeds(s: dict[str, Any]) -> list[str]:
     return [
         "<h2>Could you see a difference?</h2>",
         paragraph(
-            "How many runs per rule it takes to see a lead in accuracy four times out of five (a two-sided t test at 5%, so a few more than 2 · 7.85 s²/Δ²), where runs that differ in "
-            "their seed alone differ by s. The log of one run does not say what s is; --run-std does. Retune the step for each rule, or "
-            "its length is what you compare."
+            "A general table, not computed from your log: how many runs per rule it takes to see a lead in accuracy four times out of "
+            "five (a two-sided t test at 5%, so a few more than 2 · 7.85 s²/Δ²), where runs that differ in their seed alone have a "
+            "standard deviation of s. The log of one run does not say what s is; --run-std does (0.02 is 2 points). Retune the step for "
+            "each rule, or its length is what you compare."
         ),
         table(("true lead Δ", *(f"s = {_points(std)}" for std in spreads)), rows),
     ]
@@ -209,30 +194,38 @@ def _points(accuracy: float) -> str:
     return f"{100 * accuracy:g} point{'' if accuracy == 0.01 else 's'}"
 
 
+WORDS = {
+    "dead_share": "dead groups",
+    "moved_share": "what rules move",
+    "unanimous_share": "how much goes into groups that are all right or all wrong",
+    "dead_share_at": "dead groups at other sizes",
+    "mean_deviation": "the mean deviation",
+    "law": "the distribution of pass rates",
+    "all_right_share": "how many groups are all right",
+    "stationary_p": "whether the run changed",
+}
+"""What entries of `abstained` are to a reader."""
+
+
 def _silent(s: dict[str, Any]) -> list[str]:
+    """Every thing that the log cannot say, as an item of a list."""
     by: dict[str, list[str]] = {}
     for name, why in s["abstained"].items():
-        by.setdefault(why, []).append(name)
-    items = [f"<li><b>{escape(', '.join(names))}</b>: {escape(why)}</li>" for why, names in by.items()]
-    return [
-        "<h2>What this log cannot say</h2>",
-        "<ul>",
-        *items,
-        "<li><b>Interference</b>: χ, O and the phases of training are functions of gradients. They are not in a log of rewards, whatever "
-        "is done with it.</li>",
-        "<li><b>Which rule trains better</b>: shares say where an update comes from, not what it is worth.</li>",
-        "</ul>",
+        entry, _, size = name.partition(" ")
+        by.setdefault(why, []).append(f"dead groups at {size} answers per prompt" if size else WORDS[entry])
+    found = [("which estimator was used", _code(s["estimator_source"]))] if s["rule"] is None else []
+    found += [(", ".join(names), escape(why)) for why, names in by.items()]
+    found += [
+        ("whether prompts' gradients help or hinder each other (χ, O)", "that needs gradients, not rewards."),
+        ("which rule trains better", "shares say where an update comes from, not what it is worth."),
     ]
+    return [f"<li><b>{what[0].upper()}{what[1:]}</b>: {why}</li>" for what, why in found]
 
 
 def report(summary: dict[str, Any], figures: Path) -> bytes:
     """The whole report.html."""
-    silent = len(set(summary["abstained"].values()))
-    more = (
-        f" {silent} thing{'s' if silent > 1 else ''} the log cannot say, with the way out, at the end."
-        if silent
-        else ""
-    )
+    silent = _silent(summary)
+    more = f" {len(silent)} things the log cannot say are listed at the end."
     dead = dead_sentence(summary)
     verdict = f'<div class="verdict"><b>{_code(plain_answer(summary))}</b> {dead}{more}</div>'
     return page(
@@ -240,11 +233,14 @@ def report(summary: dict[str, Any], figures: Path) -> bytes:
         [
             verdict,
             *_read(summary, figures),
-            *_rules(summary, figures),
+            *rules_section(summary, figures),
             *_sizes(summary, figures),
             *_windows(summary, figures),
             *_seeds(summary),
-            *_silent(summary),
+            "<h2>What this log cannot say</h2>",
+            "<ul>",
+            *silent,
+            "</ul>",
             origin(summary["run"], "groups.parquet"),
         ],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,11 @@ def test_a_check_that_agrees_to_the_last_digit_is_said_in_words(tmp_path: Path) 
         said = " ".join(audit_text(found | {"weights_against_averages": against}).split())
         assert words in said
         assert "0e+00" not in said
-        assert "ruled out verl (" in said
+        times = found["nearest"][0]["residual"] / found["residual"]
+        assert re.search(rf"ruled out verl \([^,]+, {times:,.0f} times the fit's\)", said)
+    exact = " ".join(audit_text(found | {"residual": 0.0}).split())
+    assert "ruled out verl (" in exact
+    assert "times the fit's" not in exact
 
 
 def test_a_difference_from_what_was_configured_is_one_sentence_and_status_1(called, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.logs.report.answer import dead_sentence, direction, plain_answer
+from experiments.logs.report.answer import dead_sentence, plain_answer
 from experiments.logs.report.estimator import recover
+from experiments.logs.report.gains import direction
 from experiments.logs.report.measure import measure
 from experiments.logs.report.summary import summarise
 from experiments.logs.report.text import report
@@ -65,11 +66,11 @@ def test_without_advantages_the_log_cannot_say(tmp_path: Path) -> None:
     assert found["estimator"] is found["rule"] is None
 
 
-def test_in_pairs_dividing_is_a_longer_step_and_nothing_else(tmp_path: Path) -> None:
+def test_in_pairs_dividing_makes_the_gradient_longer_and_nothing_else(tmp_path: Path) -> None:
     counts = np.random.default_rng(0).integers(0, 3, 400)
     answer = plain_answer(said(write_counts(tmp_path / "a.csv", counts, size=2)))
-    assert "dividing is a longer step and nothing else" in answer
-    assert "the step is 1.41 times as long" in answer  # 1/√½: two rewards' sample deviation is √½
+    assert "dividing makes the gradient longer and does nothing else" in answer
+    assert "the gradient is 1.41 times as long" in answer  # 1/√½: two rewards' sample deviation is √½
 
 
 def test_a_reason_to_say_nothing_is_told_at_once_and_at_the_end(tmp_path: Path) -> None:
@@ -85,14 +86,12 @@ def test_a_reason_to_say_nothing_is_told_at_once_and_at_the_end(tmp_path: Path) 
 
 
 def test_where_the_update_is_moved_to_is_said(tmp_path: Path) -> None:
-    """Group weighs by 1/s, so the middle gives; MaxRL by 1/k, so the hard get; easy logs have no hard prompts."""
+    """Group weighs by 1/s, so the middle gives; MaxRL by 1/k, so the hard get."""
     found = said(write_counts(tmp_path / "a.csv", drawn(800)))
-    half, ends = "from prompts about half right", "at most a quarter right or at least three quarters right"
-    assert direction(found, "group") == f"{half} to prompts {ends}"
-    assert direction(found, "maxrl").endswith(" to prompts at most a quarter right")
-    assert direction(found, "pass(4)").endswith(" to prompts at most a quarter right")
-    easy = said(write_counts(tmp_path / "b.csv", np.maximum(drawn(800), 4)))
-    assert direction(easy, "group") == f"{half} to prompts at least three quarters right"
+    middle = "from groups with 2 to 6 right of 8"
+    assert direction(found, "group") == f"{middle} to groups with 1 or 7 right"
+    assert direction(found, "maxrl").endswith(" to groups with 1 to 2 right")
+    assert direction(found, "pass(4)").endswith(" to groups with 1 to 3 right")
     for rule in ("group", "maxrl"):
         gain = {name: found["rules"][rule][name] - found["rules"]["none"][name] for name in ("hard", "middle", "easy")}
         assert gain["hard"] > 0 > gain["middle"]
@@ -139,3 +138,46 @@ def test_the_logged_size_keeps_its_share_where_the_halves_differ(tmp_path: Path)
     row = re.search(r"<tr><td[^>]*>8, as logged</td><td[^>]*>([^<]*)</td>", page_of(found, tmp_path))
     assert row is not None
     assert row[1] == f"{100 * ((counts == 0) | (counts == 8)).mean():.1f}%"
+
+
+def test_a_longer_gradient_is_no_longer_step_of_adam(tmp_path: Path) -> None:
+    answer = plain_answer(said(write_counts(tmp_path / "a.csv", drawn(800))))
+    assert "make the gradient 2.2" in answer
+    assert "Adam, or clipping of the gradient's norm where it bites, largely cancels that size" in answer
+    assert answer.endswith("with SGD it acts as a larger learning rate.")
+
+
+def test_an_average_over_a_changing_run_is_no_forecast(tmp_path: Path) -> None:
+    counts = np.concatenate([drawn(1000), np.minimum(drawn(1000) + 2, 8)])
+    found = said(write_counts(tmp_path / "a.csv", counts, step=np.arange(2000)))
+    page, row = page_of(found, tmp_path), found["dead_share_at"]["4"]
+    ends = f"{100 * row['low']:.1f}% to {100 * row['high']:.1f}%"
+    assert re.search(rf"<td[^>]*>no forecast</td><td[^>]*>{ends}, averaged over a changing run</td>", page)
+    assert "grey intervals are of the average over all of it" in page
+    level = page_of(said(write_counts(tmp_path / "b.csv", drawn(2000), step=np.arange(2000))), tmp_path)
+    assert "grey" not in level
+    assert "changing run" not in level
+
+
+def test_what_the_log_cannot_say_is_counted_and_in_words(tmp_path: Path) -> None:
+    counts = np.concatenate([drawn(1000), np.minimum(drawn(1000) + 2, 8)])
+    page = page_of(said(write_counts(tmp_path / "a.csv", counts, step=np.arange(2000))), tmp_path)
+    items = page.split("What this log cannot say</h2>")[1].split("</ul>")[0].count("<li>")
+    assert f"{items} things the log cannot say" in page
+    assert items == 4  # the estimator, what the drift forbids, overlap, which rule is better
+    assert not re.search(r"dead_share|moved_share|mean_deviation|unanimous_share", re.sub(r"data:[^\"]*", "", page))
+
+
+def test_a_window_that_is_not_said_has_its_reason(tmp_path: Path) -> None:
+    turn = np.concatenate([drawn(1000), np.minimum(drawn(1000) + 2, 8)])
+    log = groups(write_counts(tmp_path / "a.csv", np.concatenate([turn, drawn(2000)]), visit=np.arange(4000) // 7),
+                 step_column="visit")  # fmt: skip
+    estimator = recover(log)
+    found = summarise(log, measure(log, estimator, None), estimator, correct=None, filtered=None, num_windows=2,
+                      run_std=None)  # fmt: skip
+    run = {"run_id": "", "commit": "", "device": "", "config": {"step_column": "visit"}, "versions": {}}
+    page_of(dict(found), tmp_path)  # pictures
+    page = report({**found, "run": run}, tmp_path).decode()
+    assert len(re.findall(r"not said: its own halves differ \(p = ", page)) == 1
+    assert ">visit</th>" in page
+    assert "one visit may be split between two of them" in page
