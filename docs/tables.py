@@ -16,18 +16,15 @@ from typing import Any
 DOCS = Path(__file__).resolve().parent
 PAGE = DOCS / "language-model.md"
 RESULTS = DOCS / "results"
-KEPT = ("num_parameters", "notes", "held_out", "cross_ratio", "curvature_exponent", "final", "tuning", "predictions")
+KEPT = ("num_parameters", "held_out", "cross_ratio", "curvature_exponent", "final", "tuning", "predictions")
 """What of summary.json is committed, beside where it comes from."""
-PLACES = ("data", "model", "out")
-"""Flags that name folders of a machine."""
-
 Summary = dict[str, Any]
 
 
 def take(summary: Summary) -> Summary:
     """What is kept of a run's summary.json."""
-    run = dict(summary["run"])
-    run["config"] = {name: value for name, value in run["config"].items() if name not in PLACES}
+    run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "wall_time_s", "versions")}
+    run["plan"] = summary["run"]["config"]["plan"]
     return {"run": run} | {name: summary[name] for name in KEPT if name in summary}
 
 
@@ -45,12 +42,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     return [line(head), "|" + "---|" * len(head), *map(line, rows)]
 
 
-def number(value: float) -> str:
-    """Three decimals, or three figures where that says more."""
+def number(value: float | None) -> str:
+    """Three decimals, or three figures where that says more; a dash where there is none."""
+    if value is None:
+        return "–"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
 
 
-def change(found: dict[str, float]) -> str:
+def change(found: dict[str, float | None]) -> str:
     """A mean with its interval."""
     return f"{number(found['mean'])} [{number(found['low'])}, {number(found['high'])}]"
 
@@ -59,10 +58,10 @@ def origin(name: str) -> list[str]:
     """Which run it was."""
     summary = load(name)
     run = summary["run"]
-    flags = ", ".join(f"{flag} {value}" for flag, value in run["config"].items() if value is not None)
     return [
-        f"Run {run['run_id']} of commit {run['commit'][:7]} on {run['device']}: {flags}; {summary['num_parameters']:,} "
-        f"numbers trained; {run['wall_time_s'] / 60:.0f} minutes of computing, parts beside one another added up."
+        f"Run {run['run_id']} of commit {run['commit'][:7]} on {run['device']}: {run['plan']['train']}, "
+        f"{summary['num_parameters']:,} numbers trained, {run['plan']['num_seeds']} reported sets; "
+        f"{run['wall_time_s'] / 60:.0f} minutes of computing, parts beside one another added up."
     ]
 
 
