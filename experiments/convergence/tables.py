@@ -70,6 +70,38 @@ class Compared(TypedDict):
     limited_share: float
 
 
+class Overtaken(TypedDict):
+    """REINFORCE at one step: the iteration from which on GRPO, at one step for all, has the lower mean failure rate."""
+
+    step_size: float
+    ahead_from: float
+    proved_from: float
+
+
+class Divisor(TypedDict):
+    """The late exponent of the failure rate under a rule, and with one prompt more that no update changes."""
+
+    rule: str
+    exponent: float
+    exponent_with_stuck_prompt: float
+
+
+class Between(TypedDict):
+    """At the end of runs at the short step, medians: measured over lower bound, upper bound over measured."""
+
+    alpha: float
+    above_lower: float
+    below_upper: float
+
+
+class OwnRates(TypedDict):
+    """T15 measured."""
+
+    between: list[Between]
+    overtaken: list[Overtaken]
+    divisors: list[Divisor]
+
+
 Regime = dict[str, Any]
 """`regime`, `rate_ratio_measured`, `rate_ratio_bound`, and for each rule RULE_measured, RULE_bound, RULE_share_low,
 RULE_share_high, RULE_value."""
@@ -99,3 +131,4 @@ class Summary(TypedDict):
     hitting_times: list[dict[str, float]]
     where_grpo_loses: dict[str, dict[str, Outcome]]
     comparison: list[Compared]
+    own_rates: OwnRates
