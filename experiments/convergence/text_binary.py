@@ -26,7 +26,7 @@ def own_rates(summary: dict[str, Any], figures: Path) -> list[str]:
             "t<sup>−2/(2−α)</sup>, no faster and no slower, and exponentially at α = 2. It was checked at every iteration, on "
             "prompts with 2, 4 and 16 arms and pass rates from .007 to .993 at the start; and, where prompts overlap or "
             "conflict, that their mean falls no faster. How far the median prompt is from both at the end of the runs at a "
-            "short step:"
+            "short step (at α = 2 both bounds are exponentials, which only two arms meet: their distance grows without limit):"
         ),
         table(("α", "measured over lower bound", "upper bound over measured"), between),
         paragraph(
