@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from curvature import binary_curvature_bound, curvature_bound
 from experiments.convergence import own_rates
 from experiments.looks import look
 from experiments.rows import Rows, of, where
@@ -43,3 +44,34 @@ def _between(axis: plt.Axes, rates: Rows) -> None:
     axis.set(xscale="log", yscale="log", xlabel="iteration t", ylabel="1 − p", ylim=(1e-12, 1),
              title="one prompt of four arms between its bounds")  # fmt: skip
     axis.legend(fontsize=8, loc="lower left")
+
+
+def right_or_wrong(rows: Rows, sums: Rows) -> Figure:
+    """Curvature under T1 and T18; gains over T3 and T19; X1 and C6 under GRPO, ΣJ and its own sum."""
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.2))
+    left.plot(rows["std"], np.abs(rows["curvature"]) / rows["width"] ** 2, ".", ms=2, alpha=0.3,
+              color="#777777", rasterized=True)  # fmt: skip
+    std = np.linspace(0, 0.5, 400)
+    left.plot(std, curvature_bound(std, 1.0), "--", color=look("none").colour, label="T1: σ/4")
+    left.plot(std, binary_curvature_bound(std, 1.0), color=look("group").colour, label="T18: σ² M")
+    left.set(xlabel="σ", ylabel="|κ|/w²", title="curvature is of order σ²")
+    left.legend(fontsize=9)
+    for name, colour in (("T3", look("none").colour), ("T19", look("group").colour)):
+        middle.plot(rows["gain"], rows[f"{name}_lower"], ".", ms=2, alpha=0.3, color=colour, rasterized=True)
+        middle.plot([], [], ".", color=colour, label=f"{name}'s lower bound")
+    middle.plot([-1, 1], [-1, 1], color="black", lw=0.8)
+    middle.set(
+        xlabel="gain of J", ylabel="promised", xlim=(-1, 1), ylim=(-1.5, 1), title="T19 stays in the rewards' range"
+    )
+    middle.legend(fontsize=9, loc="lower right")
+    for example, dash in (("X1", "-"), ("C6", "--")):
+        one = of(sums, example=example, alpha=1.0)
+        for column, colour, label in (("own_sum", "#D55E00", "Σ 2 arcsin √J"), ("total_value", "#555555", "ΣJ")):
+            change = one[column] - one[column][0]
+            right.plot(one["time"], change, dash, color=colour, label=f"{example}: {label}")
+    right.axhline(0, color="black", lw=0.8)
+    right.set(xlabel="iteration", ylabel="change since the start", title="GRPO ascends its own sum")
+    right.set_xscale("symlog", linthresh=10)
+    right.set_yscale("symlog", linthresh=1e-3)
+    right.legend(fontsize=8)
+    return figure

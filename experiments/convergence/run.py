@@ -18,6 +18,8 @@ from experiments.convergence import (
     figures_binary,
     overtaking,
     own_rates,
+    own_sums,
+    right_or_wrong,
     theorem,
 )
 from experiments.convergence.config import Reproduce
@@ -55,6 +57,8 @@ def parts_of(config: Reproduce, rates: PassRates) -> dict[str, tuple[str, Callab
         "mean_rates": ("mean failure rates of prompts that overlap", lambda: own_rates.mean_rows(config.seed)),
         "overtaking": ("REINFORCE at twenty steps against GRPO at one", overtaking.rows),
         "divisors": ("divisors of the whole batch", overtaking.divisor_rows),
+        "right_or_wrong": ("curvature and gain of right-or-wrong rewards", lambda: right_or_wrong.rows(config.seed)),
+        "own_sums": ("each rule ascends its own sum", own_sums.rows),
     }
 
 
@@ -84,4 +88,5 @@ def drawings(parts: dict[str, Rows], rates: PassRates) -> dict[str, Callable[[],
         "counterexamples": lambda: figures.losses(parts["counterexamples"]),
         "comparison": lambda: figures.rules(parts["comparison"]),
         "overtaking": lambda: figures_binary.overtaking(parts["overtaking"], parts["own_rates"]),
+        "right_or_wrong": lambda: figures_binary.right_or_wrong(parts["right_or_wrong"], parts["own_sums"]),
     }

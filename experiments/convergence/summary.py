@@ -12,6 +12,8 @@ from experiments.convergence import (
     exponents,
     overtaking,
     own_rates,
+    own_sums,
+    right_or_wrong,
     theorem,
 )
 from experiments.convergence.tables import Checked, Regime, Summary
@@ -26,6 +28,8 @@ def check_counts(parts: Tables) -> list[Checked]:
     grid, given = parts["theorem"], parts["pass_rates"]
     random, rules = parts["certificates"], parts["comparison"]
     rates, means, raced = parts["own_rates"], parts["mean_rates"], parts["overtaking"]
+    binary, sums = parts["right_or_wrong"], parts["own_sums"]
+    n = len(binary["gain"])
     runs = [("grid runs", grid), ("pass-rate runs", given)]
 
     def entry(statement: str, what: str, checks: int, violated: np.ndarray | int) -> Checked:
@@ -53,12 +57,19 @@ def check_counts(parts: Tables) -> list[Checked]:
         entry("T15", "every prompt, no slower", len(rates["time"]), own_rates.above(rates, own_rates.upper(rates))),
         entry("T15", "means under overlap", len(means["time"]), own_rates.below(means, own_rates.mean_lower(means))),
         entry("T15", "REINFORCE at twenty steps, GRPO", len(raced["time"]), overtaking.violations(raced)),
+        entry("T18", "random problems, its bound", n, right_or_wrong.curvature_violations(binary)),
+        entry("T18", "random problems, never worse than T1", n, right_or_wrong.order_violations(binary)),
+        entry("T18", "random problems, its two parts", n, right_or_wrong.split_violations(binary)),
+        entry("T19", "random problems, both sides", 2 * n, right_or_wrong.gain_violations(binary)),
+        entry("T20", "random problems, every α", len(own_rates.ALPHAS) * n, right_or_wrong.own_sum_violations(binary)),
+        entry("T20", "X1 and C6, every step", len(own_sums.violations(sums)), own_sums.violations(sums)),
     ]
 
 
 def false_variants(parts: Tables) -> dict[str, int]:
     """Violations of claims that are wrong on purpose: a check that could not fail would show 0 here too."""
     grid, rates, means = parts["theorem"], parts["own_rates"], parts["mean_rates"]
+    binary = parts["right_or_wrong"]
     return {
         "T3 with half its remainder": int(
             certificates.violations(parts["certificates"], certificates.FALSE_FACTOR).sum()
@@ -76,6 +87,12 @@ def false_variants(parts: Tables) -> dict[str, int]:
         "T15 of the mean without the number of prompts": int(
             own_rates.below(means, own_rates.mean_lower(means, num_prompts=1)).sum()
         ),
+        "T18 with four fifths of its bound": int(
+            right_or_wrong.curvature_violations(binary, right_or_wrong.FALSE_CURVATURE).sum()
+        ),
+        "T19 with half its remainder": int(right_or_wrong.gain_violations(binary, right_or_wrong.FALSE_GAIN).sum()),
+        "T20 with half of Λ": int(right_or_wrong.own_sum_violations(binary, right_or_wrong.FALSE_OWN).sum()),
+        "T20 with twice its gain": int(own_sums.violations(parts["own_sums"], own_sums.FALSE_FACTOR).sum()),
     }
 
 
@@ -161,4 +178,6 @@ def summarise(parts: Tables, rates: PassRates) -> Summary:
             "overtaken": overtaking.overtaken(parts["overtaking"]),
             "divisors": overtaking.divisors(parts["divisors"]),
         },
+        "right_or_wrong": right_or_wrong.curved(parts["right_or_wrong"]),
+        "own_sums": own_sums.own_sums(parts["own_sums"]),
     }

@@ -94,6 +94,27 @@ class Between(TypedDict):
     below_upper: float
 
 
+class Curved(TypedDict):
+    """T18 and T19 on random problems: the greatest share of each bound that is used; how often T19 is above T3."""
+
+    T1_used: float
+    T18_used: float
+    T18_over_T1: float
+    T19_better: float
+    T19_better_long: float
+
+
+class OwnSum(TypedDict):
+    """A rule at T20's step on an example: in how many steps ΣJ and its own sum fell, and what both did in all."""
+
+    example: str
+    alpha: float
+    value_falls: int
+    own_sum_falls: int
+    value_change: float
+    own_sum_change: float
+
+
 class OwnRates(TypedDict):
     """T15 measured."""
 
@@ -132,3 +153,5 @@ class Summary(TypedDict):
     where_grpo_loses: dict[str, dict[str, Outcome]]
     comparison: list[Compared]
     own_rates: OwnRates
+    right_or_wrong: Curved
+    own_sums: list[OwnSum]

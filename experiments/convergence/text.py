@@ -258,6 +258,7 @@ def report(summary: dict[str, Any], figures: Path) -> bytes:
         *_losses(summary, figures),
         *_comparison(summary, figures),
         *text_binary.own_rates(summary, figures),
+        *text_binary.right_or_wrong(summary, figures),
         *_limits(summary),
     ]
     return page("GRPO against REINFORCE: the convergence theorem, reproduced", body)

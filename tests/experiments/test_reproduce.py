@@ -19,8 +19,18 @@ from tests.command import COMMAND, call
 
 pytestmark = pytest.mark.early
 
-FIGURES = ("theorem", "pass_rates", "tails", "window", "certificates", "counterexamples", "comparison", "overtaking")
-PARTS = (*FIGURES, "hitting", "own_rates", "mean_rates", "divisors")
+FIGURES = (
+    "theorem",
+    "pass_rates",
+    "tails",
+    "window",
+    "certificates",
+    "counterexamples",
+    "comparison",
+    "overtaking",
+    "right_or_wrong",
+)
+PARTS = (*FIGURES, "hitting", "own_rates", "mean_rates", "divisors", "own_sums")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +68,8 @@ def test_every_proved_bound_holds_on_more_than_2e6_checks(summary: dict) -> None
     assert summary["num_checks"] >= 2_000_000
     assert summary["num_violations"] == 0
     assert sum(entry["num_checks"] for entry in summary["checks"]) == summary["num_checks"]
-    assert {entry["statement"] for entry in summary["checks"]} == {"T6", "T3", "T1, T2", "T13", "T15"}
+    found = {entry["statement"] for entry in summary["checks"]}
+    assert found == {"T6", "T3", "T1, T2", "T13", "T15", "T18", "T19", "T20"}
 
 
 def test_the_same_checks_refuse_false_claims(summary: dict) -> None:
@@ -116,6 +127,14 @@ def test_a_divisor_of_the_whole_batch_needs_every_prompt_to_be_solvable(summary:
         # limits: after 20,000 steps the starts still weigh up to .05
         assert found[rule]["exponent"] == pytest.approx(limit, abs=0.06)
         assert found[rule]["exponent_with_stuck_prompt"] == pytest.approx(stuck, abs=0.06)
+
+
+def test_each_rule_ascends_its_own_sum_where_the_sum_of_pass_rates_falls(summary: dict) -> None:
+    found = {(entry["example"], entry["alpha"]): entry for entry in summary["own_sums"]}
+    assert all(entry["own_sum_falls"] == 0 for entry in found.values())
+    assert found["X1", 1.0]["value_falls"] > 0
+    assert found["C6", 1.0]["value_falls"] > 0
+    assert found["X1", 0.0]["value_falls"] == found["C6", 0.0]["value_falls"] == 0
 
 
 def test_rows_carry_their_provenance(out: Path) -> None:
