@@ -72,6 +72,7 @@ def right_or_wrong(rows: Rows, sums: Rows) -> Figure:
     right.axhline(0, color="black", lw=0.8)
     right.set(xlabel="iteration", ylabel="change since the start", title="GRPO ascends its own sum")
     right.set_xscale("symlog", linthresh=10)
+    right.set_xlim(left=0)
     right.set_yscale("symlog", linthresh=1e-3)
     right.legend(fontsize=8)
     return figure
