@@ -60,9 +60,8 @@ def right_or_wrong(rows: Rows, sums: Rows) -> Figure:
         middle.plot(rows["gain"], rows[f"{name}_lower"], ".", ms=2, alpha=0.3, color=colour, rasterized=True)
         middle.plot([], [], ".", color=colour, label=f"{name}'s lower bound")
     middle.plot([-1, 1], [-1, 1], color="black", lw=0.8)
-    middle.set(
-        xlabel="gain of J", ylabel="promised", xlim=(-1, 1), ylim=(-1.5, 1), title="T19 stays in the rewards' range"
-    )
+    middle.set(xlabel="gain of J", ylabel="promised", xlim=(-1, 1), ylim=(-1.5, 1), xticks=(-1, -0.5, 0, 0.5, 1),
+               title="T19 stays in the rewards' range")  # fmt: skip
     middle.legend(fontsize=9, loc="lower right")
     for example, dash in (("X1", "-"), ("C6", "--")):
         one = of(sums, example=example, alpha=1.0)
