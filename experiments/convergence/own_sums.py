@@ -58,7 +58,8 @@ def climb(example: str, alpha: float, num_steps: int) -> Rows:
     value, guaranteed, *log_odds = np.asarray(found).T
     return {
         "example": np.full(num_steps, example), "alpha": np.full(num_steps, alpha), "time": np.arange(num_steps),
-        "total_value": value, "own_sum": np.sum([own_value(L, alpha) for L in log_odds], axis=0), "guaranteed": guaranteed,
+        "total_value": value, "own_sum": np.sum([own_value(L, alpha) for L in log_odds], axis=0),
+        "guaranteed": guaranteed,
     }  # fmt: skip
 
 
