@@ -10,9 +10,9 @@ from .features import Equicorrelated, FeatureMap, Features, Kronecker, Move, fro
 from .geometry import coherent, embed, equicorrelated, equicorrelation, random_arms, simplex_arms
 from .oracle import Exact, Expected, Oracle, Sampled
 from .pass_rates import PassRates, read_pass_rates, synthetic_pass_rates, with_prior
-from .policy import Local, Policy, Softmax, draw_counts, interference
+from .policy import Group, Local, Policy, Softmax, draw_counts, interference
 from .rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards, realisable, rewards_with_moments
-from .update import Batch, Decoupled, Power, UpdateRule, Weighted, make_rule
+from .update import Batch, Decoupled, Estimate, Pooled, Power, UpdateRule, Weight, Weighted, exact_estimate, make_rule
 
 __all__ = [
     "Autoregressive",
@@ -21,10 +21,12 @@ __all__ = [
     "Constant",
     "Decoupled",
     "Equicorrelated",
+    "Estimate",
     "Exact",
     "Expected",
     "FeatureMap",
     "Features",
+    "Group",
     "KLLimited",
     "Kronecker",
     "Local",
@@ -33,6 +35,7 @@ __all__ = [
     "Oracle",
     "PassRates",
     "Policy",
+    "Pooled",
     "Power",
     "Problem",
     "Responses",
@@ -44,6 +47,7 @@ __all__ = [
     "StepSize",
     "Trajectory",
     "UpdateRule",
+    "Weight",
     "Weighted",
     "batch_runs",
     "best_known_value",
@@ -57,6 +61,7 @@ __all__ = [
     "enumerate_responses",
     "equicorrelated",
     "equicorrelation",
+    "exact_estimate",
     "from_array",
     "from_pass_rates",
     "init",

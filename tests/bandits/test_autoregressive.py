@@ -148,7 +148,8 @@ def test_binary_rewards_are_recognised(transitions, horizon, terminal, rewards, 
 
 
 def group(policy, local, rewards, group_size, ddof):
-    return policy.group_estimate(local, rewards, group_size, ddof, key=KEY)
+    drawn = policy.group_estimate(local, rewards, group_size, ddof, key=KEY)
+    return drawn.coefficients, drawn.std
 
 
 def test_a_group_is_what_its_responses_say():
