@@ -159,7 +159,7 @@ class Weight(Weighted):
         return self.table
 
     def group_shifts(self, group_size: int) -> Float[Array, " counts"] | None:
-        """B(k)."""
+        """`shift`."""
         return self.shift
 
     def exact_weights(self, mean: Float[Array, " N"], std: Float[Array, " N"]) -> Float[Array, " N"]:
@@ -222,7 +222,12 @@ def _monomial(rule: Rule) -> Monomial | None:
     return None if exponents is None else Monomial(*(jnp.asarray(x, jnp.result_type(float)) for x in exponents))
 
 
-def _weight(rule: Rule, group_size: int | None, ddof: int, epsilon: float) -> Weight:
+def weight_of(rule: Rule, group_size: int | None, *, ddof: int = 0, epsilon: float = 0.0) -> Weight:
+    """The tables and the function of the pass rate of a rule of `REWEIGHING`; arguments as in `make_rule`.
+
+    Raises:
+        ValueError: settings of groups out of range, or leave_one_out without a group_size.
+    """
     rate, dtype = _monomial(rule), jnp.result_type(float)
     if group_size is None:
         if rate is None:
@@ -270,4 +275,4 @@ def make_rule(
         return Power(jnp.asarray(rule.alpha, dtype))
     if rule.kind in ("batch", "pooled"):
         return Batch() if rule.kind == "batch" else Pooled()
-    return _weight(rule, group_size, ddof, epsilon)
+    return weight_of(rule, group_size, ddof=ddof, epsilon=epsilon)

@@ -25,7 +25,8 @@ def by_hand(spec, setting, stage, index, step):
     problem_key, run_key = jax.random.split(execute.seed_key(spec, stage, index))
     values = (setting.conflict, setting.coherence, setting.pass_rate, setting.spread)
     made = build(Shape.of(setting), Numbers(*(jnp.asarray(x) for x in values)), key=problem_key)
-    rule = make_rule("power", made.features, alpha=setting.alpha)
+    size = None if setting.group_size == "exact" else setting.group_size
+    rule = make_rule(setting.rule, made.features, group_size=size)
     oracle = Exact() if setting.group_size == "exact" else Sampled(setting.group_size)
     size = Certified() if setting.design == "certified" else kl_limited(step, spec.kl_limit)
     return run(made, rule, size, spec.num_steps, key=run_key, oracle=oracle)
@@ -55,6 +56,23 @@ def test_rows_are_those_of_runs_one_by_one():
             level = J[0] + 0.5 * (1 - J[0])
             reached = np.flatnonzero(np.append(J, row["final"]) >= level)
             assert row["hitting_time_50"] == (reached[0] if reached.size else np.inf)
+
+
+RULES = ("maxrl", "pass(3)", "focal(0.5)")
+
+
+@pytest.mark.parametrize(("group_size", "rules"), [(4, (*RULES, "leave_one_out")), ("exact", RULES), (4, ("pooled",))])
+def test_rules_of_one_kind_share_a_program_and_keep_their_own_weights(group_size, rules):
+    spec = Spec(
+        num_steps=6, num_curve=1, tuning_seeds=1, seeds=2, steps=(2.0,),
+        grid=Grid(**SIZES | {"coherence": 0.3}, group_size=group_size, rule=rules),
+    )  # fmt: skip
+    (chunk,) = chunks(spec)
+    rows = execute.compute_chunk(spec, chunk, 2**28)
+    areas = rows["area"][rows["stage"] == "report"].reshape(len(rules), 2)
+    wanted = [by_hand(spec, s, 1, 1, 2.0).trajectory.value.mean() for s in chunk.settings]
+    np.testing.assert_allclose(areas[:, 1], wanted, rtol=1e-10)
+    assert np.unique(areas[:, 1].round(6)).size == len(rules)
 
 
 def test_tuning_and_reporting_seeds_differ():

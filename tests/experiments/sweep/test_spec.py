@@ -80,6 +80,11 @@ def test_powers_share_a_program_and_carry_their_exponents() -> None:
     assert rules.rule == ("none", "group", "power(2.5)", "power(2)", "batch", "decoupled")
     points = settings(Spec(grid=rules))
     assert [s.rule_kind for s in points] == ["power"] * 4 + ["batch", "decoupled"]
+    tables = settings(Spec(grid=Grid(rule=("pooled", "maxrl", "focal( .50)", "pass(4)", "leave_one_out"))))
+    assert [s.rule for s in tables] == ["pooled", "maxrl", "focal(0.5)", "pass(4)", "leave_one_out"]
+    assert [s.rule_kind for s in tables] == ["pooled"] + ["table"] * 4
+    assert np.isnan([s.alpha for s in tables]).all()
+    assert len(chunks(Spec(grid=Grid(rule=tuple(s.rule for s in tables))))) == 2
     np.testing.assert_array_equal([s.alpha for s in points], [0, 1, 2.5, 2, math.nan, math.nan])
     assert len({s.program for s in points}) == 3
 
@@ -122,7 +127,12 @@ BAD = {
     "empty axis": ("[grid]\ncoherence = []", "grid.coherence is []; allowed: a list of at least one value"),
     "twice": ("[grid]\ncoherence = [0, 0.5, 0.0]", "grid.coherence contains 0.0 twice; allowed: each value once"),
     "rule twice": ("[grid]\nrule = ['power(2)', 'power(2.0)']", "grid.rule contains power(2) twice; allowed"),
-    "rule": ("[grid]\nrule = ['gruop']", "grid.rule contains 'gruop'; allowed: none, group, batch, decoupled"),
+    "rule": ("[grid]\nrule = ['gruop']", "grid.rule contains 'gruop'; allowed: none, group, batch, pooled, decoupled"),
+    "no others to leave": (
+        "[grid]\nrule = ['leave_one_out']\ngroup_size = [8, 'exact']",
+        "grid.rule contains leave_one_out with the group_size exact, which has no other responses to leave; allowed",
+    ),
+    "focal without exponent": ("[grid]\nrule = 'focal'", "grid.rule is 'focal'; allowed"),
     "power without exponent": ("[grid]\nrule = 'power'", "grid.rule is 'power'; allowed"),
     "negative power": ("[grid]\nrule = 'power(-1)'", "grid.rule is 'power(-1)'; allowed"),
     "power of nan": ("[grid]\nrule = 'power(nan)'", "grid.rule is 'power(nan)'; allowed"),
