@@ -11,6 +11,7 @@ CHECKED = (
     "experiments.phases.recipe",
     "experiments.sweep.execute",
     "experiments.sweep.problems",
+    "experiments.sweep.rules",
 )
 """Packages and modules. Not the specifications of runs, whose fields take more than what they hold in the end."""
 

@@ -28,11 +28,11 @@ from bandits._score import Score, score
 from bandits._step import Certified, Constant, KLLimited, StepSize
 from bandits.achievable import best_known_value
 from bandits.oracle import Exact, Oracle, Sampled
-from bandits.update import Batch, Decoupled, Pooled, Power, UpdateRule, Weight, weight_of
-from curvature.rule import parse
+from bandits.update import Weight
 from experiments.rows import Rows, join
-from experiments.sweep.grid import AXES, RULES, Setting
+from experiments.sweep.grid import AXES, Setting
 from experiments.sweep.problems import HIDDEN, Numbers, Shape, always_realisable, build
+from experiments.sweep.rules import update_rule, weights
 from experiments.sweep.spec import Chunk, Spec, chunks
 
 LEVELS = (0.5, 0.75, 0.9)
@@ -118,17 +118,7 @@ def _program(
     def one(job: Job) -> Score:
         problem_key, run_key = jax.random.split(job.key)
         problem = build(shape, job.numbers, key=problem_key)
-        rule: UpdateRule = (
-            job.weight
-            if job.weight is not None
-            else Power(job.alpha)
-            if kind == "power"
-            else Batch()
-            if kind == "batch"
-            else Pooled()
-            if kind == "pooled"
-            else Decoupled(None, jnp.asarray(ridge))  # simplex arms: every prompt spans all of them
-        )
+        rule = update_rule(kind, job.alpha, ridge, job.weight)
         size: StepSize = (
             KLLimited(job.step_size, jnp.asarray(kl_limit))
             if design == "kl-limited"
@@ -166,22 +156,6 @@ def execute(program: Callable[[Any], Any], jobs: Any, size: int) -> Any:
 
 def _numbers(settings: Sequence[Setting]) -> Numbers:
     return Numbers(*(jnp.asarray([getattr(s, name) for s in settings]) for name in Numbers.__annotations__))
-
-
-def _weights(settings: Sequence[Setting]) -> Weight | None:
-    """Every setting's weights, stacked; None where the rules are of another kind."""
-    if settings[0].rule_kind != "table":
-        return None
-
-    def one(setting: Setting) -> Weight:
-        """All of one structure: what is not needed is 0, or not there."""
-        if setting.group_size == "exact":
-            return Weight(rate=weight_of(parse(setting.rule, allowed=RULES), None).rate)
-        made = weight_of(parse(setting.rule, allowed=RULES), int(setting.group_size))
-        assert made.table is not None
-        return Weight(made.table, jnp.zeros_like(made.table) if made.shift is None else made.shift)
-
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *map(one, settings))
 
 
 @lru_cache(maxsize=64)
@@ -258,7 +232,7 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
             jnp.asarray(steps[s, b]),
             jnp.asarray(best[s, i]),
             keys[i],
-            jax.tree.map(lambda leaf: leaf[s], _weights(settings)),
+            jax.tree.map(lambda leaf: leaf[s], weights(settings)),
         )
         result = execute(program, jobs, size)
         named = np.array([str(setting.group_size) for setting in settings])
