@@ -8,6 +8,7 @@ from .bilinear import LogBilinear, bilinear_problem, log_bilinear
 from .enumeration import Responses, enumerate_responses, unrolled
 from .features import Equicorrelated, FeatureMap, Features, Kronecker, Move, from_array
 from .geometry import coherent, embed, equicorrelated, equicorrelation, random_arms, simplex_arms
+from .optimiser import SGD, Adam, Momentum, Optimiser, make_optimiser
 from .oracle import Exact, Expected, Oracle, Sampled
 from .pass_rates import PassRates, read_pass_rates, synthetic_pass_rates, with_prior
 from .policy import Group, Local, Policy, Softmax, draw_counts, interference
@@ -15,6 +16,8 @@ from .rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards, realis
 from .update import Batch, Decoupled, Estimate, Pooled, Power, UpdateRule, Weight, Weighted, exact_estimate, make_rule
 
 __all__ = [
+    "SGD",
+    "Adam",
     "Autoregressive",
     "Batch",
     "Certified",
@@ -31,7 +34,9 @@ __all__ = [
     "Kronecker",
     "Local",
     "LogBilinear",
+    "Momentum",
     "Move",
+    "Optimiser",
     "Oracle",
     "PassRates",
     "Policy",
@@ -69,6 +74,7 @@ __all__ = [
     "kl_limited",
     "locate",
     "log_bilinear",
+    "make_optimiser",
     "make_rule",
     "offsets_for_pass_rate",
     "one_hot_rewards",

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from bandits._problem import Problem, locate
 from bandits._step import StepSize, Taken
+from bandits.optimiser import SGD, Optimiser
 from bandits.oracle import Exact, Oracle
 from bandits.policy import Local, interference
 from bandits.update import Decoupled, UpdateRule
@@ -27,6 +28,8 @@ from curvature.check import check_count, is_concrete
 
 BLOCK_NUMBERS = 2**14
 """Size of one array of a block of runs: a few of them (128 KiB each) fit a core's second-level cache."""
+PLAIN = SGD()
+"""The optimiser where none is named."""
 
 
 class State(eqx.Module):
@@ -42,6 +45,8 @@ class State(eqx.Module):
     """Σ_t mean_x |g_x|: T6's left side, before the division by T."""
     sum_std: Float[Array, ""]
     """Σ_t mean_x σ_x."""
+    optimiser: PyTree = None
+    """What the optimiser remembers; nothing of SGD."""
 
 
 class Trajectory(eqx.Module):
@@ -80,18 +85,26 @@ class Run(eqx.Module):
     final: State
 
 
-def init(problem: Problem, *, key: Key[Array, ""]) -> State:
+def init(problem: Problem, *, key: Key[Array, ""], optimiser: Optimiser = PLAIN) -> State:
     """The start: the offset alone (Θ = 0 where features are fixed)."""
-    zero = jnp.zeros((), problem.rewards.dtype)
-    return State(problem.features.initial(), locate(problem, problem.offsets), key, zero, zero, zero)
+    zero, parameters = jnp.zeros((), problem.rewards.dtype), problem.features.initial()
+    return State(parameters, locate(problem, problem.offsets), key, zero, zero, zero, optimiser.init(parameters))
 
 
-def step(problem: Problem, rule: UpdateRule, oracle: Oracle, step_size: StepSize, state: State) -> tuple[State, Taken]:
+def step(
+    problem: Problem,
+    rule: UpdateRule,
+    oracle: Oracle,
+    step_size: StepSize,
+    state: State,
+    *,
+    optimiser: Optimiser = PLAIN,
+) -> tuple[State, Taken]:
     """One update: the new state, and the step that led there."""
     # a split costs a quarter of an exact step: none where nothing is drawn
     key, draw = jax.random.split(state.key) if oracle.draws else (state.key, state.key)
     local, here = state.local, problem.at(state.parameters)
-    v = oracle.direction(rule, here, local, key=draw)
+    v, memory = optimiser.update(oracle.direction(rule, here, local, key=draw), state.optimiser)
     taken = step_size.take(local, here.features.move(v), problem.policy)
     norms = jnp.sqrt(here.features.squared_norms(here.features.contract(local.coefficients)))
     new = State(
@@ -101,6 +114,7 @@ def step(problem: Problem, rule: UpdateRule, oracle: Oracle, step_size: StepSize
         state.time + 1,
         state.sum_gradient_norm + jnp.mean(norms),
         state.sum_std + jnp.mean(local.std),
+        memory,
     )
     return new, taken
 
@@ -136,11 +150,12 @@ def simulate(
     *,
     key: Key[Array, ""],
     record_every: int = 1,
+    optimiser: Optimiser = PLAIN,
 ) -> Run:
     """The pure run, for use under `jit` and `vmap`; arguments as in `run`, unchecked."""
 
     def advance(state: State) -> tuple[State, Taken]:
-        return step(problem, rule, oracle, step_size, state)
+        return step(problem, rule, oracle, step_size, state, optimiser=optimiser)
 
     def recorded(state: State, _: None) -> tuple[State, Trajectory]:
         new, taken = advance(state)
@@ -148,7 +163,8 @@ def simulate(
         new = jax.lax.fori_loop(0, record_every - 1, lambda _, s: advance(s)[0], new)
         return new, row
 
-    final, trajectory = jax.lax.scan(recorded, init(problem, key=key), None, length=num_steps // record_every)
+    start = init(problem, key=key, optimiser=optimiser)
+    final, trajectory = jax.lax.scan(recorded, start, None, length=num_steps // record_every)
     return Run(trajectory, final)
 
 
@@ -216,9 +232,12 @@ def _simulate_many(
     num_steps: int,
     keys: Array,
     record_every: int,
+    optimiser: Optimiser,
 ) -> Run:
     def one(key: Key[Array, ""]) -> Run:
-        return simulate(problem, rule, oracle, step_size, num_steps, key=key, record_every=record_every)
+        return simulate(
+            problem, rule, oracle, step_size, num_steps, key=key, record_every=record_every, optimiser=optimiser
+        )
 
     return _in_blocks(one, block_size(problem))(keys)
 
@@ -232,6 +251,7 @@ def run_many(
     keys: Key[Array, " S"],
     oracle: Oracle | None = None,
     record_every: int = 1,
+    optimiser: Optimiser = PLAIN,
 ) -> Run:
     """One run per key, compiled once and batched. Arguments as in `run`; every result gains a leading axis S.
 
@@ -246,7 +266,7 @@ def run_many(
     oracle.validate(rule, problem)
 
     def some(keys: Array) -> Run:
-        return _simulate_many(problem, rule, oracle, step_size, num_steps, keys, record_every)
+        return _simulate_many(problem, rule, oracle, step_size, num_steps, keys, record_every, optimiser)
 
     if isinstance(rule, Decoupled):  # two programs with eigenvalues at once can wait for each other for ever inside XLA
         return some(keys)
@@ -262,6 +282,7 @@ def run(
     key: Key[Array, ""],
     oracle: Oracle | None = None,
     record_every: int = 1,
+    optimiser: Optimiser = PLAIN,
 ) -> Run:
     """Run a rule on a problem.
 
@@ -273,9 +294,19 @@ def run(
         key: a JAX key; used by sampled groups only.
         oracle: `Exact()` by default, `Expected(G)` or `Sampled(G)`.
         record_every: keep one row in so many steps; must divide num_steps.
+        optimiser: from `make_optimiser`; the step size multiplies what it makes of the rule's sum.
 
     Raises:
         ValueError: counts out of range, or an oracle that cannot serve the rule.
     """
-    many = run_many(problem, rule, step_size, num_steps, keys=key[None], oracle=oracle, record_every=record_every)
+    many = run_many(
+        problem,
+        rule,
+        step_size,
+        num_steps,
+        keys=key[None],
+        oracle=oracle,
+        record_every=record_every,
+        optimiser=optimiser,
+    )
     return jax.tree.map(lambda x: x[0], many)
