@@ -1,9 +1,10 @@
 from ._problem import Problem, from_pass_rates, locate, problem
-from ._run import Run, State, Trajectory, batch_runs, block_size, init, record, run, run_many, simulate, step
+from ._run import Run, State, Trajectory, init, record, run, run_many, simulate, step
 from ._score import Score, score
 from ._step import Certified, Constant, KLLimited, StepSize, constant, kl_limited
 from .achievable import best_known_value
 from .autoregressive import Autoregressive, sequence_problem
+from .batches import batch_runs, block_size
 from .bilinear import LogBilinear, bilinear_problem, log_bilinear
 from .enumeration import Responses, enumerate_responses, unrolled
 from .features import Equicorrelated, FeatureMap, Features, Kronecker, Move, from_array

@@ -23,10 +23,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from bandits._run import BLOCK_NUMBERS
 from bandits._score import Score, score
 from bandits._step import Certified, Constant, KLLimited, StepSize
 from bandits.achievable import best_known_value
+from bandits.batches import BLOCK_NUMBERS
 from bandits.oracle import Exact, Oracle, Sampled
 from bandits.update import Weight
 from experiments.rows import Rows, join
