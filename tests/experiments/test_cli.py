@@ -62,7 +62,7 @@ BAD_ARGUMENTS = {
     "sweep too large": (["sweep", "--memory", "1KiB"], "memory is 1 KiB, but one run with num_prompts = 16"),
     "figure of nothing": (["figure", "none"], "DIR is none, which holds no sweep"),
     "phases of odd seeds": (["phases", "--num-seeds", "5"], "--num-seeds is 5; allowed: even numbers"),
-    "prove an unknown statement": (["prove", "--only", "T15"], "--only is T15; allowed: T0, T1"),
+    "prove an unknown statement": (["prove", "--only", "T99"], "--only is T99; allowed: T0, T1"),
     "prove by an unknown method": (["prove", "--methods", "guess"], "--methods is guess; allowed: formal, symbolic"),
     "gsm8k alone": (["gsm8k"], "Expected one of {validate, sft, train, probe, fetch}"),
     "gsm8k unknown command": (["gsm8k", "tune"], "tune"),

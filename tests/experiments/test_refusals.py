@@ -76,7 +76,7 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "logs report, somebody's folder": (("logs", "report", "log.csv", "--out", "theirs"), "theirs, which holds rows of"),
     "logs report, no folder": (("logs", "report", "log.csv", "--out", "text.txt/out"), "text.txt is not a folder"),
     "logs example, somebody's folder": (("logs", "example", "--out", "theirs"), "theirs, which holds something else"),
-    "prove, a flag": (("prove", "--only", "T15"), "--only is T15"),
+    "prove, a flag": (("prove", "--only", "T99"), "--only is T99"),
     "sweep, no file": (("sweep", "none.toml"), "none.toml, which is not a file"),
     "sweep, out of range": (("sweep", "bad.toml"), "seeds is 1; allowed: integers from 2"),
     "sweep, a typo": (("sweep", "typo.toml"), "'coherense', did you mean grid.coherence"),
