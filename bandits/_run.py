@@ -15,10 +15,11 @@ from jaxtyping import Array, Float, Key, PyTree
 from bandits._problem import Problem, locate
 from bandits._step import StepSize, Taken
 from bandits.batches import block_size, in_blocks, on_all_cores
+from bandits.estimate import UpdateRule
 from bandits.optimiser import SGD, Optimiser
 from bandits.oracle import Exact, Oracle
 from bandits.policy import Local, interference
-from bandits.update import Decoupled, UpdateRule
+from bandits.update import Decoupled
 from curvature.check import check_count
 
 PLAIN = SGD()

@@ -15,10 +15,10 @@ from jaxtyping import Array, Bool, Float, Key
 from bandits._problem import Problem
 from bandits._run import PLAIN, State, init, step
 from bandits._step import StepSize
+from bandits.estimate import UpdateRule
 from bandits.optimiser import Optimiser
 from bandits.oracle import Oracle
 from bandits.policy import interference
-from bandits.update import UpdateRule
 
 
 class Score(eqx.Module):

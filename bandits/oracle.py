@@ -16,8 +16,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
 from bandits._problem import Problem
+from bandits.estimate import Estimate, UpdateRule, Weighted, exact_estimate
 from bandits.policy import Group, Local
-from bandits.update import Estimate, UpdateRule, Weight, Weighted, exact_estimate
+from bandits.weight import Weight
 from curvature.check import check_count, check_interval, is_concrete
 from curvature.groups import expected_weight
 

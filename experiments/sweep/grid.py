@@ -17,6 +17,8 @@ from experiments.sweep.values import Check, integer, number, refuse, values_of, 
 
 POLICIES = ("log-linear", "autoregressive", "log-bilinear")
 DESIGNS = ("kl-limited", "certified", "constant")
+OPTIMISERS = ("sgd", "momentum", "adam")
+"""Those of `bandits.optimiser`."""
 RULES = ("none", "group", "batch", "pooled", "decoupled", "power(A)", *rule.REWEIGHING)
 """Of `curvature.rule`, those that a sweep runs."""
 Program = tuple[Any, ...]
@@ -66,6 +68,9 @@ class Grid:
     """Responses a prompt and update, at least 2, or "exact": the population's gradient."""
     design: tuple[str, ...] = ("kl-limited",)
     """How long steps are: kl-limited (tuned, and at most kl_limit an update), constant (tuned), certified (T4)."""
+    optimiser: tuple[str, ...] = ("sgd",)
+    """What becomes of a rule's direction before it is stepped along: sgd (nothing), momentum (μ = .9) or adam (β = .9
+    and .999, ε = 1e-8)."""
     rule: tuple[str, ...] = ("none", "group")
     """none (REINFORCE), group (GRPO), batch, pooled, power(A) for Σ g/σ^A, decoupled (T9), maxrl, focal(A), pass(K),
     leave_one_out (not with exact gradients)."""
@@ -105,6 +110,7 @@ AXIS_CHECKS: dict[str, Check] = {
     "spread": number(0, math.inf, "h"),
     "group_size": _group_size,
     "design": word(*DESIGNS),
+    "optimiser": word(*OPTIMISERS),
     "rule": _rule,
 }
 
@@ -128,6 +134,7 @@ class Setting:
     spread: float
     group_size: int | str
     design: str
+    optimiser: str
     rule: str
 
     @property
@@ -143,7 +150,7 @@ class Setting:
     def alpha(self) -> float:
         """α of Σ g/σ^α; NaN where the rule is no power.
 
-        >>> Setting("log-linear", 2, 2, 1, 0, 0.0, 0.0, 0.5, 0.0, 8, "constant", "power(1.5)").alpha
+        >>> Setting("log-linear", 2, 2, 1, 0, 0.0, 0.0, 0.5, 0.0, 8, "constant", "sgd", "power(1.5)").alpha
         1.5
         """
         found = rule.parse(self.rule, allowed=RULES)
@@ -154,5 +161,5 @@ class Setting:
         """What decides the shape of the compiled program."""
         return (
             self.policy, self.num_prompts, self.num_arms, self.horizon, self.dimension, self.group_size, self.design,
-            self.rule_kind,
+            self.optimiser, self.rule_kind,
         )  # fmt: skip
