@@ -28,7 +28,7 @@ from .coherent_gain import CoherentGain, coherent_gain, rho
 from .count_kernels import Spread, dead_kernel, frequencies, polynomial_kernel, rate_spread, variance_kernel
 from .divergence import softmax_kl
 from .failure_rates import failure_rate_lower_bound, failure_rate_upper_bound, margin, mean_failure_lower_bound
-from .group_limits import group_failure_lower_bound, group_start_lower_bound
+from .group_limits import failure_width, group_failure_lower_bound, group_start_lower_bound, start_width
 from .group_update import (
     effective_groups,
     greatest_weight_ratio,
@@ -148,6 +148,7 @@ __all__ = [
     "extreme_eigenvalues_of",
     "failure_rate_lower_bound",
     "failure_rate_upper_bound",
+    "failure_width",
     "first_order_step",
     "frequencies",
     "gradient_bound",
@@ -209,6 +210,7 @@ __all__ = [
     "split_half_indices_of",
     "split_half_squared_norm",
     "spread_factor",
+    "start_width",
     "step_ratios",
     "success",
     "success_curvature",

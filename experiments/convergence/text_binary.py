@@ -56,7 +56,7 @@ def right_or_wrong(summary: dict[str, Any], figures: Path) -> list[str]:
         for e in summary["own_sums"]
     ]  # fmt: skip
     return [
-        "<h2>8. Rewards that are right or wrong (T18 to T20)</h2>",
+        "<h2>10. Rewards that are right or wrong (T18 to T20)</h2>",
         paragraph(
             "<b>Curvature is of order σ², not σ.</b> For any reward |κ| ≤ σw²/4 (T1); where answers are right or wrong, "
             "|κ| ≤ σ²w²M(|1 − 2p|) (T18). On random problems with few arms the greatest share of the bound that was used is "
