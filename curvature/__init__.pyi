@@ -1,6 +1,5 @@
 from ._advantages import PRESETS, Estimator, advantages
 from ._along import Along, along
-from ._certificate import Certificate, certificate, curvature_bound, gradient_bound, log_std_bound, psi, remainder_bound
 from ._length_constant import length_constant, length_constant_bound, length_constant_lower
 from ._moments import Arms, Moments, hessian_vector_product, moments, tilt
 from ._phases import own_surplus, phase_boundaries, phases
@@ -26,6 +25,15 @@ from .coherence import (
 )
 from .coherent_gain import CoherentGain, coherent_gain, rho
 from .count_kernels import Spread, dead_kernel, frequencies, polynomial_kernel, rate_spread, variance_kernel
+from .deviation_bounds import (
+    Certificate,
+    certificate,
+    curvature_bound,
+    gradient_bound,
+    log_std_bound,
+    psi,
+    remainder_bound,
+)
 from .divergence import softmax_kl
 from .failure_rates import failure_rate_lower_bound, failure_rate_upper_bound, margin, mean_failure_lower_bound
 from .group_limits import failure_width, group_failure_lower_bound, group_start_lower_bound, start_width

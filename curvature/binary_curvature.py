@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from curvature._certificate import std_and_width
 from curvature._moments import Arms, Moments
 from curvature.check import Numbers, as_float, check_finite, check_interval, check_one, check_shape, is_concrete
 from curvature.constants import A_PRIORI_STD, CURVATURE
+from curvature.deviation_bounds import std_and_width
 from curvature.safe import ratio
 
 ROUNDING = 1e-3

@@ -11,12 +11,12 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from curvature._certificate import Certificate
 from curvature._moments import Arms, Moments
 from curvature._width import width
 from curvature.binary_curvature import right_arms
 from curvature.certified_step import CertifiedStep
 from curvature.check import Numbers, as_float, check_finite, check_interval, check_one, check_shape
+from curvature.deviation_bounds import Certificate
 from curvature.safe import ratio
 
 

@@ -1,9 +1,10 @@
-r"""Certificates: two-sided bounds on what an update of any size does to J (T1–T3).
+r"""What the deviation bounds for any reward: curvature, slope and the change of J under any update (T1–T3).
 
     |J(θ+δ) − J(θ) − ∇J·δ| ≤ σ ψ(w(δ)/2),   ψ(a) = eᵃ − 1 − a                                         (T3)
 
 No orthogonality and no smallness is assumed. Averaged over prompts the lower end is a computable guarantee for
-the whole objective. Independent checks, and the false variants that are refused: tests/curvature/test_certificate.py.
+the whole objective. Independent checks, and the false variants that are refused:
+tests/curvature/test_deviation_bounds.py.
 """
 
 from __future__ import annotations
