@@ -9,13 +9,13 @@ the best certified step is (4/D²) g/σ². Independent checks: tests/curvature/t
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from curvature._moments import Arms, Moments
+from curvature._moments import Arms, Moments, arms_of, checked_direction
 from curvature._width import width
 from curvature.binary_curvature import right_arms
 from curvature.certified_step import CertifiedStep
-from curvature.check import Numbers, as_float, check_finite, check_interval, check_one, check_shape
+from curvature.check import Numbers, as_float, check_finite, check_interval, check_shape
 from curvature.deviation_bounds import Certificate
 from curvature.safe import ratio
 
@@ -31,14 +31,9 @@ def change_of_sigmoid(p: Float[Array, ""], q: Float[Array, ""], change: Float[Ar
     return jnp.where(change > 0, ratio(moved, q * down + p), -ratio(moved, q + p * down))
 
 
-def _sides(moments: Moments) -> tuple[Arms, Float[Array, " K"], Float[Array, " K"]]:
-    """The arms, and the probabilities of the right and of the wrong ones, 0 elsewhere."""
-    check_one("moments", moments)
-    if moments.arms is None:
-        raise ValueError("moments has no arms; allowed: the result of curvature.moments")
-    right = right_arms(moments.arms, moments.value)
-    π = moments.arms.probabilities
-    return moments.arms, jnp.where(right, π, 0), jnp.where(right, 0, π)
+def _sides(arms: Arms, right: Bool[Array, " K"]) -> tuple[Float[Array, " K"], Float[Array, " K"]]:
+    """The probabilities of the right arms and of the wrong ones, 0 elsewhere."""
+    return jnp.where(right, arms.probabilities, 0), jnp.where(right, 0, arms.probabilities)
 
 
 def log_odds_certificate(moments: Moments, features: Numbers, delta: Numbers) -> Certificate:
@@ -63,12 +58,19 @@ def log_odds_certificate(moments: Moments, features: Numbers, delta: Numbers) ->
     >>> print(round(float(c.lower), 4), round(float(c.upper), 4))
     0.2058 0.2311
     """
-    arms, right, wrong = _sides(moments)
-    φ, δ = as_float("features", features), as_float("delta", delta)
-    check_shape("delta", δ, moments.gradient.shape)
+    arms = arms_of(moments)
+    right = right_arms(arms, moments.value)
+    φ, δ = as_float("features", features), checked_direction(moments, delta, "delta")
     check_shape("features", φ, arms.scores.shape)
-    check_finite("delta", δ)
     check_finite("features", φ)
+    return certificate_of_arms(arms, right, φ, δ)
+
+
+def certificate_of_arms(
+    arms: Arms, right_arm: Bool[Array, " K"], φ: Float[Array, "K d"], δ: Float[Array, " d"]
+) -> Certificate:
+    """`log_odds_certificate` of checked arguments, where it is said which arms have reward 1, all others 0."""
+    right, wrong = _sides(arms, right_arm)
     p, q, w = jnp.sum(right), jnp.sum(wrong), width(φ, δ)
     X = arms.scores @ δ
     slope, bend = ratio(right @ X, p) - ratio(wrong @ X, q), w**2 / 8
@@ -110,7 +112,8 @@ def log_odds_step(moments: Moments, diameter: Numbers) -> CertifiedStep:
     >>> print(float(s.length), round(float(s.gain), 4))
     4.0 0.3808
     """
-    arms, right, wrong = _sides(moments)
+    arms = arms_of(moments)
+    right, wrong = _sides(arms, right_arms(arms, moments.value))
     D = as_float("diameter", diameter)
     check_shape("diameter", D, ())
     check_interval("diameter", D, 0, float("inf"), open_ends="lh")
