@@ -1,5 +1,6 @@
 from ._advantages import PRESETS, Estimator, advantages
 from ._along import Along, along
+from ._certificate import certificate
 from ._length_constant import length_constant, length_constant_bound, length_constant_lower
 from ._moments import Arms, Moments, hessian_vector_product, moments, tilt
 from ._phases import own_surplus, phase_boundaries, phases
@@ -27,8 +28,8 @@ from .coherent_gain import CoherentGain, coherent_gain, rho
 from .count_kernels import Spread, dead_kernel, frequencies, polynomial_kernel, rate_spread, variance_kernel
 from .deviation_bounds import (
     Certificate,
-    certificate,
     curvature_bound,
+    deviation_certificate,
     gradient_bound,
     log_std_bound,
     psi,
@@ -147,6 +148,7 @@ __all__ = [
     "curvature_split",
     "dead_kernel",
     "decoupled",
+    "deviation_certificate",
     "diameter",
     "diameter_bound",
     "effective_groups",

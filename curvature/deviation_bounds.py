@@ -87,8 +87,10 @@ class Certificate(eqx.Module):
     upper: Float[Array, "*batch"]
 
 
-def certificate(moments: Moments, features: Numbers, delta: Numbers) -> Certificate:
-    """T3: bounds on the change of this prompt's J under any update δ.
+def deviation_certificate(moments: Moments, features: Numbers, delta: Numbers) -> Certificate:
+    """T3: bounds on the change of this prompt's J under any update δ, whatever its rewards, from σ alone.
+
+    `certificate` is never worse, and better where rewards are 0 and 1.
 
     Arguments:
         moments: of one prompt at θ (vmap for a batch).
@@ -107,7 +109,7 @@ def certificate(moments: Moments, features: Numbers, delta: Numbers) -> Certific
     >>> from curvature import moments
     >>> φ = [[0.5], [-0.5]]
     >>> m = moments([0.0, 0.0], φ, [1.0, 0.0])
-    >>> c = certificate(m, φ, [1.0])  # J rises from .5 to 1/(1+1/e) = .731; ¼ ± ½ψ(½)
+    >>> c = deviation_certificate(m, φ, [1.0])  # J rises from .5 to 1/(1+1/e) = .731; ¼ ± ½ψ(½)
     >>> print(round(float(c.lower), 4), round(float(c.upper), 4))
     0.1756 0.3244
     """

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from curvature import (
-    certificate,
     curvature_bound,
+    deviation_certificate,
     gradient_bound,
     local_curvature,
     log_std_bound,
@@ -163,7 +163,7 @@ def test_t2_values_and_pass_rates_at_both_ends():
 def remainder_and_bound(bandit):
     """|J(θ+δ) − J(θ) − g·δ| and T3's bound on it."""
     m = moments(bandit.logits, bandit.features, bandit.rewards)
-    c = certificate(m, bandit.features, bandit.delta)
+    c = deviation_certificate(m, bandit.features, bandit.delta)
     change = expected_reward(*bandit[:3], bandit.delta) - expected_reward(*bandit[:3], 0 * bandit.delta)
     return change, float(m.gradient @ bandit.delta), c
 
@@ -213,28 +213,28 @@ def test_t3_false_variants_are_refused():
 
 def test_t3_of_an_update_that_overflows_and_of_one_that_does_nothing():
     φ, m = coin(0.3)
-    c = certificate(m, φ, [1e4])
+    c = deviation_certificate(m, φ, [1e4])
     assert (float(c.lower), float(c.upper)) == (-INF, INF)
-    c = certificate(m, φ, [0.0])
+    c = deviation_certificate(m, φ, [0.0])
     assert (float(c.lower), float(c.upper)) == (0.0, 0.0)
 
 
 def test_t3_of_an_absent_arm_that_carries_the_features_of_a_present_one():
     φ = jnp.array([[1.0], [0.0], [1.0]])
     m = moments([0.5, 0.0, -INF], φ, [1.0, 0.0, 0.0])
-    present = certificate(moments([0.5, 0.0], φ[:2], [1.0, 0.0]), φ[:2], [0.7])
-    np.testing.assert_allclose(certificate(m, φ, [0.7]).lower, present.lower, rtol=1e-14)
+    present = deviation_certificate(moments([0.5, 0.0], φ[:2], [1.0, 0.0]), φ[:2], [0.7])
+    np.testing.assert_allclose(deviation_certificate(m, φ, [0.7]).lower, present.lower, rtol=1e-14)
 
 
 @settings(max_examples=10)
 @given(batches())
 def test_t3_vmap_equals_a_loop_and_bounds_the_mean(batch):
     m = jax.vmap(moments)(batch.logits, batch.features, batch.rewards)
-    c = jax.vmap(certificate, (0, 0, None))(m, batch.features, batch.delta)
+    c = jax.vmap(deviation_certificate, (0, 0, None))(m, batch.features, batch.delta)
     changes = []
     for x in range(batch.logits.shape[0]):
         bandit = (batch.logits[x], batch.features[x], batch.rewards[x])
-        alone = certificate(moments(*bandit), batch.features[x], batch.delta)
+        alone = deviation_certificate(moments(*bandit), batch.features[x], batch.delta)
         np.testing.assert_allclose([c.lower[x], c.upper[x]], [alone.lower, alone.upper], rtol=1e-11, atol=1e-13)
         changes.append(expected_reward(*bandit, batch.delta) - expected_reward(*bandit, 0 * batch.delta))
     assert c.lower.mean() - 1e-13 <= np.mean(changes) <= c.upper.mean() + 1e-13
@@ -243,18 +243,18 @@ def test_t3_vmap_equals_a_loop_and_bounds_the_mean(batch):
 def test_t3_bad_input_is_named():
     φ, m = coin(0.3)
     bare = Moments(m.value, m.std, m.gradient, m.hessian)
-    np.testing.assert_allclose(certificate(bare, φ, [0.5]).lower, certificate(m, φ, [0.5]).lower)
-    certificate(bare, [[0.0], [1.0], [2.0]], [0.5])  # without arms the number of features is not known
+    np.testing.assert_allclose(deviation_certificate(bare, φ, [0.5]).lower, deviation_certificate(m, φ, [0.5]).lower)
+    deviation_certificate(bare, [[0.0], [1.0], [2.0]], [0.5])  # without arms the number of features is not known
     with pytest.raises(ValueError, match=r"features has shape \(3, 1\); allowed: \(2, 1\)"):
-        certificate(m, [[0.0], [1.0], [2.0]], [0.5])
+        deviation_certificate(m, [[0.0], [1.0], [2.0]], [0.5])
     with pytest.raises(ValueError, match=r"features has shape \(2, 2\); allowed: \(any, 1\)"):
-        certificate(bare, np.zeros((2, 2)), [0.5])
+        deviation_certificate(bare, np.zeros((2, 2)), [0.5])
     with pytest.raises(ValueError, match=r"delta has shape \(2,\); allowed: \(1,\)"):
-        certificate(m, φ, [0.5, 0.5])
+        deviation_certificate(m, φ, [0.5, 0.5])
     with pytest.raises(ValueError, match="delta contains inf; allowed: finite numbers"):
-        certificate(m, φ, [INF])
+        deviation_certificate(m, φ, [INF])
     with pytest.raises(ValueError, match="features contains nan; allowed: finite numbers"):
-        certificate(m, [[NAN], [0.0]], [0.5])
+        deviation_certificate(m, [[NAN], [0.0]], [0.5])
 
 
 @pytest.mark.parametrize("gap", [650.0, 720.0, 800.0, 2000.0])
@@ -262,7 +262,7 @@ def test_t3_bad_input_is_named():
 def test_t3_holds_where_a_probability_has_underflowed(gap, share):
     """π = e^-gap of the right arm is 0 in float64 beyond 745: σ is 0 there, and yet a long step brings the arm back."""
     φ, r, δ = [[0.0], [1.0]], [0.0, 1.0], [share * gap]
-    c = certificate(moments([gap, 0.0], φ, r), φ, δ)
+    c = deviation_certificate(moments([gap, 0.0], φ, r), φ, δ)
     gain = expected_reward([gap, 0.0], φ, r, δ)
     assert float(c.lower) <= gain <= float(c.upper)
     if share * gap < 600:  # there even the greatest σ that could be hidden moves J by next to nothing
@@ -271,7 +271,7 @@ def test_t3_holds_where_a_probability_has_underflowed(gap, share):
 
 def test_t3_of_equal_rewards_stays_exactly_zero_at_any_width():
     φ = [[0.5], [-0.5], [0.5]]
-    c = certificate(moments([0.1, 0.7, -900.0], φ, [0.3, 0.3, 0.3]), φ, [1e4])
+    c = deviation_certificate(moments([0.1, 0.7, -900.0], φ, [0.3, 0.3, 0.3]), φ, [1e4])
     assert (float(c.lower), float(c.upper)) == (0.0, 0.0)
 
 
@@ -279,5 +279,5 @@ def test_t3_that_trusts_an_underflowed_deviation_is_refused():
     φ, r = [[0.0], [1.0]], [0.0, 1.0]
     m = moments([800.0, 0.0], φ, r)
     assert float(m.std) == 0.0
-    trusting = certificate(Moments(m.value, m.std, m.gradient, m.hessian), φ, [1600.0])
+    trusting = deviation_certificate(Moments(m.value, m.std, m.gradient, m.hessian), φ, [1600.0])
     assert not float(trusting.upper) >= expected_reward([800.0, 0.0], φ, r, [1600.0])

@@ -63,6 +63,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "curvature_split": {"moments": M, "direction": U},
     "dead_kernel": {"group_size": 4, "new_size": 2},
     "decoupled": {"gradients": G, "std": STD, "bases": BASES, "ridge": 0.1, "cutoff": 1e-9},
+    "deviation_certificate": {"moments": M, "features": Φ, "delta": U},
     "diameter": {"features": Φ},
     "diameter_bound": {"features": Φ},
     "effective_groups": {"lengths": [1.0, 2.0], "number": [3, 4]},
