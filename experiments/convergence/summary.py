@@ -15,6 +15,7 @@ from experiments.convergence import (
     overtaking,
     own_rates,
     own_sums,
+    rare_start,
     right_or_wrong,
     sampled_groups,
     theorem,
@@ -32,7 +33,7 @@ def check_counts(parts: Tables) -> list[Checked]:
     random, rules = parts["certificates"], parts["comparison"]
     rates, means, raced = parts["own_rates"], parts["mean_rates"], parts["overtaking"]
     binary, sums = parts["right_or_wrong"], parts["own_sums"]
-    sampled, starts, overlap = parts["sampled"], parts["starts"], parts["coherence"]
+    sampled, starts, overlap, rare = parts["sampled"], parts["starts"], parts["coherence"], parts["rare"]
     n = len(binary["gain"])
     runs = [("grid runs", grid), ("pass-rate runs", given)]
 
@@ -67,6 +68,7 @@ def check_counts(parts: Tables) -> list[Checked]:
         entry("T19", "random problems, both sides", 2 * n, right_or_wrong.gain_violations(binary)),
         entry("T20", "random problems, every α", len(own_rates.ALPHAS) * n, right_or_wrong.own_sum_violations(binary)),
         entry("T20", "X1 and C6, every step", len(own_sums.violations(sums)), own_sums.violations(sums)),
+        entry("T15", "from rare success, both sides", 2 * len(rare["time"]), rare_start.violations(rare)),
         entry("T16", "means over groups", 2 * len(sampled["failure"]), sampled_groups.violations(sampled)),
         entry("T16", "answers from rare starts", len(starts["answers"]), sampled_groups.start_violations(starts)),
         entry("T17", "every promised step", coherence.num_checks(overlap), coherence.violations(overlap)),
@@ -192,6 +194,7 @@ def summarise(parts: Tables, rates: PassRates) -> Summary:
             "between": own_rates.between(parts["own_rates"]),
             "overtaken": overtaking.overtaken(parts["overtaking"]),
             "divisors": overtaking.divisors(parts["divisors"]),
+            "rare": rare_start.rare(parts["rare"]),
         },
         "right_or_wrong": right_or_wrong.curved(parts["right_or_wrong"]),
         "own_sums": own_sums.own_sums(parts["own_sums"]),

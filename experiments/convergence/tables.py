@@ -94,6 +94,17 @@ class Between(TypedDict):
     below_upper: float
 
 
+class Rare(TypedDict):
+    """From a rare start: iterations until the failure rate is at a level, by rule; and at most how many of power(2)."""
+
+    num_arms: int
+    level: float
+    none: float
+    group: float
+    power: float
+    power_proved: float
+
+
 class Reached(TypedDict):
     """A rule in groups of G: 1/(n E q) after the last of n answers, and the constants of T16 that it tends to at most.
 
@@ -186,6 +197,7 @@ class OwnRates(TypedDict):
     between: list[Between]
     overtaken: list[Overtaken]
     divisors: list[Divisor]
+    rare: list[Rare]
 
 
 Regime = dict[str, Any]

@@ -32,7 +32,7 @@ FIGURES = (
     "coherence",
     "right_or_wrong",
 )
-PARTS = (*FIGURES, "hitting", "own_rates", "mean_rates", "divisors", "own_sums", "starts", "beyond")
+PARTS = (*FIGURES, "hitting", "own_rates", "mean_rates", "divisors", "own_sums", "starts", "beyond", "rare")
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +137,11 @@ def test_each_rule_ascends_its_own_sum_where_the_sum_of_pass_rates_falls(summary
     assert found["X1", 1.0]["value_falls"] > 0
     assert found["C6", 1.0]["value_falls"] > 0
     assert found["X1", 0.0]["value_falls"] == found["C6", 0.0]["value_falls"] == 0
+
+
+def test_from_rare_success_dividing_by_the_variance_takes_a_few_steps(summary: dict) -> None:
+    for entry in summary["own_rates"]["rare"]:
+        assert entry["power"] <= entry["power_proved"] < 0.2 * entry["group"] < 0.1 * entry["none"]
 
 
 def test_groups_stay_at_1_over_n_and_exact_gradients_leave(summary: dict) -> None:
