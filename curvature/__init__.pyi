@@ -76,7 +76,7 @@ from .local import (
     extreme_eigenvalues_of,
     local_curvature,
 )
-from .log_odds import log_odds_certificate, log_odds_step
+from .log_odds import log_odds_certificate, log_odds_step, log_odds_step_along
 from .own_objective import ascent_step, power_curvature_constant
 from .rates import gradient_norm_bound, hitting_time, rate_ratio_bound, tail_exponent, theorem_step
 from .right_response import (
@@ -179,6 +179,7 @@ __all__ = [
     "local_curvature",
     "log_odds_certificate",
     "log_odds_step",
+    "log_odds_step_along",
     "log_std_bound",
     "margin",
     "mean_failure_lower_bound",

@@ -100,6 +100,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "local_curvature": {"moments": M, "direction": U},
     "log_odds_certificate": {"moments": M, "features": Φ, "delta": U},
     "log_odds_step": {"moments": M, "diameter": 1.5},
+    "log_odds_step_along": {"slopes": [0.1, 0.2], "pass_rates": [0.3, 0.4], "widths": [1.0, 2.0]},
     "log_std_bound": {"width": [1.0, 2.0], "pass_rate": 0.3},
     "margin": {"features": Φ, "rewards": R},
     "mean_failure_lower_bound": {**RATES, "num_prompts": 3},
