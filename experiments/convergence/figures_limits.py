@@ -96,7 +96,7 @@ def _map(axis: plt.Axes, rows: Rows) -> None:
     χ, μ, need = (x.reshape(shape) for x in (found["spread"], found["coherence"], overlap.needed(found)))
     levels = np.linspace(0, 1, 11)
     filled = axis.contourf(χ, μ, need, levels=levels, cmap="cividis")
-    axis.contour(χ, μ, need, levels=[1e-6], colors="white", linewidths=1)
+    axis.contour(χ, μ, found["group_number_ascent"].reshape(shape), levels=[0], colors="white", linewidths=1)
     axis.figure.colorbar(filled, ax=axis, label="GRPO's guarantee is better below this σ̄/σ_max")
     for kind, height, colour in (("solvable", 0.104, "white"), ("stuck", 0.096, "#D55E00")):
         one = of(rows, kind=kind)
@@ -104,7 +104,8 @@ def _map(axis: plt.Axes, rows: Rows) -> None:
         yes = overlap.better(one)
         for keep, marker in ((yes, "o"), (~yes, "x")):
             some = where(one, keep & np.isin(one["time"], (0, 1, 3, 10, 30, 100, 300, 999)))
-            axis.plot(some["spread"], np.full(len(some["spread"]), height), marker, color=colour, ms=5)
+            axis.plot(some["spread"], np.full(len(some["spread"]), height), marker, color=colour, ms=5.5,
+                      mec="black" if marker == "o" else colour)  # fmt: skip
     axis.set(xscale="log", xlabel="spread χ̂ of the deviations", ylabel="coherence μ", title="whose guarantee is better",
              xlim=(1, 10))  # fmt: skip
     axis.set_xticks((1, 2, 5, 10), ("1", "2", "5", "10"))

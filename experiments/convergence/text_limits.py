@@ -92,7 +92,7 @@ def coherence(summary: dict[str, Any], figures: Path) -> list[str]:
         paragraph(
             "<b>Two runs through it.</b> Four prompts of coherence .1 under GRPO at one step. Where all can be solved, χ̂ returns to 1 and A comes back. With one prompt whose "
             "right answer lies between two wrong ones, so that its pass rate never exceeds ½, its deviation stays while the others' vanish: χ̂ grows without limit, and A falls below 0. "
-            "What is guaranteed along a run is smaller for GRPO as long as σ̄/σ<sub>max</sub> is below ρ(A/L)/ρ(A₁/L₁) (from the greatest coherence, σ<sub>max</sub> = ½):"
+            "Along a run GRPO's guarantee is the better one while σ̄/σ<sub>max</sub> is below ρ(A/L)/ρ(A₁/L₁) (from the greatest coherence, σ<sub>max</sub> = ½):"
         ),
         table(header, paths),
         picture(figures / "coherence.png", "Left: the gain of one step of four prompts that all oppose each other, realised and proved. Middle: GRPO's guarantee is the better one where "

@@ -128,7 +128,7 @@ def test_t19_along_its_own_gradient_is_the_best_own_step():
         step, own = log_odds_step_along(m.gradient, [p], [1.0]), log_odds_step(m, 1.0)
         gain = max(float(own.gain), float(best_step_along(m.gradient, m.std[None], [1.0]).gain))
         assert float(step.gain) == pytest.approx(gain, rel=1e-7)
-        after = expected_reward([np.log(p / (1 - p)), 0.0], φ, [1.0, 0.0], [float(step.length)])
+        after = expected_reward([np.log(p / (1 - p)), 0.0], φ, [1.0, 0.0], [float(step.length)]) - p
         assert after >= float(step.gain)
     assert float(step.length) > 0
 
