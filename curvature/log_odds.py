@@ -21,7 +21,9 @@ from curvature.deviation_bounds import Certificate, remainder_bound
 from curvature.safe import ratio
 
 
-def change_of_sigmoid(p: Float[Array, ""], q: Float[Array, ""], change: Float[Array, ""]) -> Float[Array, ""]:
+def change_of_sigmoid(
+    p: Float[Array, "*shape"], q: Float[Array, "*shape"], change: Float[Array, "*shape"]
+) -> Float[Array, "*shape"]:
     """sigmoid(log(p/q) + change) − p for p + q = 1, to full relative accuracy; ±inf is allowed.
 
     >>> print(round(float(change_of_sigmoid(jnp.asarray(0.5), jnp.asarray(0.5), jnp.asarray(jnp.log(3.0)))), 12))

@@ -154,7 +154,7 @@ def _generator(seed: int, part: int, number: int) -> np.random.Generator:
 
 def error(values: Float[np.ndarray, "R *shape"]) -> Float[np.ndarray, "*shape"]:
     """The standard error of the mean over runs."""
-    return values.std(axis=0, ddof=1) / np.sqrt(len(values))
+    return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
 
 
 def lower(rows: Rows, width: str = "sharp", share: float = 1.0) -> np.ndarray:

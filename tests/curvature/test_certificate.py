@@ -71,15 +71,15 @@ def test_each_is_the_better_one_somewhere(p, step, better):
 
 
 def test_t19_is_not_used_for_rewards_that_are_nearly_0_and_1():
-    """Rewards 1 and .9: log-odds of the wrong variant, J read as a pass rate, promise what is not kept."""
+    """Rewards 1 and .9: J = .95, read as a pass rate, promises what is not kept."""
     φ, m = [[1.0], [0.0]], two(0.5, (1.0, 0.9))
-    c = certificate(m, φ, [8.0])
-    gain = expected_reward([0.0, 0.0], φ, [1.0, 0.9], [8.0])
+    c = certificate(m, φ, [1.0])
+    gain = expected_reward([0.0, 0.0], φ, [1.0, 0.9], [1.0]) - 0.95
     assert float(c.lower) <= gain <= float(c.upper)
     assert not bool(_are_binary(jnp.asarray([1.0, 0.9])))
     assert not bool(_are_binary(jnp.asarray([1.0, 1e-9])))
-    read_as_binary = log_odds_certificate(two(0.95), φ, [8.0])
-    assert not float(read_as_binary.lower) <= expected_reward([np.log(19), 0.0], φ, [1.0, 0.9], [8.0])
+    read_as_binary = log_odds_certificate(two(0.95), φ, [1.0])
+    assert not float(read_as_binary.lower) <= gain
 
 
 @pytest.mark.parametrize("K", [2, 300])
@@ -93,9 +93,9 @@ def test_rewards_0_and_1_are_known_in_spite_of_rounding(K, dtype):
 
 
 def test_false_variants_are_refused():
-    """The worse of both at either end; the best with half of a remainder; without what is lost to underflow."""
+    """Half of T3's remainder; and neither of the two alone is all."""
     φ = [[1.0], [0.0]]
-    gain = expected_reward([np.log(4), 0.0], φ, [1.0, 0.0], [0.1])
+    gain = expected_reward([np.log(4), 0.0], φ, [1.0, 0.0], [0.1]) - 0.8
     T3, T19 = deviation_certificate(two(0.8), φ, [0.1]), log_odds_certificate(two(0.8), φ, [0.1])
     for one in (T3, T19):
         middle = (float(one.lower) + float(one.upper)) / 2
