@@ -18,9 +18,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from bandits.features import FeatureMap
-from curvature._certificate import remainder_bound
 from curvature._moments import tilt, varies
 from curvature.certified_step import best_step_along
+from curvature.deviation_bounds import remainder_bound
 from curvature.divergence import softmax_kl, softmax_kl_along, softmax_variance
 from curvature.safe import inverse_power
 
