@@ -42,6 +42,8 @@ class Score(eqx.Module):
     """The largest mean KL(π ‖ π') of an update, nats."""
     limited_share: Float[Array, "*batch"]
     """Share of the steps that were shorter than `step_size` asked for (0 for steps that ask for none)."""
+    answers_drawn: Float[Array, "*batch"]
+    """Responses drawn over the run; 0 where gradients are not sampled."""
     finite: Bool[Array, "*batch"]
     """Whether every number of the run was finite: a run that is not has failed, whatever its other numbers say."""
 
@@ -114,5 +116,6 @@ def score(
         cross_ratio=χ,
         largest_kl=end.largest_kl,
         limited_share=end.limited / num_steps,
+        answers_drawn=jnp.asarray(end.state.answers),
         finite=jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in numbers])),
     )
