@@ -98,9 +98,23 @@ def headline(summary: Summary) -> str:
     return text
 
 
+def should_i_divide(summary: Summary) -> str:
+    """Group against none over all cells, on the prompts that were not trained on first."""
+    total = summary["overall"]
+    parts = [("held-out", total["held_out"].get("group")), ("training", total["against_none"].get("group"))]
+    said = [
+        f"On {where} prompts: better in {found['better']:,}, worse in {found['worse']:,}, no difference in "
+        f"{found['no difference']:,} of {_cells(found['cells'])}, {found['mean_difference']:+.4f} of mean J on average."
+        for where, found in parts
+        if found is not None and found["mean_difference"] is not None
+    ]
+    return " ".join(["Should I divide?", *(said or ["No cell can tell."])])
+
+
 def _verdict(summary: Summary) -> str:
     group = paragraph(escape(against_none(summary, "group"))) if "group" in summary["overall"]["against_none"] else ""
-    return f'<div class="verdict"><b>{escape(headline(summary))}</b>{group}</div>'
+    divide = f"<p><b>{escape(should_i_divide(summary))}</b></p>" if group else ""
+    return f'<div class="verdict">{divide}<b>{escape(headline(summary))}</b>{group}</div>'
 
 
 def _optimisers(summary: Summary, spec: dict[str, Any]) -> str:

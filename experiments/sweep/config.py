@@ -84,6 +84,8 @@ class Sweep:
     """Axis: tokens a response, of autoregressive policies."""
     dimension: tuple[int, ...] | None = None
     """Axis: 0 gives every prompt a direction of its own, r puts them in r dimensions."""
+    labels: tuple[str, ...] | None = None
+    """Axis: right arms of the others, shared (one for all) or teacher (a random linear policy's)."""
     conflict: tuple[float, ...] | None = None
     """Axis: share of prompts whose right arm is drawn at random, 0 to 1."""
     coherence: tuple[float, ...] | None = None
@@ -98,6 +100,12 @@ class Sweep:
     """Axis: kl-limited, certified, constant."""
     optimiser: tuple[str, ...] | None = None
     """Axis: sgd, momentum, adam."""
+    prompts_per_update: tuple[int, ...] | None = None
+    """Axis: prompts of one update, in shuffled epochs; 0: all."""
+    filter: tuple[bool, ...] | None = None
+    """Axis: whether groups whose rewards are all equal are drawn again (at most ten times in all)."""
+    held_out: tuple[int, ...] | None = None
+    """Axis: more prompts of the same law, never trained on."""
     rule: tuple[str, ...] | None = None
     """Axis: none, group, batch, pooled, power(A), decoupled, maxrl, focal(A), pass(K), leave_one_out."""
 

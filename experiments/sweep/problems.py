@@ -2,27 +2,33 @@
 
     logit p_x = logit(pass_rate) + spread · z_x,   z the normal quantiles at (x + ½)/N, of deviation 1, in a drawn order
 
-One right arm a prompt; `conflict` of the labels are drawn at random. The draws depend on the seed alone: coherence,
-pass rates, groups and rules are compared on the same luck. Independent checks: in
-tests/experiments/sweep/test_problems.py.
+One right arm a prompt; `conflict` of the labels are drawn at random, the others are one arm for all, or a teacher's:
+
+    label of x = argmax_k W_k·e_x,   W of independent normal entries, drawn once a problem
+
+Held-out prompts have pass rates, labels (the same W, the same shared arm) and features of the same law; where every
+prompt has a direction of its own, theirs are not the trained prompts', and only the common direction transfers. The
+draws depend on the seed alone: coherence, pass rates, groups and rules are compared on the same luck, and the trained
+prompts do not depend on the held-out. Independent checks: tests/experiments/sweep/test_problems.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 from scipy.stats import norm
 
 from bandits._problem import Problem
 from bandits.autoregressive import chain
 from bandits.bilinear import Layers, LogBilinear
 from bandits.features import Equicorrelated, FeatureMap, Features
+from bandits.held_out import Unseen
 from bandits.policy import Policy, Softmax
 from bandits.rewards import draw_labels, one_hot_rewards
 from bandits.simplex import Simplex
@@ -31,6 +37,8 @@ from experiments.sweep.spec import Spec
 
 TUNING, REPORTING = 0, 1
 """Stages of a sweep; each has seeds of its own."""
+HELD_OUT, TEACHER = 1, 2
+"""What keys are folded with for the draws of held-out prompts, and of the teacher (and 3, of what is each prompt's)."""
 
 HIDDEN = 8
 """Hidden units of a log-bilinear policy where the grid's dimension is 0."""
@@ -45,11 +53,18 @@ class Shape:
     num_arms: int
     horizon: int
     dimension: int
+    labels: str = "shared"
+    held_out: int = 0
 
     @staticmethod
     def of(setting: Setting) -> Shape:
         """The shape of a setting's problems."""
-        return Shape(setting.policy, setting.num_prompts, setting.num_arms, setting.horizon, setting.dimension)
+        return Shape(*(getattr(setting, field.name) for field in fields(Shape)))
+
+    @property
+    def own_directions(self) -> bool:
+        """Whether every prompt has a direction of its own besides the one that all share."""
+        return self.dimension == 0 or self.policy == "log-bilinear"
 
 
 class Numbers(eqx.Module):
@@ -93,12 +108,49 @@ def embeddings(num_prompts: int, dimension: int, coherence: Float[Array, ""], *,
     return jnp.concatenate([jnp.full((num_prompts, 1), common), jnp.sqrt(1 - coherence) * z], axis=1)
 
 
+def _agreed(
+    shape: Shape,
+    numbers: Numbers,
+    embedding: Array | None,
+    number: int,
+    *,
+    key: Key[Array, ""],
+    own_key: Key[Array, ""],
+) -> Int[Array, " N"]:
+    """The right arms of prompts that do not conflict; `key` is the problem's, `own_key` of these prompts."""
+    K, ρ = shape.num_arms, numbers.coherence
+    if shape.labels == "shared":
+        return jnp.broadcast_to(draw_labels(1, K, conflict=0.0, key=key), (number,))
+    teacher_key = jax.random.fold_in(key, TEACHER)
+    if embedding is not None:
+        return jnp.argmax(embedding @ jax.random.normal(teacher_key, (shape.dimension, K)), axis=1)
+    common, own = jax.random.normal(teacher_key, (K,)), jax.random.normal(own_key, (number, K))
+    return jnp.argmax(jnp.sqrt(ρ) * common + jnp.sqrt(1 - ρ) * own, axis=1)
+
+
 def build(shape: Shape, numbers: Numbers, *, key: Key[Array, ""]) -> Problem:
     """One problem; `numbers` of one run. Traceable; arguments are those of a checked `Spec`."""
-    N, K = shape.num_prompts, shape.num_arms
-    order_key, label_key, feature_key = jax.random.split(key, 3)
+    return _build(shape, numbers, shape.num_prompts, jax.random.split(key, 3), key)
+
+
+def build_held_out(shape: Shape, numbers: Numbers, *, key: Key[Array, ""]) -> Problem | None:
+    """The held-out prompts of `build`'s problem, moved by the same parameters; None where there are none."""
+    if not shape.held_out:
+        return None
+    return _build(shape, numbers, shape.held_out, jax.random.split(jax.random.fold_in(key, HELD_OUT), 3), key, True)
+
+
+def _build(
+    shape: Shape, numbers: Numbers, N: int, keys: Key[Array, "3"], key: Key[Array, ""], held_out: bool = False
+) -> Problem:
+    """N prompts with draws from `keys`; `key` is of what all prompts of a problem share."""
+    K, ρ = shape.num_arms, numbers.coherence
+    order_key, label_key, feature_key = keys
     odds = jax.random.permutation(order_key, log_odds(N, numbers.pass_rate, numbers.spread))
-    labels = draw_labels(N, K, conflict=numbers.conflict, key=label_key)
+    e = None if shape.own_directions else embeddings(N, shape.dimension, ρ, key=feature_key)
+    own_key = jax.random.fold_in(label_key, TEACHER + 1)
+    agreed = _agreed(shape, numbers, e, N, key=jax.random.split(key, 3)[1], own_key=own_key)
+    labels = draw_labels(N, K, conflict=numbers.conflict, agreed=agreed, key=label_key)
     policy: Policy = Softmax()
     if shape.policy == "autoregressive":
         policy, arms, offsets, rewards = chain(jax.nn.log_sigmoid(odds), labels, shape.horizon, K)
@@ -109,11 +161,11 @@ def build(shape: Shape, numbers: Numbers, *, key: Key[Array, ""]) -> Problem:
         offsets = jnp.where(rewards == 1, jax.nn.log_sigmoid(odds)[:, None], wrong[:, None])
     features: FeatureMap
     if shape.policy == "log-bilinear":
-        features = _learnt(shape, numbers.coherence, key=feature_key)
-    elif shape.dimension == 0:
-        features = Equicorrelated(arms, numbers.coherence)
+        features = _learnt(shape, ρ, key=feature_key)
+    elif e is not None:
+        features = Features(arms, e)
     else:
-        features = Features(arms, embeddings(N, shape.dimension, numbers.coherence, key=feature_key))
+        features = Unseen(arms, ρ, shape.num_prompts) if held_out else Equicorrelated(arms, ρ)
     return Problem(features, offsets, rewards, jnp.ones(()), policy)
 
 
@@ -130,9 +182,10 @@ def always_realisable(setting: Setting) -> bool:
     """Whether every draw of labels can be right for all prompts at once, so that sup J = 1 without computing it.
 
     Linearly independent e_x (dimension 0, ρ < 1) can be moved apart at will, and two hidden units suffice to tell arms
-    apart; with labels all alike and ρ > 0 the common direction serves every prompt.
+    apart; with labels all alike and ρ > 0 the common direction serves every prompt, and a teacher's W its own labels.
     """
     independent = setting.coherence < 1 and (
         setting.dimension == 0 or (setting.policy == "log-bilinear" and setting.dimension >= 2)
     )
-    return independent or setting.num_prompts == 1 or (setting.conflict == 0 and setting.coherence > 0)
+    agree = setting.conflict == 0 and (setting.coherence > 0 or setting.labels == "teacher")
+    return independent or setting.num_prompts == 1 or agree

@@ -175,7 +175,8 @@ def chunk_runs(spec: Spec, chunk: Chunk) -> int:
 def chunk_work(spec: Spec, chunk: Chunk) -> float:
     """Runs × prompts × arms × tokens × updates: what its time is taken to be proportional to."""
     first = chunk.settings[0]
-    return float(chunk_runs(spec, chunk) * first.num_prompts * first.num_arms * first.horizon) * spec.num_steps
+    prompts = first.num_prompts + first.held_out
+    return float(chunk_runs(spec, chunk) * prompts * first.num_arms * first.horizon) * spec.num_steps
 
 
 def chunks(spec: Spec) -> list[Chunk]:

@@ -263,16 +263,29 @@ def test_flags_replace_what_the_file_says(tmp_path: Path) -> None:
         "seeds": "2", "steps": "3", "adam_steps": ".5", "clip_norm": "4", "ridge": ".5",
         "max_runs": "6", "policy": "autoregressive", "num_prompts": "3",
         "num_arms": "2", "horizon": "5", "dimension": "4", "conflict": ".5", "coherence": ".25", "pass_rate": ".5",
-        "spread": "2", "group_size": "8", "design": "certified", "optimiser": "adam", "rule": "batch",
+        "spread": "2", "group_size": "8", "design": "certified", "optimiser": "adam", "labels": "teacher",
+        "prompts_per_update": "1", "filter": "True", "held_out": "7", "rule": "batch",
     }.items())).read()  # fmt: skip
     assert settings(every) == [
-        Setting("autoregressive", 3, 2, 5, 4, 0.5, 0.25, 0.5, 2.0, 8, "certified", "adam", "batch"),
+        Setting(
+            "autoregressive", 3, 2, 5, 4, "teacher", 0.5, 0.25, 0.5, 2.0, 8, "certified", "adam", 1, True, 7, "batch"
+        ),
     ]
     scalars = {name: getattr(every, name) for name in module.SCALARS}
     assert list(scalars.values()) == ["n", 1, 9, 3, 0.1, 1, 2, (3.0,), (0.5,), 4.0, 0.5, 6]
 
 
 BAD_FLAGS = {
+    "batch": (
+        ["--prompts-per-update", "3"],
+        "grid.prompts_per_update contains 3 with 16 num_prompts; allowed: 0 (all)",
+    ),
+    "filter": (["--filter", "True", "--group-size", "exact"], "grid.filter contains true with the group_size exact"),
+    "held out": (
+        ["--held-out", "4"],
+        "grid.held_out contains prompts with the policy log-bilinear; allowed: log-linear",
+    ),
+    "labels": (["--labels", "mine"], "grid.labels contains 'mine'; allowed: shared, teacher"),
     "optimiser": (["--optimiser", "adamw"], "grid.optimiser contains 'adamw'; allowed: sgd, momentum, adam"),
     "clip": (["--clip-norm", "-1"], "clip_norm is -1.0; allowed: finite numbers in [0, inf)"),
     "adam": (["--adam-steps", "0"], "adam_steps contains 0.0; allowed: finite numbers in (0, inf)"),
