@@ -65,8 +65,8 @@ def test_held_out_prompts_stand_beside_training() -> None:
     assert "deviations of a seed (" in cell["answer"]
     assert summary["overall"]["held_out"]["group"]["worse"] == 1
     assert should_i_divide(summary) == (
-        "Should I divide? On held-out prompts: better in 0, worse in 1, no difference in 0 of 1 cell, -0.0200 of mean J "
-        "on average. On training prompts: better in 1, worse in 0, no difference in 0 of 1 cell, +0.0500 of mean J "
+        "Should I divide? On held-out prompts: better in 0, worse in 1, no difference in 0 of 1 cell, -0.0200 of mean "
+        "J on average. On training prompts: better in 1, worse in 0, no difference in 0 of 1 cell, +0.0500 of mean J "
         "on average."
     )
 
