@@ -19,7 +19,7 @@ from experiments.phase_diagram.lead import RESOLUTION, answer, held_out, lead_of
 from experiments.phase_diagram.tables import Against, Alone, Cell, Entry, Ratio
 from experiments.rows import Rows, where
 from experiments.statistics import band, interval, median_interval
-from experiments.sweep.grid import AXES, DESIGNS, LABELS, OPTIMISERS, POLICIES
+from experiments.sweep.grid import AXES, DESIGNS, LABELS, LAWS, OPTIMISERS, POLICIES
 
 CELL_AXES = tuple(name for name in AXES if name != "rule")
 RUN_AXES = ("group_size", "design", "optimiser", "prompts_per_update", "filter", "held_out")
@@ -101,7 +101,7 @@ def axis_order(name: str) -> Callable[[Any], Any]:
     """Key that sorts the values of an axis: numbers by size, "exact" after all groups, words as `spec` lists them."""
     if name == "group_size":
         return lambda size: np.inf if size == "exact" else int(size)
-    words = {"policy": POLICIES, "design": DESIGNS, "optimiser": OPTIMISERS, "labels": LABELS}
+    words = {"policy": POLICIES, "design": DESIGNS, "optimiser": OPTIMISERS, "labels": LABELS, "law": tuple(LAWS)}
     if name in words:
         return words[name].index
     return lambda value: value

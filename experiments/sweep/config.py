@@ -90,6 +90,8 @@ class Sweep:
     """Axis: share of prompts whose right arm is drawn at random, 0 to 1."""
     coherence: tuple[float, ...] | None = None
     """Axis: of the features, 0 to 1."""
+    law: tuple[str, ...] | None = None
+    """Axis: of the pass rates at the start, normal (by the next two) or rollouts (as a real run had them)."""
     pass_rate: tuple[float, ...] | None = None
     """Axis: of the median prompt at the start."""
     spread: tuple[float, ...] | None = None

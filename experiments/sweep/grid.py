@@ -7,6 +7,7 @@ Independent check: tests/experiments/sweep/test_spec.py counts settings by hand.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from numbers import Integral
@@ -17,6 +18,8 @@ from experiments.sweep.values import Check, integer, number, refuse, truth, valu
 
 POLICIES = ("log-linear", "autoregressive", "log-bilinear")
 DESIGNS = ("kl-limited", "certified", "constant")
+LAWS = {"normal": None, "rollouts": (0.26, 3.6)}
+"""Of pass rates: with the grid's median and spread, or with those here."""
 LABELS = ("shared", "teacher")
 OPTIMISERS = ("sgd", "momentum", "adam")
 """Those of `bandits.optimiser`."""
@@ -64,6 +67,9 @@ class Grid:
     """Share of the prompts whose right arm is drawn at random; the others have the one that `labels` says."""
     coherence: tuple[float, ...] = (0.0,)
     """ρ of the features, in [0, 1]: 0 orthogonal prompts, 1 identical."""
+    law: tuple[str, ...] = ("normal",)
+    """Of the pass rates at the start: normal (their logits are) or rollouts (as a real run had them), once in the grid,
+    as its median and spread are its own."""
     pass_rate: tuple[float, ...] = (0.25,)
     """Of the median prompt at the start, in (0, 1)."""
     spread: tuple[float, ...] = (1.0,)
@@ -121,6 +127,14 @@ class Grid:
         """The horizons that a policy is run at."""
         return self.horizon if policy == "autoregressive" else (1,)
 
+    def laws(self) -> list[tuple[str, float, float]]:
+        """(law, median, spread) of the pass rates."""
+        found: list[tuple[str, float, float]] = []
+        for law in self.law:
+            own = LAWS[law]
+            found += itertools.product((law,), self.pass_rate, self.spread) if own is None else [(law, *own)]
+        return found
+
 
 UNIT = number(0, 1)
 COUNT = integer(1, 2**31 - 1)
@@ -133,6 +147,7 @@ AXIS_CHECKS: dict[str, Check] = {
     "labels": word(*LABELS),
     "conflict": UNIT,
     "coherence": UNIT,
+    "law": word(*LAWS),
     "pass_rate": number(0, 1, "lh"),
     "spread": number(0, math.inf, "h"),
     "group_size": _group_size,
@@ -161,6 +176,7 @@ class Setting:
     labels: str
     conflict: float
     coherence: float
+    law: str
     pass_rate: float
     spread: float
     group_size: int | str
@@ -190,6 +206,6 @@ class Setting:
     def program(self) -> Program:
         """What decides the shape of the compiled program."""
         return (
-            self.policy, self.num_prompts, self.num_arms, self.horizon, self.dimension, self.labels, self.group_size,
-            self.design, self.optimiser, self.prompts_per_update, self.filter, self.held_out, self.rule_kind,
+            self.policy, self.num_prompts, self.num_arms, self.horizon, self.dimension, self.group_size, self.design,
+            self.optimiser, self.prompts_per_update, self.filter, self.held_out, self.rule_kind,
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """The problems of a sweep: pure functions of numbers and a key, so that every run of a program builds its own.
 
     logit p_x = logit(pass_rate) + spread · z_x,   z the normal quantiles at (x + ½)/N, of deviation 1, in a drawn order
+    p_x = the Beta quantiles at (x + ½)/N of a real run (law rollouts)
 
 One right arm a prompt; `conflict` of the labels are drawn at random, the others are one arm for all, or a teacher's:
 
@@ -22,7 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
-from scipy.stats import norm
+from scipy.stats import beta, norm
 
 from bandits._problem import Problem
 from bandits.autoregressive import chain
@@ -32,11 +33,14 @@ from bandits.held_out import Unseen
 from bandits.policy import Policy, Softmax
 from bandits.rewards import draw_labels, one_hot_rewards
 from bandits.simplex import Simplex
-from experiments.sweep.grid import Setting
+from experiments.sweep.grid import LABELS, LAWS, Setting
 from experiments.sweep.spec import Spec
 
 TUNING, REPORTING = 0, 1
 """Stages of a sweep; each has seeds of its own."""
+ROLLOUTS = (0.35, 0.65)
+"""Exponents of the Beta law of the pass rates of 1,209 prompts in the first eight visits of a published run (GRPO,
+groups of 8, Qwen2.5-Math-1.5B, mathematics): maximum likelihood from the counts, .354 and .651, no mass at 0 or 1."""
 HELD_OUT, TEACHER = 1, 2
 """What keys are folded with for the draws of held-out prompts, and of the teacher (and 3, of what is each prompt's)."""
 
@@ -53,7 +57,6 @@ class Shape:
     num_arms: int
     horizon: int
     dimension: int
-    labels: str = "shared"
     held_out: int = 0
 
     @staticmethod
@@ -74,11 +77,21 @@ class Numbers(eqx.Module):
     coherence: Float[Array, "*runs"]
     pass_rate: Float[Array, "*runs"]
     spread: Float[Array, "*runs"]
+    labels: Int[Array, "*runs"] | int = 0
+    """Place in `LABELS`."""
+    law: Int[Array, "*runs"] | int = 0
+    """Place in `LAWS`."""
 
 
 def numbers_of(settings: Sequence[Setting]) -> Numbers:
     """Of several settings."""
-    return Numbers(*(jnp.asarray([getattr(s, name) for s in settings]) for name in Numbers.__annotations__))
+    places = {"labels": LABELS, "law": tuple(LAWS)}
+
+    def one(setting: Setting, name: str) -> float:
+        value = getattr(setting, name)
+        return places[name].index(value) if name in places else value
+
+    return Numbers(*(jnp.asarray([one(s, name) for s in settings]) for name in Numbers.__annotations__))
 
 
 def seed_key(spec: Spec, stage: int, index: int) -> Key[Array, ""]:
@@ -86,15 +99,26 @@ def seed_key(spec: Spec, stage: int, index: int) -> Key[Array, ""]:
     return jax.random.fold_in(jax.random.fold_in(jax.random.key(spec.seed), stage), index)
 
 
-def log_odds(num_prompts: int, pass_rate: Float[Array, ""], spread: Float[Array, ""]) -> Float[Array, " N"]:
-    """Logits of the pass rates, in increasing order: median `pass_rate` (for odd N a prompt's own), deviation `spread`.
+def log_odds(
+    num_prompts: int, pass_rate: Float[Array, ""], spread: Float[Array, ""], law: Int[Array, ""] | int = 0
+) -> Float[Array, " N"]:
+    """Logits of the pass rates, in increasing order: median `pass_rate` (for odd N a prompt's own), deviation `spread`;
+    under the law rollouts quantiles of `ROLLOUTS`.
 
     >>> print(jax.nn.sigmoid(log_odds(3, jnp.asarray(0.5), jnp.asarray(0.0))))
     [0.5 0.5 0.5]
     """
-    z = norm.ppf((np.arange(num_prompts) + 0.5) / num_prompts)
+    at = (np.arange(num_prompts) + 0.5) / num_prompts
+    z = norm.ppf(at)
     scale = z.std()
-    return jnp.log(pass_rate) - jnp.log1p(-pass_rate) + spread * (z / scale if scale > 0 else z)
+    odds = jnp.log(pass_rate) - jnp.log1p(-pass_rate) + spread * (z / scale if scale > 0 else z)
+    return jnp.where(jnp.asarray(law) == 0, odds, _rollout_odds(at))
+
+
+def _rollout_odds(at: np.ndarray) -> np.ndarray:
+    """Logits of quantiles; 1 − p has the Beta law with its exponents exchanged, whose quantiles keep their digits."""
+    a, b = ROLLOUTS
+    return np.log(beta.ppf(at, a, b)) - np.log(beta.ppf(1 - at, b, a))
 
 
 def embeddings(num_prompts: int, dimension: int, coherence: Float[Array, ""], *, key: Key[Array, ""]) -> Array:
@@ -119,13 +143,14 @@ def _agreed(
 ) -> Int[Array, " N"]:
     """The right arms of prompts that do not conflict; `key` is the problem's, `own_key` of these prompts."""
     K, ρ = shape.num_arms, numbers.coherence
-    if shape.labels == "shared":
-        return jnp.broadcast_to(draw_labels(1, K, conflict=0.0, key=key), (number,))
     teacher_key = jax.random.fold_in(key, TEACHER)
     if embedding is not None:
-        return jnp.argmax(embedding @ jax.random.normal(teacher_key, (shape.dimension, K)), axis=1)
-    common, own = jax.random.normal(teacher_key, (K,)), jax.random.normal(own_key, (number, K))
-    return jnp.argmax(jnp.sqrt(ρ) * common + jnp.sqrt(1 - ρ) * own, axis=1)
+        scores = embedding @ jax.random.normal(teacher_key, (shape.dimension, K))
+    else:
+        common, own = jax.random.normal(teacher_key, (K,)), jax.random.normal(own_key, (number, K))
+        scores = jnp.sqrt(ρ) * common + jnp.sqrt(1 - ρ) * own
+    shared = draw_labels(1, K, conflict=0.0, key=key)
+    return jnp.where(jnp.asarray(numbers.labels) == 0, shared, jnp.argmax(scores, axis=1))
 
 
 def build(shape: Shape, numbers: Numbers, *, key: Key[Array, ""]) -> Problem:
@@ -146,7 +171,7 @@ def _build(
     """N prompts with draws from `keys`; `key` is of what all prompts of a problem share."""
     K, ρ = shape.num_arms, numbers.coherence
     order_key, label_key, feature_key = keys
-    odds = jax.random.permutation(order_key, log_odds(N, numbers.pass_rate, numbers.spread))
+    odds = jax.random.permutation(order_key, log_odds(N, numbers.pass_rate, numbers.spread, numbers.law))
     e = None if shape.own_directions else embeddings(N, shape.dimension, ρ, key=feature_key)
     own_key = jax.random.fold_in(label_key, TEACHER + 1)
     agreed = _agreed(shape, numbers, e, N, key=jax.random.split(key, 3)[1], own_key=own_key)

@@ -7,7 +7,6 @@ import sys
 from dataclasses import replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -16,7 +15,7 @@ from bandits.held_out import held_out_value
 from bandits.optimiser import OPTIMISERS
 from experiments.sweep import execute, grid
 from experiments.sweep.grid import Grid
-from experiments.sweep.problems import Numbers, Shape, build, build_held_out
+from experiments.sweep.problems import Shape, build, build_held_out, numbers_of
 from experiments.sweep.spec import Spec, chunks
 from tests.experiments.sweep.fakes import SIZES, tuned_in_small_blocks
 from tests.experiments.sweep.fakes import TUNED as SPEC
@@ -25,8 +24,7 @@ from tests.experiments.sweep.fakes import TUNED as SPEC
 def by_hand(spec, setting, stage, index, step):
     """One run through `bandits.run`."""
     problem_key, run_key = jax.random.split(execute.seed_key(spec, stage, index))
-    values = (setting.conflict, setting.coherence, setting.pass_rate, setting.spread)
-    made = build(Shape.of(setting), Numbers(*(jnp.asarray(x) for x in values)), key=problem_key)
+    made = build(Shape.of(setting), jax.tree.map(lambda leaf: leaf[0], numbers_of([setting])), key=problem_key)
     size = None if setting.group_size == "exact" else setting.group_size
     rule = make_rule(setting.rule, made.features, group_size=size)
     B = setting.prompts_per_update
@@ -157,8 +155,8 @@ def test_held_out_prompts_change_nothing_in_training(axes):
     (step,) = set(rows["step_size"][rows["stage"] == "report"])
     path = by_hand(with_more, setting, 1, seed, step)
     problem_key, _ = jax.random.split(execute.seed_key(with_more, 1, seed))
-    values = (setting.conflict, setting.coherence, setting.pass_rate, setting.spread)
-    unseen = build_held_out(Shape.of(setting), Numbers(*(jnp.asarray(x) for x in values)), key=problem_key)
+    values = jax.tree.map(lambda leaf: leaf[0], numbers_of([setting]))
+    unseen = build_held_out(Shape.of(setting), values, key=problem_key)
     wanted = held_out_value(unseen, path.final.parameters)
     np.testing.assert_allclose(rows["held_out_final"][rows["stage"] == "report"][seed], wanted, rtol=1e-10)
     assert rows["held_out_curve"].shape == (6, 2)

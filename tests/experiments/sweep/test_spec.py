@@ -264,7 +264,7 @@ def test_flags_replace_what_the_file_says(tmp_path: Path) -> None:
         "max_runs": "6", "policy": "autoregressive", "num_prompts": "3",
         "num_arms": "2", "horizon": "5", "dimension": "4", "conflict": ".5", "coherence": ".25", "pass_rate": ".5",
         "spread": "2", "group_size": "8", "design": "certified", "optimiser": "adam", "labels": "teacher",
-        "prompts_per_update": "1", "filter": "True", "held_out": "7", "rule": "batch",
+        "law": "normal", "prompts_per_update": "1", "filter": "True", "held_out": "7", "rule": "batch",
     }.items())).read()  # fmt: skip
     assert settings(every) == [
         Setting(
