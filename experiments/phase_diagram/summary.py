@@ -40,21 +40,6 @@ def tally(found: Sequence[Cell], rule: str) -> Tally:
     }
 
 
-def held_out_tally(found: Sequence[Cell], rule: str) -> Tally | None:
-    """How a rule fares against none on the prompts that were not trained on; None where there are none."""
-    entries = [cell["rules"][rule]["held_out"] for cell in found]
-    leads = [entry["lead"] for entry in entries if entry is not None and entry["lead"] is not None]
-    if not leads:
-        return None
-    words = [lead["verdict"] for lead in leads]
-    return {
-        "cells": len(leads),
-        **{word: words.count(word) for word in ("better", "worse", "no difference")},
-        "not finite": 0,
-        "mean_difference": float(np.mean([lead["difference"][0] for lead in leads])),
-    }
-
-
 def _extreme(found: Sequence[Cell], rule: str, sign: int) -> Extreme | None:
     """The cell with the largest resolved gain (sign 1) or loss (−1) of a rule over none."""
     wanted = [cell for cell in found if cell["rules"][rule]["verdict"] == ("better" if sign > 0 else "worse")]
@@ -104,11 +89,6 @@ def overall(found: Sequence[Cell], rules: Sequence[str], passed: int) -> Overall
         "at_edge": {rule: sum(rule in cell["at_edge"] for cell in kept) for rule in rules},
         "failures": failures,
         "problems_passed": passed,
-        "held_out": {
-            rule: unseen
-            for rule in rules
-            if rule != "none" and "none" in rules and (unseen := held_out_tally(kept, rule)) is not None
-        },
         "against_none": {
             rule: _rule_against_none(kept, rule, values) for rule in rules if rule != "none" and "none" in rules
         },

@@ -120,8 +120,6 @@ class Overall(TypedDict):
     at_edge: dict[str, int]
     failures: dict[str, dict[str, int]]
     problems_passed: int
-    held_out: dict[str, Tally]
-    """As `against_none`, of the held-out prompts; no entry where there are none."""
     against_none: dict[str, Tally]
     """With `by_axis`, `largest_gain` and `largest_loss` (`Extreme` or None) beside the tally."""
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from experiments.phase_diagram.divide import rules_table, should_i_divide
 from experiments.phase_diagram.lead import answer, held_out, lead_of
 from experiments.phase_diagram.summary import summarise
-from experiments.phase_diagram.text import should_i_divide
 from tests.experiments.phase_diagram.made import NOISE, made, planted, small
 
 
@@ -63,12 +63,17 @@ def test_held_out_prompts_stand_beside_training() -> None:
     assert cell["answer"].startswith("Should I divide? On held-out prompts: no, -0.0")
     assert "On training prompts: yes, +0.05" in cell["answer"]
     assert "deviations of a seed (" in cell["answer"]
-    assert summary["overall"]["held_out"]["group"]["worse"] == 1
-    assert should_i_divide(summary) == (
-        "Should I divide? On held-out prompts: better in 0, worse in 1, no difference in 0 of 1 cell, -0.0200 of mean "
-        "J on average. On training prompts: better in 1, worse in 0, no difference in 0 of 1 cell, +0.0500 of mean J "
-        "on average."
+    text = should_i_divide(summary)
+    assert text.startswith(
+        "Should I divide? On held-out prompts: better in 0, worse in 1, no difference in 0 of 1 cell, -0.0200 of mean J"
     )
+    assert "On training prompts: better in 1, worse in 0, no difference in 0 of 1 cell, +0.0500 of mean J" in text
+    lead = entry["lead"]
+    assert (
+        f"median lead {lead['deviations']:.2g} deviations of a seed, which {lead['seeds']} seeds an arm can see" in text
+    )
+    page = "".join(rules_table(summary))
+    assert "<td>0 / 0 / 1</td><td>-0.0200</td><td>1 / 0 / 0</td><td>+0.0500</td>" in page
 
 
 def test_without_held_out_prompts_training_answers_alone() -> None:
@@ -78,7 +83,8 @@ def test_without_held_out_prompts_training_answers_alone() -> None:
     assert cell["rules"]["group"]["held_out"] is None
     assert cell["rules"]["group"]["answers_drawn"] is None
     assert "held-out" not in cell["answer"]
-    assert summary["overall"]["held_out"] == {}
+    assert "held-out" not in should_i_divide(summary)
+    assert "(held-out)" not in "".join(rules_table(summary))
     assert answer({"none": (None, None)}) is None
 
 
