@@ -19,8 +19,8 @@ from experiments.sweep.spec import SCALARS, Spec, read_spec
 class Sweep:
     """Run every combination of a grid of problems and rules; many runs are one compiled program.
 
-    SPEC is a TOML file, or a preset: quick (a minute, decides nothing), published, conflict, policies. Flags replace
-    what it says. A file:
+    SPEC is a TOML file, or a preset: quick (a minute, decides nothing), practice (should I divide?), published,
+    conflict, policies. Flags replace what it says. A file:
 
         name = "coherence"
         num_steps = 200
@@ -39,7 +39,7 @@ class Sweep:
     resumes: ClassVar[bool] = True
 
     spec: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SPEC")] = "quick"
-    """TOML file, or preset: quick, published, conflict, policies."""
+    """TOML file, or preset: quick, practice, published, conflict, policies."""
     out: Path = Path("sweep")
     """Folder for manifest.json, parts/ (Parquet) and log.jsonl; made if absent."""
     workers: int | None = None

@@ -26,7 +26,7 @@ from curvature.ranges import digits
 from experiments.sweep.grid import AXES, COUNT, Grid, Program, Setting
 from experiments.sweep.values import Check, integer, number, refuse, values_of
 
-PRESETS = ("quick", "published", "conflict", "policies")
+PRESETS = ("quick", "published", "practice", "conflict", "policies")
 PRESET_FOLDER = Path(__file__).resolve().parent / "presets"
 LAW_AXES = ("law", "pass_rate", "spread")
 """Multiplied out together: some laws have a median and spread of their own."""

@@ -144,6 +144,20 @@ BAD = {
         "[grid]\nrule = ['leave_one_out']\ngroup_size = [8, 'exact']",
         "grid.rule contains leave_one_out with the group_size exact, which has no other responses to leave; allowed",
     ),
+    "filter": ("[grid]\nfilter = 1", "grid.filter is 1; allowed: true, false"),
+    "filter exact": (
+        "[grid]\nfilter = [false, true]\ngroup_size = [4, 'exact']",
+        "grid.filter contains true with the group_size exact, which draws no groups; allowed: integers",
+    ),
+    "batch": (
+        "[grid]\nprompts_per_update = [0, 8]\nnum_prompts = [16, 20]",
+        "grid.prompts_per_update contains 8 with 20 num_prompts; allowed: 0 (all), or divisors of every num_prompts",
+    ),
+    "law": ("[grid]\nlaw = 'beta'", "grid.law is 'beta'; allowed: normal, rollouts"),
+    "held out": (
+        "[grid]\nheld_out = 4\npolicy = 'log-bilinear'",
+        "grid.held_out contains prompts with the policy log-bilinear; allowed: log-linear, autoregressive",
+    ),
     "focal without exponent": ("[grid]\nrule = 'focal'", "grid.rule is 'focal'; allowed"),
     "power without exponent": ("[grid]\nrule = 'power'", "grid.rule is 'power'; allowed"),
     "negative power": ("[grid]\nrule = 'power(-1)'", "grid.rule is 'power(-1)'; allowed"),
