@@ -113,7 +113,7 @@ class Policy(eqx.Module):
             def newer(old: Array, new: Array) -> Array:
                 return jnp.where(dead.reshape(-1, *[1] * (old.ndim - 1)), new, old)
 
-            return jax.tree.map(newer, group, draw(number)), tries + dead
+            return jax.tree.map(newer, group, draw(number)), tries + dead.astype(tries.dtype)
 
         return jax.lax.fori_loop(1, MAX_TRIES, again, (draw(0), jnp.ones(rewards.shape[0], int)))
 

@@ -29,7 +29,7 @@ def expected_tries(pass_rate: Float[Array, " N"], group_size: int) -> Float[Arra
     [ 1.99804688 10.        ]
     """
     d = pass_rate**group_size + (1 - pass_rate) ** group_size
-    return jnp.sum(d[:, None] ** np.arange(MAX_TRIES), axis=1)
+    return jnp.sum(d[:, None] ** np.arange(float(MAX_TRIES)), axis=1)
 
 
 def live_counts(
@@ -44,7 +44,7 @@ def live_counts(
     right = jnp.sum(probabilities * rewards, axis=-1)
     wrong = jnp.sum(probabilities * (1 - rewards), axis=-1)
     p, q = right / (right + wrong), wrong / (right + wrong)
-    k = np.arange(1, G)
+    k = np.arange(1.0, G)
     ways = gammaln(G + 1) - gammaln(k + 1) - gammaln(G - k + 1)
     chance = jnp.exp(ways + k * jnp.log(p)[:, None] + (G - k) * jnp.log(q)[:, None])
     up_to = jnp.cumsum(chance, axis=1)
