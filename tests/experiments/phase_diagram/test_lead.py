@@ -13,7 +13,9 @@ def test_a_lead_by_hand() -> None:
     none, mine = np.array([0.1, 0.3, 0.2, 0.4]), np.array([0.2, 0.3, 0.3, 0.4])
     lead = lead_of(mine, none)
     # differences .1, 0, .1, 0: mean .05, deviation .0577, t_3 = 3.182
-    assert lead["difference"] == pytest.approx((0.05, 0.05 - 3.182446 * 0.0577350 / 2, 0.05 + 3.182446 * 0.0577350 / 2))
+    assert lead["difference"] == pytest.approx(
+        (0.05, 0.05 - 3.182446305 * 0.0577350269 / 2, 0.05 + 3.182446305 * 0.0577350269 / 2)
+    )
     assert lead["verdict"] == "no difference"
     s = np.sqrt((0.05 / 3 + 0.02 / 3) / 2)
     assert lead["deviations"] == pytest.approx(0.05 / s)

@@ -280,11 +280,8 @@ def test_flags_replace_what_the_file_says(tmp_path: Path) -> None:
         "spread": "2", "group_size": "8", "design": "certified", "optimiser": "adam", "labels": "teacher",
         "law": "normal", "prompts_per_update": "1", "filter": "True", "held_out": "7", "rule": "batch",
     }.items())).read()  # fmt: skip
-    assert settings(every) == [
-        Setting(
-            "autoregressive", 3, 2, 5, 4, "teacher", 0.5, 0.25, 0.5, 2.0, 8, "certified", "adam", 1, True, 7, "batch"
-        ),
-    ]
+    one = ("autoregressive", 3, 2, 5, 4, "teacher", 0.5, 0.25, "normal", 0.5, 2.0, 8, "certified", "adam", 1, True, 7)
+    assert settings(every) == [Setting(*one, "batch")]
     scalars = {name: getattr(every, name) for name in module.SCALARS}
     assert list(scalars.values()) == ["n", 1, 9, 3, 0.1, 1, 2, (3.0,), (0.5,), 4.0, 0.5, 6]
 
