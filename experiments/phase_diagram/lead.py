@@ -1,9 +1,8 @@
 """How large a rule's lead over REINFORCE is: its interval, in deviations of a seed, and the seeds that can see it.
 
-    seeds an arm = 2 (z_.975 + z_.8)² s²/Δ²,   s the deviation over seeds of one arm, problem and luck drawn anew
+    deviations = Δ/s, s of one arm over seeds, problem and luck drawn anew      seeds an arm: `curvature.seeds_needed`
 
-for a two-sided test at 5% with a chance of .8 to see a true lead Δ. Independent checks: planted rows in
-tests/experiments/phase_diagram/test_lead.py.
+Independent checks: planted rows in tests/experiments/phase_diagram/test_lead.py.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from curvature.seeds import seeds_needed
 from experiments.phase_diagram.tables import HeldOut, Lead
 from experiments.rows import Rows
 from experiments.statistics import band, interval
@@ -20,8 +20,6 @@ from experiments.statistics import band, interval
 RESOLUTION = 1e-9
 """Differences of mean J below this are rounding: rules whose updates are multiples of each other (T13: none and group
 at G = 2) run the same under a KL limit, and one of them must not win by 1e-15."""
-POWER = 7.849
-"""(z_.975 + z_.8)²."""
 
 
 def verdict(difference: Sequence[float]) -> str:
@@ -40,7 +38,7 @@ def lead_of(mine: np.ndarray, none: np.ndarray) -> Lead:
         mine, none: [S] of a rule and of REINFORCE, S ≥ 2, finite.
 
     >>> lead_of(np.array([0.2, 0.4]), np.array([0.1, 0.3]))["seeds"]  # Δ = .1, s = .141
-    32
+    33
     """
     difference = interval(mine - none).ends
     s, Δ = math.sqrt((np.var(mine, ddof=1) + np.var(none, ddof=1)) / 2), abs(difference[0])
@@ -48,7 +46,7 @@ def lead_of(mine: np.ndarray, none: np.ndarray) -> Lead:
         "difference": difference,
         "verdict": verdict(difference),
         "deviations": difference[0] / s if s > RESOLUTION else None,
-        "seeds": max(2, math.ceil(2 * POWER * (s / Δ) ** 2)) if Δ > RESOLUTION else None,
+        "seeds": seeds_needed(Δ, s) if Δ > RESOLUTION else None,
     }
 
 

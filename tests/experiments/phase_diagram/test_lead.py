@@ -19,19 +19,11 @@ def test_a_lead_by_hand() -> None:
     assert lead["verdict"] == "no difference"
     s = np.sqrt((0.05 / 3 + 0.02 / 3) / 2)
     assert lead["deviations"] == pytest.approx(0.05 / s)
-    assert lead["seeds"] == np.ceil(2 * 7.849 * (s / 0.05) ** 2)
+    # 2 · 7.849 · (.108/.05)² = 73.3 with the deviation known; Student's quantile asks for one or two more
+    assert 74 <= lead["seeds"] <= 76
     assert lead_of(none, none)["seeds"] is None
     flat = lead_of(np.full(3, 0.2), np.full(3, 0.1))
     assert (flat["deviations"], flat["seeds"], flat["verdict"]) == (None, 2, "better")
-
-
-def test_so_many_seeds_see_it_four_times_of_five() -> None:
-    rng = np.random.default_rng(0)
-    Δ, s = 0.5, 1.0
-    n = int(np.ceil(2 * 7.849 * (s / Δ) ** 2))
-    a, b = rng.normal(Δ, s, (4000, n)), rng.normal(0, s, (4000, n))
-    t = (a.mean(axis=1) - b.mean(axis=1)) / np.sqrt((a.var(axis=1, ddof=1) + b.var(axis=1, ddof=1)) / n)
-    assert abs((np.abs(t) > 1.979).mean() - 0.8) < 0.03  # t of 2(n − 1) = 124 degrees; a little less than .8
 
 
 def unseen(gaps):
