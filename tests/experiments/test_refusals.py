@@ -77,7 +77,7 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "logs report, no folder": (("logs", "report", "log.csv", "--out", "text.txt/out"), "text.txt is not a folder"),
     "logs example, somebody's folder": (("logs", "example", "--out", "theirs"), "theirs, which holds something else"),
     "logs follow, a flag": (("logs", "follow", "log.csv", "--every", "0"), "--every is 0"),
-    "logs follow, no log": (("logs", "follow", "rows", "--once"), "rows, which holds no rollouts"),
+    "logs follow, no log": (("logs", "follow", "rows", "--once"), "rows, which holds no file of a known"),
     "advise, no path": (("advise", "none"), "PATH is none, which does not exist"),
     "advise, no order": (("advise", "log.csv", "--chi", "1", "0"), "--chi is 1 0; allowed: two numbers, the lower"),
     "advise, no deviation": (("advise", "log.csv", "--run-std", "2"), "--run-std is 2.0; allowed: at most 1"),
