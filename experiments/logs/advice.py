@@ -35,7 +35,7 @@ HINDERED = 0.25
 """χ below which a run is in the third phase: prompts undo most of each other's gain."""
 RUN_STD = (0.01, 0.03)
 """Deviation of a run's accuracy from seed to seed, where the reader does not say: between these."""
-REPLAY = "what dividing is worth was simulated for other pass rates than yours"
+REPLAY = "`grpo-curvature advise RUN --replay` simulates your own pass rates"
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,13 @@ class Advise:
     """By how much your final accuracy differs from seed to seed: a standard deviation, as a fraction (0.02: 2 points).
     Default: between 0.01 and 0.03."""
     chi: tuple[float, float] | None = None
-    """Interval of χ, how far prompts help (above 1) or hinder each other, as measured with gradients in your run."""
+    """Interval of χ, how far prompts help (above 1) or hinder each other, as measured with gradients in your run: by
+    `experiments.watch.CurvatureCallback` in TRL."""
     filtered_counts: Path | None = None
     """Text file with how many groups the trainer dropped before it wrote, as verl logs them: "0:3, 1:1"."""
+    replay: bool = False
+    """Simulate your run first: its likeliest pass rates and group size, at every overlap of prompts (about a minute).
+    The lead is then that of your pass rates, and not the published sweep's."""
     json: bool = False
     """Print one JSON object."""
 

@@ -10,6 +10,7 @@ from experiments.logs.advise.config import Advise
 from experiments.logs.advise.evidence import evidence
 from experiments.logs.advise.text import advice_text
 from experiments.logs.groups import Groups
+from experiments.logs.replay.replay import replay, why_not
 from experiments.logs.report.estimator import recover
 from experiments.logs.report.measure import measure
 from experiments.logs.report.summary import summarise
@@ -36,11 +37,13 @@ def run(config: Advise, groups: Groups, filtered: tuple[int, int] | None) -> int
         num_windows=NUM_WINDOWS,
         run_std=config.run_std,
     )
-    numbers = evidence(summary, groups.notes, run_std=config.run_std, chi=config.chi)
+    why = why_not(summary) if config.replay else ""
+    lead = replay(summary) if config.replay and not why else None
+    numbers = evidence(summary, groups.notes, run_std=config.run_std, chi=config.chi, lead=lead, no_replay=why)
     found = Advised(**asdict(advise(numbers)))
     if config.json:
         band = None if numbers.lead is None else (numbers.lead.low, numbers.lead.high)
-        whole = {**found, "lead": band}
+        whole = {**found, "lead": band, "replayed": lead is not None}
         print(json.dumps(plain(whole), indent=2, ensure_ascii=False))
     else:
         print(advice_text(found))
