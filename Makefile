@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 TRL := .venv-trl
 TRL_STAMP := $(TRL)/.installed
 PARITY_STAMP := $(VENV)/.installed-parity
+DOCS_STAMP := $(VENV)/.installed-docs
 PASS_RATES ?=
 OUT ?= reproduction
 SPEC ?= published
@@ -18,7 +19,7 @@ CORRECT ?=
 PYTEST = $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras
 
-.PHONY: help setup reproduce sweep phases validate logs test quick prove parity trl browser wheel slow check format bench mutants lock clean
+.PHONY: help setup reproduce sweep phases validate logs test quick prove docs parity trl browser wheel slow check format bench mutants lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -88,6 +89,13 @@ wheel: $(STAMP) ## Build the wheel, install it into an empty environment, run tw
 	cd build/wheel && venv/bin/grpo-curvature reproduce --out reproduction --num-steps 30 --num-seeds 2
 	cd build/wheel && venv/bin/grpo-curvature sweep quick --out sweep
 
+docs: $(DOCS_STAMP) ## The site of docs/ with the reference of every public name, strictly, into build/site (CI runs this too)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --site-dir build/site
+
+$(DOCS_STAMP): $(STAMP) requirements-docs.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.lock
+	@touch $(DOCS_STAMP)
+
 parity: $(PARITY_STAMP) ## The language model against transformers and torch, installed for it; fetches SmolLM2 (CI runs this too)
 	$(BIN)/python -m pytest -q -m parity tests/parity
 
@@ -129,8 +137,9 @@ bench: $(STAMP) ## Benchmarks, as ratios in one run
 mutants: $(STAMP) ## Mutation testing of curvature/ and bandits/update.py (an hour or more; resumes)
 	$(BIN)/python -m tests.mutants
 
-lock: $(STAMP) ## Renew requirements.lock and those of parity and trl
+lock: $(STAMP) ## Renew requirements.lock and those of the extras
 	$(LOCK) --extra dev --extra test --allow-unsafe --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra docs --constraint requirements.lock --output-file requirements-docs.lock pyproject.toml
 	$(LOCK) --extra parity --constraint requirements.lock --unsafe-package torch --output-file requirements-parity.lock pyproject.toml
 	$(LOCK) --extra trl --extra test --build-deps-for editable --constraint requirements.lock --unsafe-package torch --output-file requirements-trl.lock pyproject.toml
 

@@ -7,26 +7,23 @@ step sizes batches runs; `batch_runs` does the same faster on a CPU, and `run_ma
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
 from bandits._problem import Problem, locate
 from bandits._step import StepSize, Taken
+from bandits.batches import block_size, in_blocks, on_all_cores
+from bandits.estimate import UpdateRule
+from bandits.optimiser import SGD, Optimiser
 from bandits.oracle import Exact, Oracle
 from bandits.policy import Local, interference
-from bandits.update import Decoupled, UpdateRule
-from curvature.check import check_count, is_concrete
+from bandits.update import Decoupled
+from curvature.check import check_count
 
-BLOCK_NUMBERS = 2**14
-"""Size of one array of a block of runs: a few of them (128 KiB each) fit a core's second-level cache."""
+PLAIN = SGD()
+"""The optimiser where none is named."""
 
 
 class State(eqx.Module):
@@ -42,6 +39,8 @@ class State(eqx.Module):
     """Σ_t mean_x |g_x|: T6's left side, before the division by T."""
     sum_std: Float[Array, ""]
     """Σ_t mean_x σ_x."""
+    optimiser: PyTree = None
+    """What the optimiser remembers; nothing of SGD."""
 
 
 class Trajectory(eqx.Module):
@@ -80,18 +79,26 @@ class Run(eqx.Module):
     final: State
 
 
-def init(problem: Problem, *, key: Key[Array, ""]) -> State:
+def init(problem: Problem, *, key: Key[Array, ""], optimiser: Optimiser = PLAIN) -> State:
     """The start: the offset alone (Θ = 0 where features are fixed)."""
-    zero = jnp.zeros((), problem.rewards.dtype)
-    return State(problem.features.initial(), locate(problem, problem.offsets), key, zero, zero, zero)
+    zero, parameters = jnp.zeros((), problem.rewards.dtype), problem.features.initial()
+    return State(parameters, locate(problem, problem.offsets), key, zero, zero, zero, optimiser.init(parameters))
 
 
-def step(problem: Problem, rule: UpdateRule, oracle: Oracle, step_size: StepSize, state: State) -> tuple[State, Taken]:
+def step(
+    problem: Problem,
+    rule: UpdateRule,
+    oracle: Oracle,
+    step_size: StepSize,
+    state: State,
+    *,
+    optimiser: Optimiser = PLAIN,
+) -> tuple[State, Taken]:
     """One update: the new state, and the step that led there."""
     # a split costs a quarter of an exact step: none where nothing is drawn
     key, draw = jax.random.split(state.key) if oracle.draws else (state.key, state.key)
     local, here = state.local, problem.at(state.parameters)
-    v = oracle.direction(rule, here, local, key=draw)
+    v, memory = optimiser.update(oracle.direction(rule, here, local, key=draw), state.optimiser)
     taken = step_size.take(local, here.features.move(v), problem.policy)
     norms = jnp.sqrt(here.features.squared_norms(here.features.contract(local.coefficients)))
     new = State(
@@ -101,6 +108,7 @@ def step(problem: Problem, rule: UpdateRule, oracle: Oracle, step_size: StepSize
         state.time + 1,
         state.sum_gradient_norm + jnp.mean(norms),
         state.sum_std + jnp.mean(local.std),
+        memory,
     )
     return new, taken
 
@@ -136,11 +144,12 @@ def simulate(
     *,
     key: Key[Array, ""],
     record_every: int = 1,
+    optimiser: Optimiser = PLAIN,
 ) -> Run:
     """The pure run, for use under `jit` and `vmap`; arguments as in `run`, unchecked."""
 
     def advance(state: State) -> tuple[State, Taken]:
-        return step(problem, rule, oracle, step_size, state)
+        return step(problem, rule, oracle, step_size, state, optimiser=optimiser)
 
     def recorded(state: State, _: None) -> tuple[State, Trajectory]:
         new, taken = advance(state)
@@ -148,63 +157,9 @@ def simulate(
         new = jax.lax.fori_loop(0, record_every - 1, lambda _, s: advance(s)[0], new)
         return new, row
 
-    final, trajectory = jax.lax.scan(recorded, init(problem, key=key), None, length=num_steps // record_every)
+    start = init(problem, key=key, optimiser=optimiser)
+    final, trajectory = jax.lax.scan(recorded, start, None, length=num_steps // record_every)
     return Run(trajectory, final)
-
-
-def _in_blocks(simulate_one: Callable[..., Any], block: int) -> Callable[..., Any]:
-    """`jax.vmap(simulate_one)`, on a CPU one block of runs after the other."""
-    if jax.default_backend() != "cpu":
-        return jax.vmap(simulate_one)
-
-    def blocks(*batched: Any) -> Any:
-        num_runs = jax.tree.leaves(batched)[0].shape[0]
-        return jax.lax.map(lambda one: simulate_one(*one), batched, batch_size=min(block, num_runs))
-
-    return blocks
-
-
-def _on_all_cores(compiled: Callable[..., Any], block: int, batched: tuple[Any, ...]) -> Any:
-    """Split the runs among as many threads as there are CPU cores: XLA runs small loops on one core only."""
-    leaves = jax.tree.leaves(batched)
-    num_runs = leaves[0].shape[0]
-    workers = min(os.cpu_count() or 1, num_runs // block)
-    if workers < 2 or jax.default_backend() != "cpu" or not all(map(is_concrete, leaves)):
-        return compiled(*batched)
-    # equal shares, so that one compilation serves them all; the last is filled up with copies of the last run
-    shares = np.minimum(np.arange(workers * -(-num_runs // workers)), num_runs - 1).reshape(workers, -1)
-    with ThreadPoolExecutor(workers) as pool:
-        work = [jax.tree.map(lambda leaf, share=share: leaf[share], batched) for share in shares]
-        parts = list(pool.map(lambda share: jax.block_until_ready(compiled(*share)), work))
-    return jax.tree.map(lambda *part: jnp.concatenate(part)[:num_runs], *parts)
-
-
-def block_size(problem: Problem) -> int:
-    """How many runs of this problem make a block that stays in a core's cache."""
-    return max(1, BLOCK_NUMBERS // problem.rewards.size)
-
-
-def batch_runs(simulate_one: Callable[..., Any], *, block: int = 64) -> Callable[..., Any]:
-    """`jax.jit(jax.vmap(simulate_one))`, the same numbers faster on a CPU: blocks that fit the cache, on all cores.
-
-    Arguments:
-        simulate_one: a pure function of one run, such as `lambda size: simulate(..., size, ...)`.
-        block: runs at a time on one core (`block_size(problem)` suggests it). Elsewhere than on a CPU it is ignored.
-            With eigenvalues inside (`decoupled` of general embeddings) make it the number of runs, which keeps to one
-            core: two such programs at once can wait for each other for ever inside XLA.
-
-    Returns:
-        A function of the same arguments, each with a leading axis of one length; so is the result.
-
-    Raises:
-        ValueError: a block that is not a positive integer.
-
-    >>> print(batch_runs(lambda x: x**2, block=1)(jnp.arange(3.0)))
-    [0. 1. 4.]
-    """
-    check_count("block", block, 1)
-    compiled = jax.jit(_in_blocks(simulate_one, block))
-    return lambda *batched: _on_all_cores(compiled, block, batched)
 
 
 @eqx.filter_jit
@@ -216,11 +171,14 @@ def _simulate_many(
     num_steps: int,
     keys: Array,
     record_every: int,
+    optimiser: Optimiser,
 ) -> Run:
     def one(key: Key[Array, ""]) -> Run:
-        return simulate(problem, rule, oracle, step_size, num_steps, key=key, record_every=record_every)
+        return simulate(
+            problem, rule, oracle, step_size, num_steps, key=key, record_every=record_every, optimiser=optimiser
+        )
 
-    return _in_blocks(one, block_size(problem))(keys)
+    return in_blocks(one, block_size(problem))(keys)
 
 
 def run_many(
@@ -232,6 +190,7 @@ def run_many(
     keys: Key[Array, " S"],
     oracle: Oracle | None = None,
     record_every: int = 1,
+    optimiser: Optimiser = PLAIN,
 ) -> Run:
     """One run per key, compiled once and batched. Arguments as in `run`; every result gains a leading axis S.
 
@@ -246,11 +205,11 @@ def run_many(
     oracle.validate(rule, problem)
 
     def some(keys: Array) -> Run:
-        return _simulate_many(problem, rule, oracle, step_size, num_steps, keys, record_every)
+        return _simulate_many(problem, rule, oracle, step_size, num_steps, keys, record_every, optimiser)
 
     if isinstance(rule, Decoupled):  # two programs with eigenvalues at once can wait for each other for ever inside XLA
         return some(keys)
-    return _on_all_cores(some, block_size(problem), (keys,))
+    return on_all_cores(some, block_size(problem), (keys,))
 
 
 def run(
@@ -262,6 +221,7 @@ def run(
     key: Key[Array, ""],
     oracle: Oracle | None = None,
     record_every: int = 1,
+    optimiser: Optimiser = PLAIN,
 ) -> Run:
     """Run a rule on a problem.
 
@@ -273,9 +233,19 @@ def run(
         key: a JAX key; used by sampled groups only.
         oracle: `Exact()` by default, `Expected(G)` or `Sampled(G)`.
         record_every: keep one row in so many steps; must divide num_steps.
+        optimiser: from `make_optimiser`; the step size multiplies what it makes of the rule's sum.
 
     Raises:
         ValueError: counts out of range, or an oracle that cannot serve the rule.
     """
-    many = run_many(problem, rule, step_size, num_steps, keys=key[None], oracle=oracle, record_every=record_every)
+    many = run_many(
+        problem,
+        rule,
+        step_size,
+        num_steps,
+        keys=key[None],
+        oracle=oracle,
+        record_every=record_every,
+        optimiser=optimiser,
+    )
     return jax.tree.map(lambda x: x[0], many)

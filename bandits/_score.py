@@ -13,11 +13,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from bandits._problem import Problem
-from bandits._run import State, init, step
+from bandits._run import PLAIN, State, init, step
 from bandits._step import StepSize
+from bandits.estimate import UpdateRule
+from bandits.optimiser import Optimiser
 from bandits.oracle import Oracle
 from bandits.policy import interference
-from bandits.update import UpdateRule
 
 
 class Score(eqx.Module):
@@ -64,6 +65,7 @@ def score(
     levels: Float[Array, " L"],
     key: Key[Array, ""],
     num_curve: int = 1,
+    optimiser: Optimiser = PLAIN,
 ) -> Score:
     """Run and score: pure, for use under `jit` and `vmap`; arguments as in `bandits.run`, unchecked.
 
@@ -78,7 +80,7 @@ def score(
 
     def advance(_: Array | int, tally: _Tally) -> _Tally:
         state = tally.state
-        new, taken = step(problem, rule, oracle, step_size, state)
+        new, taken = step(problem, rule, oracle, step_size, state, optimiser=optimiser)
         J = jnp.mean(state.local.value)
         limited = jnp.zeros(()) if asked is None else (taken.multiple < asked).astype(J.dtype)
         return _Tally(
@@ -98,7 +100,7 @@ def score(
 
     zero = jnp.zeros(())
     never = jnp.full(levels.shape, jnp.inf)
-    start = _Tally(init(problem, key=key), zero, zero + jnp.inf, never, zero, zero)
+    start = _Tally(init(problem, key=key, optimiser=optimiser), zero, zero + jnp.inf, never, zero, zero)
     end, (curve, χ) = jax.lax.scan(stretch, start, None, length=num_curve)
     final = jnp.mean(end.state.local.value)
     numbers = [final, end.area, end.largest_kl, *jax.tree.leaves(end.state.parameters)]

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from bandits._problem import Problem, problem
 from bandits.features import FeatureMap, Features, Kronecker
 from bandits.geometry import coherent, equicorrelation, simplex_arms
-from bandits.policy import Along, Local, Policy
+from bandits.policy import Along, Group, Local, Policy
 from bandits.rewards import draw_labels
 from curvature._moments import centre
 from curvature.certified_step import best_step_along
@@ -97,7 +97,7 @@ class Autoregressive(Policy):
 
     def group_estimate(
         self, local: Local, rewards: Float[Array, "N K"], group_size: int, ddof: int, *, key: Key[Array, ""]
-    ) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
+    ) -> Group:
         """G responses per prompt, token by token; the score of a visit is one-hot(v) − π(·|s).
 
         Rewards of a group that differ by no more than the rounding of their sums over H tokens count as equal.
@@ -106,12 +106,15 @@ class Autoregressive(Policy):
         alive = jnp.ptp(total, axis=1, keepdims=True) > jnp.max(error, axis=1, keepdims=True)
         centred = jnp.where(alive, centre(total), 0)
         std = jnp.sqrt(jnp.sum(centred**2, axis=1) / (group_size - ddof))
-        weights = jnp.broadcast_to(centred / group_size, steps.shape)
         prompts = jnp.arange(steps.shape[1])[:, None]
-        drawn = jnp.zeros_like(rewards).at[prompts, steps].add(weights)
-        visits = jnp.sum(self._table(drawn), axis=-1, keepdims=True)
-        scores = self._table(drawn) - visits * self._table(local.probabilities)
-        return scores.reshape(rewards.shape), std
+
+        def scores(weights: Float[Array, "N G"]) -> Float[Array, "N K"]:
+            drawn = jnp.zeros_like(rewards).at[prompts, steps].add(jnp.broadcast_to(weights, steps.shape))
+            visits = jnp.sum(self._table(drawn), axis=-1, keepdims=True)
+            return (self._table(drawn) - visits * self._table(local.probabilities)).reshape(rewards.shape)
+
+        plain = jnp.full_like(centred, 1 / group_size)
+        return Group(scores(centred / group_size), jnp.mean(total, axis=1), std, scores(plain))
 
     def _draw(
         self, local: Local, rewards: Float[Array, "N K"], group_size: int, key: Key[Array, ""]

@@ -45,6 +45,19 @@ class Local(eqx.Module):
     """Expected visits of each state, where responses are sequences."""
 
 
+class Group(eqx.Module):
+    """One group of G responses for every prompt."""
+
+    coefficients: Float[Array, "N K"]
+    """Of φ in (1/G) Σ_i (r_i − r̄) ∇log π(y_i)."""
+    mean: Float[Array, " N"]
+    """r̄."""
+    std: Float[Array, " N"]
+    """Deviation of the r_i."""
+    scores: Float[Array, "N K"]
+    """Of φ in (1/G) Σ_i ∇log π(y_i), whose mean over groups is 0."""
+
+
 class Policy(eqx.Module):
     """Maps tables of logits [N, K] to everything that a run asks for. Tables of several prompts at once."""
 
@@ -81,8 +94,8 @@ class Policy(eqx.Module):
     @abstractmethod
     def group_estimate(
         self, local: Local, rewards: Float[Array, "N K"], group_size: int, ddof: int, *, key: Key[Array, ""]
-    ) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
-        """One group of G responses per prompt: (coefficients of φ in (1/G) Σ_i (r_i − r̄) ∇log π(y_i), sd of r_i)."""
+    ) -> Group:
+        """One group of G responses per prompt."""
 
     @abstractmethod
     def best_values(self, offsets: Float[Array, "N K"], rewards: Float[Array, "N K"]) -> Float[Array, " N"]:
@@ -133,10 +146,10 @@ class Softmax(Policy):
 
     def group_estimate(
         self, local: Local, rewards: Float[Array, "N K"], group_size: int, ddof: int, *, key: Key[Array, ""]
-    ) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
-        """From counts of each arm; Σ_i (r_i − r̄) = 0, so scores need no centring."""
+    ) -> Group:
+        """From counts of each arm."""
         counts = draw_counts(local.probabilities, group_size, key=key).astype(local.value.dtype)
-        return estimate_from_counts(counts, rewards, group_size, ddof)
+        return group_from_counts(counts, local.probabilities, rewards, group_size, ddof)
 
     def best_values(self, offsets: Float[Array, "N K"], rewards: Float[Array, "N K"]) -> Float[Array, " N"]:
         """The best reward among the arms that are present."""
@@ -160,14 +173,20 @@ def draw_counts(probabilities: Float[Array, "N K"], group_size: int, *, key: Key
     return jnp.diff(below, axis=-1, prepend=0)
 
 
-def estimate_from_counts(
-    counts: Float[Array, "N K"], rewards: Float[Array, "N K"], group_size: int, ddof: int
-) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
-    """(coefficients of φ, deviation of the rewards) of groups given as counts of each arm."""
-    centred = rewards - jnp.sum(counts * rewards, axis=-1, keepdims=True) / group_size
+def group_from_counts(
+    counts: Float[Array, "N K"],
+    probabilities: Float[Array, "N K"],
+    rewards: Float[Array, "N K"],
+    group_size: int,
+    ddof: int,
+) -> Group:
+    """Groups given as counts of each arm. Σ_i (r_i − r̄) = 0, so the scores of `coefficients` need no centring."""
+    mean = jnp.sum(counts * rewards, axis=-1, keepdims=True) / group_size
+    centred = rewards - mean
     centred = centred - jnp.sum(counts * centred, axis=-1, keepdims=True) / group_size  # twice, as in `moments`
     centred = jnp.where(varies(rewards, counts > 0), centred, 0)
-    return counts * centred / group_size, jnp.sqrt(jnp.sum(counts * centred**2, axis=-1) / (group_size - ddof))
+    std = jnp.sqrt(jnp.sum(counts * centred**2, axis=-1) / (group_size - ddof))
+    return Group(counts * centred / group_size, mean[:, 0], std, counts / group_size - probabilities)
 
 
 def interference(features: FeatureMap, local: Local) -> tuple[Float[Array, " N"], Float[Array, ""], Float[Array, ""]]:

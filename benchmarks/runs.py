@@ -25,7 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from bandits import Constant, Exact, Features, Problem, UpdateRule, from_pass_rates, make_rule, simulate
-from bandits._run import Run, batch_runs, block_size
+from bandits._run import Run
+from bandits.batches import batch_runs, block_size
 from benchmarks.machine import Limits, measure
 
 RULES = ("none", "group", "batch")

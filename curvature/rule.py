@@ -8,7 +8,7 @@
 
 Where rewards are 0 or 1 a rule of the kind "weight" is a function of the pass rate, and of the number k of right
 responses in a group of G: w(p) = (p(1−p))^{−α/2}, and w(k) = w(k/G), 0 where all are right or wrong. So are rules that
-others propose and that nothing here trains with; logs are reweighed by them (`curvature.group_update`):
+others propose, by which logs are reweighed (`curvature.group_update`) and the simulator runs (`bandits.make_rule`):
 
     maxrl      w = 1/p             divides by the mean reward          focal(γ)       w = (1−p)^γ/σ    F-GRPO
     pass(K)    w = K(1−p)^{K−1}    the gradient of pass@K              leave_one_out  σ of the other G − 1 (NeMo-RL)
@@ -29,9 +29,9 @@ Kind = Literal["weight", "batch", "pooled", "decoupled", "maxrl", "focal", "pass
 EXPONENT = {"none": 0.0, "group": 1.0}
 """Powers that have a name of their own."""
 NAMES = ("none", "group", "batch", "pooled", "power(A)", "decoupled")
-"""All rules that something here trains with; A is a number of at least 0."""
+"""All rules that a language model here can train with; A is a number of at least 0."""
 REWEIGHING = ("maxrl", "focal(A)", "pass(K)", "leave_one_out")
-"""Further rules, by which logs are reweighed."""
+"""Further rules, by which logs are reweighed and simulated policies run."""
 PARAMETERS = {
     "power(A)": "a number A of at least 0",
     "focal(A)": "a number A of at least 0",
@@ -83,7 +83,7 @@ class Rule:
         """w(k) for k = 0 … G right responses of a group of G.
 
         Under "leave_one_out" the weight differs from response to response; here it is the factor by which the sum of
-        the advantages' absolute values exceeds that of `none`.
+        the advantages' absolute values exceeds that of `none` (`advantages` has both).
 
         Arguments:
             group_size: G ≥ 2.
@@ -96,26 +96,57 @@ class Rule:
         >>> [round(w, 3) for w in parse("group").group_weights(4)]  # 1/√(3/16), 1/√(1/4), 1/√(3/16)
         [0.0, 2.309, 2.0, 2.309, 0.0]
         """
-        if isinstance(group_size, bool) or not hasattr(group_size, "__index__") or group_size < 2:
-            raise ValueError(f"group_size is {group_size!r}; allowed: an integer of at least 2")
-        if ddof not in (0, 1):
-            raise ValueError(f"ddof is {ddof!r}; allowed: 0 (population) or 1 (sample)")
-        if isinstance(epsilon, str) or not 0 <= epsilon < math.inf:
-            raise ValueError(f"epsilon is {epsilon!r}; allowed: numbers in [0, inf)")
+        _check_group(group_size, ddof, epsilon)
         G = group_size
         if self.kind == "leave_one_out":
             return tuple(_leave_one_out(k, G, ddof, epsilon) for k in range(G + 1))
         grow = G / (G - ddof)
         return tuple(self._weight(k / G, k / G * (1 - k / G) * grow, epsilon) for k in range(G + 1))
 
+    def advantages(self, group_size: int, *, ddof: int = 0, epsilon: float = 0.0) -> tuple[tuple[float, float], ...]:
+        """(A of a right response, A of a wrong one) for k = 0 … G right responses of a group of G.
+
+        They sum to 0 over the group but under "leave_one_out", where a live group's advantages have a mean.
+        Arguments as `group_weights`.
+
+        Raises:
+            ValueError: as `group_weights`.
+
+        >>> parse("none").advantages(4)[1]  # 1 − 1/4 and −1/4
+        (0.75, -0.25)
+        """
+        _check_group(group_size, ddof, epsilon)
+        G = group_size
+        if self.kind == "leave_one_out":
+            return tuple(_leave_one_out_advantages(k, G, ddof, epsilon) for k in range(G + 1))
+        weights = self.group_weights(G, ddof=ddof, epsilon=epsilon)
+        return tuple((w * (1 - k / G), -w * k / G) for k, w in enumerate(weights))
+
     def __str__(self) -> str:
         return self.name
 
 
+def _check_group(group_size: int, ddof: int, epsilon: float) -> None:
+    if isinstance(group_size, bool) or not hasattr(group_size, "__index__") or group_size < 2:
+        raise ValueError(f"group_size is {group_size!r}; allowed: an integer of at least 2")
+    if ddof not in (0, 1):
+        raise ValueError(f"ddof is {ddof!r}; allowed: 0 (population) or 1 (sample)")
+    if isinstance(epsilon, str) or not 0 <= epsilon < math.inf:
+        raise ValueError(f"epsilon is {epsilon!r}; allowed: numbers in [0, inf)")
+
+
 def _leave_one_out(k: int, G: int, ddof: int, epsilon: float) -> float:
-    """Σ|A| over that of `none`, 2k(G−k)/G; where the others do not vary, the advantage is left undivided."""
+    """Σ|A| over that of `none`, 2k(G−k)/G."""
     if k in (0, G):
         return 0.0
+    right, wrong = _leave_one_out_advantages(k, G, ddof, epsilon)
+    return (k * right - (G - k) * wrong) * G / (2 * k * (G - k))
+
+
+def _leave_one_out_advantages(k: int, G: int, ddof: int, epsilon: float) -> tuple[float, float]:
+    """Of a right and of a wrong response; where the others do not vary, the advantage is left undivided."""
+    if k in (0, G):
+        return 0.0, 0.0
 
     def advantage(others: int, apart: float) -> float:
         """Of a response that differs from the others' mean by `apart`, where `others` of the G − 1 are right."""
@@ -123,8 +154,7 @@ def _leave_one_out(k: int, G: int, ddof: int, epsilon: float) -> float:
         deviation = math.sqrt(others * (n - others) / (n * max(n - ddof, 1)))
         return apart / (deviation + epsilon) if deviation else apart
 
-    right, wrong = advantage(k - 1, (G - k) / (G - 1)), advantage(k, k / (G - 1))
-    return (k * right + (G - k) * wrong) * G / (2 * k * (G - k))
+    return advantage(k - 1, (G - k) / (G - 1)), -advantage(k, k / (G - 1))
 
 
 def parse(

@@ -47,6 +47,15 @@ logs audit RUN` says which estimator it really used, and `grpo-curvature advise 
 any command lists its options.
 
 Compiled programs are kept in your cache folder and used again by every run; `--no-cache` anywhere does without."""
+WELCOME = """Should you divide each prompt's advantage by the standard deviation of its rewards, as GRPO does?
+Theory, simulation and your own training logs, held against one another (after arXiv 2601.23135). Begin with one of:
+
+    grpo-curvature reproduce          the theory: every bound checked on the simulator, with a report (2 minutes)
+    grpo-curvature sweep quick        the comparison: which rule wins where, with a page to look into (a minute)
+    grpo-curvature logs report RUN    your run: RUN is the folder that TRL, verl, … wrote; what the division did there
+    grpo-curvature advise RUN         the same in one sentence: whether to divide, or that the log cannot say
+
+`grpo-curvature --help` lists all commands, `--help` after a command its options."""
 GSM8K = """A small language model on GSM8K: train it, measure it, hold the theory against it.
 
 The whole chain, or one stage after the other:
@@ -198,6 +207,9 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments in (["--version"], ["-V"]):
         print(f"{NAME} {importlib.metadata.version(NAME)}")
+        return
+    if not arguments:
+        print(WELCOME)
         return
     arguments, cached = take_flag(arguments)
     kept = ""

@@ -9,8 +9,10 @@ CHECKED = (
     "experiments.language",
     "experiments.phases.measure",
     "experiments.phases.recipe",
+    "experiments.sweep.best_known",
     "experiments.sweep.execute",
     "experiments.sweep.problems",
+    "experiments.sweep.rules",
 )
 """Packages and modules. Not the specifications of runs, whose fields take more than what they hold in the end."""
 

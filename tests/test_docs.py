@@ -1,5 +1,6 @@
 """The pages a reader meets first are true: the snippet runs as pasted, the tree is that of the files, links lead on."""
 
+import importlib
 import importlib.util
 import re
 import subprocess
@@ -33,6 +34,18 @@ def script(name: str) -> ModuleType:
 
 def test_the_tree_is_that_of_the_files() -> None:
     assert (ROOT / "docs" / "tree.md").read_text(encoding="utf-8") == script("tree").tree(), "run `python docs/tree.py`"
+
+
+def test_the_page_of_proofs_is_that_of_the_theorems() -> None:
+    written = (ROOT / "docs" / "proofs.md").read_text(encoding="utf-8")
+    assert written == script("statements").page(), "run `python docs/statements.py`"
+
+
+def test_functions_that_the_page_of_choices_names_are_public() -> None:
+    named = re.findall(r"`(curvature|bandits)\.(\w+)", (ROOT / "docs" / "choose.md").read_text(encoding="utf-8"))
+    assert named
+    for package, name in named:
+        assert name in importlib.import_module(package).__all__, name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

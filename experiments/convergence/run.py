@@ -9,7 +9,19 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from bandits.pass_rates import PassRates
-from experiments.convergence import certificates, comparison, counterexamples, exponents, figures, theorem
+from experiments.convergence import (
+    certificates,
+    comparison,
+    counterexamples,
+    exponents,
+    figures,
+    figures_binary,
+    overtaking,
+    own_rates,
+    own_sums,
+    right_or_wrong,
+    theorem,
+)
 from experiments.convergence.config import Reproduce
 from experiments.convergence.summary import summarise
 from experiments.convergence.text import report
@@ -41,6 +53,12 @@ def parts_of(config: Reproduce, rates: PassRates) -> dict[str, tuple[str, Callab
         "certificates": ("certificates on random problems", lambda: certificates.rows(config.seed)),
         "counterexamples": ("where GRPO loses", counterexamples.rows),
         "comparison": ("tuned rules under sampled groups", lambda: comparison.rows(config.seed, config.num_seeds)),
+        "own_rates": ("failure rates between their bounds", lambda: own_rates.rows(config.seed)),
+        "mean_rates": ("mean failure rates of prompts that overlap", lambda: own_rates.mean_rows(config.seed)),
+        "overtaking": ("REINFORCE at twenty steps against GRPO at one", overtaking.rows),
+        "divisors": ("divisors of the whole batch", overtaking.divisor_rows),
+        "right_or_wrong": ("curvature and gain of right-or-wrong rewards", lambda: right_or_wrong.rows(config.seed)),
+        "own_sums": ("each rule ascends its own sum", own_sums.rows),
     }
 
 
@@ -69,4 +87,6 @@ def drawings(parts: dict[str, Rows], rates: PassRates) -> dict[str, Callable[[],
         "certificates": lambda: figures.certificate(parts["certificates"]),
         "counterexamples": lambda: figures.losses(parts["counterexamples"]),
         "comparison": lambda: figures.rules(parts["comparison"]),
+        "overtaking": lambda: figures_binary.overtaking(parts["overtaking"], parts["own_rates"]),
+        "right_or_wrong": lambda: figures_binary.right_or_wrong(parts["right_or_wrong"], parts["own_sums"]),
     }

@@ -70,6 +70,59 @@ class Compared(TypedDict):
     limited_share: float
 
 
+class Overtaken(TypedDict):
+    """REINFORCE at one step: the iteration from which on GRPO, at one step for all, has the lower mean failure rate."""
+
+    step_size: float
+    ahead_from: float
+    proved_from: float
+
+
+class Divisor(TypedDict):
+    """The late exponent of the failure rate under a rule, and with one prompt more that no update changes."""
+
+    rule: str
+    exponent: float
+    exponent_with_stuck_prompt: float
+
+
+class Between(TypedDict):
+    """At the end of runs at the short step, medians: measured over lower bound, upper bound over measured."""
+
+    alpha: float
+    above_lower: float
+    below_upper: float
+
+
+class Curved(TypedDict):
+    """T18 and T19 on random problems: the greatest share of each bound that is used; how often T19 is above T3."""
+
+    T1_used: float
+    T18_used: float
+    T18_over_T1: float
+    T19_better: float
+    T19_better_long: float
+
+
+class OwnSum(TypedDict):
+    """A rule at T20's step on an example: in how many steps ΣJ and its own sum fell, and what both did in all."""
+
+    example: str
+    alpha: float
+    value_falls: int
+    own_sum_falls: int
+    value_change: float
+    own_sum_change: float
+
+
+class OwnRates(TypedDict):
+    """T15 measured."""
+
+    between: list[Between]
+    overtaken: list[Overtaken]
+    divisors: list[Divisor]
+
+
 Regime = dict[str, Any]
 """`regime`, `rate_ratio_measured`, `rate_ratio_bound`, and for each rule RULE_measured, RULE_bound, RULE_share_low,
 RULE_share_high, RULE_value."""
@@ -99,3 +152,6 @@ class Summary(TypedDict):
     hitting_times: list[dict[str, float]]
     where_grpo_loses: dict[str, dict[str, Outcome]]
     comparison: list[Compared]
+    own_rates: OwnRates
+    right_or_wrong: Curved
+    own_sums: list[OwnSum]

@@ -17,6 +17,7 @@ AXIS = {
     "spread": "spread of pass rates",
     "group_size": "group size G",
     "design": "steps",
+    "optimiser": "optimiser",
 }
 HELP = {
     "dimension": "0: every prompt has a direction of its own; r: prompts share r dimensions",
@@ -26,6 +27,7 @@ HELP = {
     "spread": "standard deviation of the logits of the pass rates",
     "group_size": "responses a prompt and update; exact: the population's gradient",
     "design": "how long an update is",
+    "optimiser": "what becomes of a rule's direction; adam divides each coordinate by its own root mean square",
 }
 
 

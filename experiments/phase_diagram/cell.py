@@ -18,11 +18,11 @@ import numpy as np
 from experiments.phase_diagram.tables import Against, Alone, Cell, Entry, Ratio
 from experiments.rows import Rows, where
 from experiments.statistics import band, interval, median_interval
-from experiments.sweep.grid import AXES, DESIGNS, POLICIES
+from experiments.sweep.grid import AXES, DESIGNS, OPTIMISERS, POLICIES
 
 CELL_AXES = tuple(name for name in AXES if name != "rule")
-PROBLEM_AXES = tuple(name for name in CELL_AXES if name not in ("group_size", "design"))
-"""What decides the problem that a seed draws; rules, groups and designs meet the same ones."""
+PROBLEM_AXES = tuple(name for name in CELL_AXES if name not in ("group_size", "design", "optimiser"))
+"""What decides the problem that a seed draws; rules, groups, designs and optimisers meet the same ones."""
 LEVELS = (50, 75, 90)
 """Percent of the way from J at the start to the best known J."""
 LEVEL = 0.95
@@ -110,8 +110,9 @@ def axis_order(name: str) -> Callable[[Any], Any]:
     """Key that sorts the values of an axis: numbers by size, "exact" after all groups, words as `spec` lists them."""
     if name == "group_size":
         return lambda size: np.inf if size == "exact" else int(size)
-    if name in ("policy", "design"):
-        return (POLICIES if name == "policy" else DESIGNS).index
+    words = {"policy": POLICIES, "design": DESIGNS, "optimiser": OPTIMISERS}
+    if name in words:
+        return words[name].index
     return lambda value: value
 
 

@@ -22,8 +22,10 @@ from experiments.phase_diagram.summary import summarise
 from experiments.phase_diagram.tables import Cell, Drawn
 from experiments.phase_diagram.text import report
 from experiments.provenance import SCHEMA_VERSION
+from experiments.rows import Rows
 from experiments.strict_json import plain, write_json
 from experiments.sweep import engine
+from experiments.sweep.grid import AXES, Grid
 from experiments.sweep.parts import read_manifest, spec_of
 
 COUNTS = ("not_finite", "below_start", "missed_90")
@@ -67,6 +69,16 @@ def _without_curves(summary: Drawn) -> dict[str, Any]:
     return {**summary, "cells": [trim(cell) for cell in summary["cells"]]}
 
 
+def with_axes(rows: Rows) -> Rows:
+    """With the axes that older code did not have, at their defaults.
+
+    Arguments:
+        rows: columns of a sweep.
+    """
+    number, grid = len(rows["rule"]), Grid()
+    return rows | {name: np.full(number, getattr(grid, name)[0]) for name in AXES if name not in rows}
+
+
 def draw(out: Path, *, partial: bool = False) -> dict[str, Any]:
     """Draw a sweep from its rows alone.
 
@@ -82,7 +94,7 @@ def draw(out: Path, *, partial: bool = False) -> dict[str, Any]:
         OSError: writing failed.
     """
     manifest = read_manifest(out)
-    rows = engine.collect(out, unfinished=partial)
+    rows = with_axes(engine.collect(out, unfinished=partial))
     spec = spec_of(manifest)
     summary: Drawn = {
         "schema_version": SCHEMA_VERSION,

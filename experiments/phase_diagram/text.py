@@ -103,6 +103,17 @@ def _verdict(summary: Summary) -> str:
     return f'<div class="verdict"><b>{escape(headline(summary))}</b>{group}</div>'
 
 
+def _optimisers(summary: Summary, spec: dict[str, Any]) -> str:
+    """What differs with optimisers other than none."""
+    text = ""
+    if "adam" in summary["axes"]["optimiser"]:
+        steps = spec["adam_steps"]
+        text += f" With Adam, steps are the best of {len(steps)} from {min(steps):g} to {max(steps):g}."
+    if spec.get("clip_norm"):
+        text += f" Directions longer than {spec['clip_norm']:g} are shortened to that before the optimiser has them."
+    return text
+
+
 def _what(summary: Summary, spec: dict[str, Any]) -> list[str]:
     lines = [
         (AXIS[name], ", ".join(show(value) for value in summary["axes"][name]), HELP.get(name, ""))
@@ -117,7 +128,7 @@ def _what(summary: Summary, spec: dict[str, Any]) -> list[str]:
             f"{spec['seeds']} seeds are reported, on which all rules meet the same problems and the same luck of the groups. Where "
             f"steps are tuned, each rule and cell has the best of {len(spec['steps'])} steps from {min(spec['steps']):g} to "
             f"{max(spec['steps']):g} by mean J over the run on {spec['tuning_seeds']} other seeds. KL-limited updates are at most "
-            f"{spec['kl_limit']:g} nats."
+            f"{spec['kl_limit']:g} nats.{_optimisers(summary, spec)}"
         ),
         f'<div class="words">{table(("axis", "values", ""), lines)}</div>',
         paragraph(

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bandits import Local, Problem, interference, locate, make_rule
+from bandits import Local, Problem, exact_estimate, interference, locate, make_rule
 from curvature import own_surplus, relative_gain, remainder_bound
 from curvature.constants import A_PRIORI_STD
 from curvature.safe import inverse_power
@@ -73,7 +73,7 @@ class Indices(eqx.Module):
 def along(problem: Problem, rule: str, here: Local, step_size: float) -> Float[Array, "N K"]:
     """How the logits change when the rule steps by `step_size` on the MEAN over prompts."""
     features = problem.features
-    direction = make_rule(rule, features).direction(features, features.contract(here.coefficients), here.std)
+    direction = make_rule(rule, features).direction(features, exact_estimate(features, here))
     return features.move(direction).at(jnp.asarray(step_size / problem.num_prompts))
 
 

@@ -65,6 +65,10 @@ class Sweep:
     """Seeds that are reported, at least 2."""
     steps: tuple[float, ...] | None = None
     """Steps to choose from, on the SUM over prompts."""
+    adam_steps: tuple[float, ...] | None = None
+    """Steps to choose from with the optimiser adam."""
+    clip_norm: float | None = None
+    """Greatest norm of a rule's direction, a sum over prompts; 0: any."""
     ridge: float | None = None
     """Of the rule decoupled, relative to the mean deviation."""
     max_runs: int | None = None
@@ -92,8 +96,10 @@ class Sweep:
     """Axis: responses a prompt and update, or exact."""
     design: tuple[str, ...] | None = None
     """Axis: kl-limited, certified, constant."""
+    optimiser: tuple[str, ...] | None = None
+    """Axis: sgd, momentum, adam."""
     rule: tuple[str, ...] | None = None
-    """Axis: none, group, batch, power(A), decoupled."""
+    """Axis: none, group, batch, pooled, power(A), decoupled, maxrl, focal(A), pass(K), leave_one_out."""
 
     def __post_init__(self) -> None:
         check_out(self.out)

@@ -17,7 +17,9 @@ from experiments.sweep.values import Check, integer, number, refuse, values_of, 
 
 POLICIES = ("log-linear", "autoregressive", "log-bilinear")
 DESIGNS = ("kl-limited", "certified", "constant")
-RULES = ("none", "group", "batch", "decoupled", "power(A)")
+OPTIMISERS = ("sgd", "momentum", "adam")
+"""Those of `bandits.optimiser`."""
+RULES = ("none", "group", "batch", "pooled", "decoupled", "power(A)", *rule.REWEIGHING)
 """Of `curvature.rule`, those that a sweep runs."""
 Program = tuple[Any, ...]
 """What decides the shape of a compiled program."""
@@ -66,8 +68,12 @@ class Grid:
     """Responses a prompt and update, at least 2, or "exact": the population's gradient."""
     design: tuple[str, ...] = ("kl-limited",)
     """How long steps are: kl-limited (tuned, and at most kl_limit an update), constant (tuned), certified (T4)."""
+    optimiser: tuple[str, ...] = ("sgd",)
+    """What becomes of a rule's direction before it is stepped along: sgd (nothing), momentum (μ = .9) or adam (β = .9
+    and .999, ε = 1e-8)."""
     rule: tuple[str, ...] = ("none", "group")
-    """none (REINFORCE), group (GRPO), batch, power(A) for Σ g/σ^A, decoupled (T9)."""
+    """none (REINFORCE), group (GRPO), batch, pooled, power(A) for Σ g/σ^A, decoupled (T9), maxrl, focal(A), pass(K),
+    leave_one_out (not with exact gradients)."""
 
     def __post_init__(self) -> None:
         for name, check in AXIS_CHECKS.items():
@@ -78,6 +84,11 @@ class Grid:
             raise ValueError(
                 "grid.design contains certified with the policy log-bilinear, whose features move with its parameters; "
                 "allowed: kl-limited, constant"
+            )
+        if "leave_one_out" in self.rule and "exact" in self.group_size:
+            raise ValueError(
+                "grid.rule contains leave_one_out with the group_size exact, which has no other responses to leave; "
+                "allowed: integers as group_size"
             )
 
     def horizons(self, policy: str) -> tuple[int, ...]:
@@ -99,6 +110,7 @@ AXIS_CHECKS: dict[str, Check] = {
     "spread": number(0, math.inf, "h"),
     "group_size": _group_size,
     "design": word(*DESIGNS),
+    "optimiser": word(*OPTIMISERS),
     "rule": _rule,
 }
 
@@ -122,27 +134,32 @@ class Setting:
     spread: float
     group_size: int | str
     design: str
+    optimiser: str
     rule: str
 
     @property
     def rule_kind(self) -> str:
-        """Power (none and group are α = 0 and 1 of it), batch or decoupled: rules of one kind share a program."""
-        kind = rule.parse(self.rule).kind
-        return "power" if kind == "weight" else kind
+        """Power (none and group are α = 0 and 1 of it), table (`bandits.Weight`), batch, pooled or decoupled.
+
+        Rules of one kind share a program.
+        """
+        kind = rule.parse(self.rule, allowed=RULES).kind
+        return "power" if kind == "weight" else kind if kind in ("batch", "pooled", "decoupled") else "table"
 
     @property
     def alpha(self) -> float:
         """α of Σ g/σ^α; NaN where the rule is no power.
 
-        >>> Setting("log-linear", 2, 2, 1, 0, 0.0, 0.0, 0.5, 0.0, 8, "constant", "power(1.5)").alpha
+        >>> Setting("log-linear", 2, 2, 1, 0, 0.0, 0.0, 0.5, 0.0, 8, "constant", "sgd", "power(1.5)").alpha
         1.5
         """
-        return rule.parse(self.rule).alpha
+        found = rule.parse(self.rule, allowed=RULES)
+        return found.alpha if found.kind == "weight" else math.nan
 
     @property
     def program(self) -> Program:
         """What decides the shape of the compiled program."""
         return (
             self.policy, self.num_prompts, self.num_arms, self.horizon, self.dimension, self.group_size, self.design,
-            self.rule_kind,
+            self.optimiser, self.rule_kind,
         )  # fmt: skip

@@ -9,6 +9,7 @@ tests/experiments/sweep/test_problems.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import equinox as eqx
@@ -26,6 +27,10 @@ from bandits.policy import Policy, Softmax
 from bandits.rewards import draw_labels, one_hot_rewards
 from bandits.simplex import Simplex
 from experiments.sweep.grid import Setting
+from experiments.sweep.spec import Spec
+
+TUNING, REPORTING = 0, 1
+"""Stages of a sweep; each has seeds of its own."""
 
 HIDDEN = 8
 """Hidden units of a log-bilinear policy where the grid's dimension is 0."""
@@ -54,6 +59,16 @@ class Numbers(eqx.Module):
     coherence: Float[Array, "*runs"]
     pass_rate: Float[Array, "*runs"]
     spread: Float[Array, "*runs"]
+
+
+def numbers_of(settings: Sequence[Setting]) -> Numbers:
+    """Of several settings."""
+    return Numbers(*(jnp.asarray([getattr(s, name) for s in settings]) for name in Numbers.__annotations__))
+
+
+def seed_key(spec: Spec, stage: int, index: int) -> Key[Array, ""]:
+    """The key of a seed: of the problem's draws and of the groups."""
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(spec.seed), stage), index)
 
 
 def log_odds(num_prompts: int, pass_rate: Float[Array, ""], spread: Float[Array, ""]) -> Float[Array, " N"]:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bandits import Sampled, Softmax, UpdateRule, coherent, locate, problem
-from bandits.policy import estimate_from_counts
+from bandits.policy import group_from_counts
 
 
 class Given(Softmax):
@@ -14,14 +14,14 @@ class Given(Softmax):
     counts: jax.Array
 
     def group_estimate(self, local, rewards, group_size, ddof, *, key):
-        return estimate_from_counts(self.counts, rewards, group_size, ddof)
+        return group_from_counts(self.counts, local.probabilities, rewards, group_size, ddof)
 
 
 class Seen(UpdateRule):
     """What a rule is given, as its direction."""
 
-    def direction(self, features, per_prompt, std):
-        return per_prompt, std
+    def direction(self, features, estimate):
+        return estimate.gradient, estimate.std
 
 
 def estimate(oracle: Sampled, counts, rewards):

@@ -156,7 +156,7 @@ def test_a_group_is_what_its_responses_say():
     local = locate(p, p.offsets)
     G = 5
     one_group = jax.jit(lambda: (p.policy._draw(local, p.rewards, G, KEY), group(p.policy, local, p.rewards, G, 1)))
-    (steps, rewards, _), (coefficients, std) = one_group()
+    (steps, rewards, _), found = one_group()
     for x in range(N):
         y = written_out(p, x)
         z, r = np.asarray(p.offsets[x]).reshape(S, V), np.asarray(p.rewards[x]).reshape(S, V)
@@ -166,8 +166,10 @@ def test_a_group_is_what_its_responses_say():
         assert (y.probabilities[drawn] > 0).all()
         np.testing.assert_allclose(rewards[x], y.rewards[drawn], rtol=1e-13)
         centred = y.rewards[drawn] - y.rewards[drawn].mean()
-        np.testing.assert_allclose(coefficients[x], centred @ table.scores[drawn] / G, rtol=0, atol=1e-14)
-        np.testing.assert_allclose(std[x], y.rewards[drawn].std(ddof=1), rtol=1e-12)
+        np.testing.assert_allclose(found.coefficients[x], centred @ table.scores[drawn] / G, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(found.scores[x], table.scores[drawn].mean(axis=0), rtol=0, atol=1e-14)
+        np.testing.assert_allclose(found.mean[x], y.rewards[drawn].mean(), rtol=1e-12)
+        np.testing.assert_allclose(found.std[x], y.rewards[drawn].std(ddof=1), rtol=1e-12)
 
 
 def test_groups_are_drawn_from_the_policy_and_their_mean_is_the_gradient():
@@ -177,7 +179,8 @@ def test_groups_are_drawn_from_the_policy_and_their_mean_is_the_gradient():
     copies = jax.tree.map(lambda leaf: jnp.repeat(leaf[:1], many, axis=0), local)
     rewards = jnp.repeat(p.rewards[:1], many, axis=0)
     draws = jax.jit(lambda: (p.policy._draw(copies, rewards, G, KEY), group(p.policy, copies, rewards, G, 0)))
-    (steps, _, _), (coefficients, std) = draws()
+    (steps, _, _), found = draws()
+    coefficients, std = found.coefficients, found.std
     index = np.tensordot(V ** np.arange(H)[::-1], np.asarray(steps) % V, axes=1).ravel()
     π = written_out(p, 0).probabilities
     counts = np.bincount(index, minlength=V**H)
@@ -221,7 +224,8 @@ def test_groups_that_pay_alike_have_no_deviation_at_all():
     def groups(rewards):
         repeated = jnp.repeat(rewards, 50, axis=0)
         local = policy.locate(many, repeated)
-        return policy._draw(local, repeated, 8, KEY)[1], *group(policy, local, repeated, 8, 0)
+        drawn = group(policy, local, repeated, 8, 0)
+        return policy._draw(local, repeated, 8, KEY)[1], drawn.coefficients, drawn.std
 
     paid, coefficients, std = groups(rewards)
     assert np.ptp(paid) > 0

@@ -12,6 +12,7 @@ from bandits import (
     Expected,
     Sampled,
     constant,
+    exact_estimate,
     init,
     kl_limited,
     locate,
@@ -73,13 +74,13 @@ def test_the_move_is_exact_for_long_steps():
 
 def test_decoupled_is_that_of_the_current_spans():
     flat, here, local = elsewhere()
-    a = here.features.contract(local.coefficients)
+    estimate = exact_estimate(here.features, local)
     rule = make_rule("decoupled", PROBLEM.features)
     bases = jax.vmap(curvature.span_basis)(jax.jacobian(logits)(flat))
     expected = curvature.decoupled(jax.jacobian(values)(flat), local.std, bases)
-    found = ravel_pytree(rule.direction(here.features, a, local.std))[0]
+    found = ravel_pytree(rule.direction(here.features, estimate))[0]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * jnp.abs(expected).max())  # a pseudo-inverse
-    stale = ravel_pytree(rule.direction(PROBLEM.features, a, local.std))[0]
+    stale = ravel_pytree(rule.direction(PROBLEM.features, estimate))[0]
     assert not np.allclose(stale, expected, rtol=0.05)
 
 

@@ -207,7 +207,7 @@ def test_exact_is_the_rule_on_exact_moments():
         (lambda: Expected(4, epsilon=float("inf")), "epsilon contains inf"),
         (
             lambda: Expected(4).validate(make_rule("batch", PROBLEM.features), PROBLEM),
-            "rule is batch; allowed with expected groups: none, group or power",
+            "rule is batch; allowed with expected groups: none, group, power and others",
         ),
         (lambda: Expected(4).validate(make_rule("decoupled", PROBLEM.features), PROBLEM), "rule is decoupled"),
         (

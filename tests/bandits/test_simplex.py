@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bandits import Equicorrelated, Exact, Features, Sampled, from_pass_rates, kl_limited, make_rule, problem
+from bandits import Equicorrelated, Estimate, Exact, Features, Sampled, from_pass_rates, kl_limited, make_rule, problem
 from bandits._score import score
 from bandits.geometry import written_out
 from bandits.simplex import Simplex
@@ -50,7 +50,8 @@ def test_decoupled_moves_the_logits_alike(features, ridge):
     c, σ = c - c.mean(axis=1, keepdims=True), jnp.linspace(0.1, 0.5, N)
 
     def moved(one):
-        return one.move(make_rule("decoupled", one, ridge=ridge).direction(one, one.contract(c), σ)).linear
+        estimate = Estimate(one.contract(c), σ, σ, jnp.zeros(()))  # the mean and the pooled deviation are not used
+        return one.move(make_rule("decoupled", one, ridge=ridge).direction(one, estimate)).linear
 
     np.testing.assert_allclose(moved(features), moved(table), rtol=1e-9, atol=1e-11)  # condition numbers up to 100
 

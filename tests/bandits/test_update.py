@@ -11,10 +11,13 @@ import curvature
 from bandits import (
     Batch,
     Decoupled,
+    Estimate,
     Features,
     Kronecker,
+    Pooled,
     Power,
     UpdateRule,
+    Weight,
     coherent,
     equicorrelated,
     equicorrelation,
@@ -36,9 +39,14 @@ class Case(NamedTuple):
     std: jax.Array  # [N]
 
     def direction(self, rule: UpdateRule) -> np.ndarray:
-        v = rule.direction(self.features, self.per_prompt, self.std)
+        v = rule.direction(self.features, self.estimate())
         assert v.shape == self.features.shape
         return np.asarray(v).reshape(-1)
+
+    def estimate(self, scale: float | jax.Array = 1.0) -> Estimate:
+        """Gradients times `scale`, of prompts with J = ½."""
+        half = jnp.full_like(self.std, 0.5)
+        return Estimate(scale * self.per_prompt, half, self.std, jnp.sqrt(jnp.mean(self.std**2)))
 
     @property
     def gradients(self) -> np.ndarray:
@@ -224,19 +232,24 @@ def test_rules_work_under_jit_and_vmap():
     case = CASES["coherent gaussian, deficient spans"]
     for name in RULES:
         rule = make_rule(name, case.features, ridge=0.1)
-        together = jax.jit(jax.vmap(lambda s, rule=rule: rule.direction(case.features, s * case.per_prompt, case.std)))
+        together = jax.jit(jax.vmap(lambda s, rule=rule: rule.direction(case.features, case.estimate(s))))
         batched = together(jnp.array([1.0, 2.0]))
         wanted = case.direction(rule)
         np.testing.assert_allclose(batched.reshape(2, -1), [wanted, 2 * wanted], rtol=1e-10, atol=1e-12)
 
 
 def test_names():
-    assert SERVED == ("none", "group", "batch", "power(A)", "decoupled")
+    assert SERVED == (
+        "none", "group", "batch", "pooled", "power(A)", "decoupled", "maxrl", "focal(A)", "pass(K)", "leave_one_out",
+    )  # fmt: skip
     features = CASES["array"].features
     # names made at run time, as flags are: not the interned literals
     kinds = {"".join(list(name)): type(make_rule("".join(list(name)), features)) for name in RULES}
     assert kinds == {"none": Power, "group": Power, "batch": Batch, "power": Power, "decoupled": Decoupled}
     assert float(make_rule("power(2)", features, alpha=1.0).alpha) == 2.0
+    assert isinstance(make_rule("pooled", features), Pooled)
+    for name in ("maxrl", "focal(1)", "pass(2)"):
+        assert isinstance(make_rule(name, features), Weight)
 
 
 def test_exponents_have_one_type_so_that_one_program_serves_them():
@@ -257,9 +270,13 @@ def test_group_weights_are_those_of_written_out_groups(ddof, epsilon):
             np.testing.assert_allclose(found, parse(f"power({α})").group_weights(G), rtol=1e-13)
 
 
-@pytest.mark.parametrize("name", ["", "None", "a", "bz", "c", "e", "grpo", "h", "o", "q", "zebra", "\u03b1", "pooled"])
+@pytest.mark.parametrize(
+    "name", ["", "None", "a", "bz", "c", "e", "grpo", "h", "o", "q", "zebra", "\u03b1", "focal", "nemo"]
+)
 def test_unknown_names_are_refused(name):
-    allowed = r"none, group, batch, decoupled, or power\(A\) with a number A of at least 0"
+    allowed = (
+        r"none, group, batch, pooled, decoupled, maxrl, leave_one_out, or power\(A\) with a number A of at least 0"
+    )
     with pytest.raises(ValueError, match=f"rule is {name!r}; allowed: {allowed}"):
         make_rule(name, CASES["array"].features)
 
@@ -289,8 +306,8 @@ def test_the_base_class_is_abstract():
 @pytest.mark.parametrize("coherence", [0.0, 0.7, 0.99])
 def test_decoupled_moves_independent_prompts_as_if_each_were_alone(coherence):
     case = make_case(equicorrelated(simplex_arms(3), coherence, num_prompts=4))
-    v = make_rule("decoupled", case.features).direction(case.features, case.per_prompt, case.std)
+    v = make_rule("decoupled", case.features).direction(case.features, case.estimate())
     alone = jnp.einsum("nm,nkm->nk", case.per_prompt / case.std[:, None], case.features.arms)
     np.testing.assert_allclose(case.features.logits(v), alone, rtol=0, atol=1e-11)
-    group = make_rule("group", case.features).direction(case.features, case.per_prompt, case.std)
+    group = make_rule("group", case.features).direction(case.features, case.estimate())
     assert np.allclose(case.features.logits(group), alone, rtol=0, atol=1e-11) == (coherence == 0)

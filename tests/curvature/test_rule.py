@@ -144,6 +144,26 @@ def test_weights_are_those_of_advantages_written_out(rule: str, size: int, ddof:
         assert found[k] == pytest.approx(total / (2 * k * (size - k) / size), rel=1e-12)
 
 
+@pytest.mark.parametrize("rule", RULES)
+@given(st.integers(2, 20), st.sampled_from([0, 1]), st.sampled_from([0.0, 1e-4, 0.1]))
+def test_advantages_are_those_written_out(rule: str, size: int, ddof: int, epsilon: float) -> None:
+    found = parse(rule, allowed=EVERY).advantages(size, ddof=ddof, epsilon=epsilon)
+    assert found[0] == found[size] == (0, 0)
+    for k in range(1, size):
+        wanted = spelt(rule, np.array([1.0] * k + [0.0] * (size - k)), ddof, epsilon)
+        assert found[k] == pytest.approx((wanted[0], wanted[-1]), rel=1e-12)
+
+
+def test_only_leave_one_out_leaves_advantages_with_a_mean() -> None:
+    for rule in RULES:
+        mean = [
+            (k * right + (4 - k) * wrong) / 4
+            for k, (right, wrong) in enumerate(parse(rule, allowed=EVERY).advantages(4))
+        ]
+        assert (max(map(abs, mean)) > 0.2) == (rule == "leave_one_out")
+    assert mean[1] == pytest.approx((1 - np.sqrt(4.5)) / 4)  # 1 undivided, and three of −(1/3)/√(2/9)
+
+
 def test_the_leave_one_out_table_at_eight() -> None:
     live = parse("leave_one_out", allowed=EVERY).group_weights(8, ddof=1)[1:-1]
     assert max(live) / min(live) == pytest.approx(1.29, abs=0.005)
@@ -152,6 +172,10 @@ def test_the_leave_one_out_table_at_eight() -> None:
 def test_settings_of_the_deviation_are_checked() -> None:
     with pytest.raises(ValueError, match="ddof is 2; allowed: 0"):
         parse("group").group_weights(4, ddof=2)
+    with pytest.raises(ValueError, match="group_size is 1; allowed"):
+        parse("leave_one_out", allowed=EVERY).advantages(1)
+    with pytest.raises(ValueError, match="rule is batch; allowed: rules that weigh"):
+        parse("batch").advantages(4)
     for bad in (-1.0, math.inf, math.nan):
         with pytest.raises(ValueError, match=r"epsilon is .*; allowed: numbers in"):
             parse("group").group_weights(4, epsilon=bad)

@@ -58,7 +58,7 @@ OURS = {
 """What the manifest of the folder "ours" says of each command's run, seed 0."""
 
 CASES: dict[str, tuple[tuple[str, ...], str]] = {
-    "no command": ((), "Expected one of"),
+    "no command": (("--no-cache",), "Expected one of"),
     "reproduce, a flag": (("reproduce", "--num-steps", "9"), "--num-steps is 9"),
     "reproduce, digits of a language": (("reproduce", "--seed", "٣.٥"), "--seed"),
     "reproduce, no file": (("reproduce", "--pass-rates", "none.csv"), "none.csv is not a file"),

@@ -80,8 +80,24 @@ def test_powers_share_a_program_and_carry_their_exponents() -> None:
     assert rules.rule == ("none", "group", "power(2.5)", "power(2)", "batch", "decoupled")
     points = settings(Spec(grid=rules))
     assert [s.rule_kind for s in points] == ["power"] * 4 + ["batch", "decoupled"]
+    tables = settings(Spec(grid=Grid(rule=("pooled", "maxrl", "focal( .50)", "pass(4)", "leave_one_out"))))
+    assert [s.rule for s in tables] == ["pooled", "maxrl", "focal(0.5)", "pass(4)", "leave_one_out"]
+    assert [s.rule_kind for s in tables] == ["pooled"] + ["table"] * 4
+    assert np.isnan([s.alpha for s in tables]).all()
+    assert len(chunks(Spec(grid=Grid(rule=tuple(s.rule for s in tables))))) == 2
     np.testing.assert_array_equal([s.alpha for s in points], [0, 1, 2.5, 2, math.nan, math.nan])
     assert len({s.program for s in points}) == 3
+
+
+def test_adam_has_steps_of_its_own() -> None:
+    # 2 rules × (sgd 1 step × 8 seeds + 16, adam 3 steps × 8 seeds + 16)
+    spec = from_mapping(
+        {"steps": [1.0], "adam_steps": {"low": 0.01, "high": 1.0, "count": 3}, "grid": {"optimiser": ["sgd", "adam"]}}
+    )
+    assert spec.adam_steps == pytest.approx((0.01, 0.1, 1.0))
+    assert num_runs(spec) == 2 * (24 + 40) == sum(chunk_runs(spec, chunk) for chunk in chunks(spec))
+    with pytest.raises(ValueError, match=r"adam_steps.high is 0.5; allowed: numbers above adam_steps.low \(1\)"):
+        from_mapping({"adam_steps": {"low": 1.0, "high": 0.5, "count": 3}, "grid": {"rule": "none"}})
 
 
 def test_identity_is_json_with_defaults_and_any_change_changes_the_digest() -> None:
@@ -91,7 +107,8 @@ def test_identity_is_json_with_defaults_and_any_change_changes_the_digest() -> N
         Spec(**{**vars(MIXED), key: value})
         for key, value in {
             "name": "other", "seed": 1, "num_steps": 12, "num_curve": 5, "kl_limit": 0.1, "tuning_seeds": 3,
-            "seeds": 4, "steps": (0.1,), "ridge": 0.0, "max_runs": 21, "grid": Grid(),
+            "seeds": 4, "steps": (0.1,), "adam_steps": (0.1,), "clip_norm": 1.0, "ridge": 0.0, "max_runs": 21,
+            "grid": Grid(),
         }.items()
     ]  # fmt: skip
     assert len({digest(s) for s in [MIXED, *changed]}) == 1 + len(changed) == 1 + len(module.SCALARS) + 1
@@ -122,7 +139,12 @@ BAD = {
     "empty axis": ("[grid]\ncoherence = []", "grid.coherence is []; allowed: a list of at least one value"),
     "twice": ("[grid]\ncoherence = [0, 0.5, 0.0]", "grid.coherence contains 0.0 twice; allowed: each value once"),
     "rule twice": ("[grid]\nrule = ['power(2)', 'power(2.0)']", "grid.rule contains power(2) twice; allowed"),
-    "rule": ("[grid]\nrule = ['gruop']", "grid.rule contains 'gruop'; allowed: none, group, batch, decoupled"),
+    "rule": ("[grid]\nrule = ['gruop']", "grid.rule contains 'gruop'; allowed: none, group, batch, pooled, decoupled"),
+    "no others to leave": (
+        "[grid]\nrule = ['leave_one_out']\ngroup_size = [8, 'exact']",
+        "grid.rule contains leave_one_out with the group_size exact, which has no other responses to leave; allowed",
+    ),
+    "focal without exponent": ("[grid]\nrule = 'focal'", "grid.rule is 'focal'; allowed"),
     "power without exponent": ("[grid]\nrule = 'power'", "grid.rule is 'power'; allowed"),
     "negative power": ("[grid]\nrule = 'power(-1)'", "grid.rule is 'power(-1)'; allowed"),
     "power of nan": ("[grid]\nrule = 'power(nan)'", "grid.rule is 'power(nan)'; allowed"),
@@ -238,18 +260,22 @@ def test_flags_replace_what_the_file_says(tmp_path: Path) -> None:
     assert parse("--rule", "none", "power(2)").read().grid.rule == ("none", "power(2)")  # over the preset quick
     every = parse(*itertools.chain.from_iterable((f"--{name.replace('_', '-')}", value) for name, value in {
         "name": "n", "seed": "1", "num_steps": "9", "num_curve": "3", "kl_limit": ".1", "tuning_seeds": "1",
-        "seeds": "2", "steps": "3", "ridge": ".5", "max_runs": "6", "policy": "autoregressive", "num_prompts": "3",
+        "seeds": "2", "steps": "3", "adam_steps": ".5", "clip_norm": "4", "ridge": ".5",
+        "max_runs": "6", "policy": "autoregressive", "num_prompts": "3",
         "num_arms": "2", "horizon": "5", "dimension": "4", "conflict": ".5", "coherence": ".25", "pass_rate": ".5",
-        "spread": "2", "group_size": "8", "design": "certified", "rule": "batch",
+        "spread": "2", "group_size": "8", "design": "certified", "optimiser": "adam", "rule": "batch",
     }.items())).read()  # fmt: skip
     assert settings(every) == [
-        Setting("autoregressive", 3, 2, 5, 4, 0.5, 0.25, 0.5, 2.0, 8, "certified", "batch"),
+        Setting("autoregressive", 3, 2, 5, 4, 0.5, 0.25, 0.5, 2.0, 8, "certified", "adam", "batch"),
     ]
     scalars = {name: getattr(every, name) for name in module.SCALARS}
-    assert list(scalars.values()) == ["n", 1, 9, 3, 0.1, 1, 2, (3.0,), 0.5, 6]
+    assert list(scalars.values()) == ["n", 1, 9, 3, 0.1, 1, 2, (3.0,), (0.5,), 4.0, 0.5, 6]
 
 
 BAD_FLAGS = {
+    "optimiser": (["--optimiser", "adamw"], "grid.optimiser contains 'adamw'; allowed: sgd, momentum, adam"),
+    "clip": (["--clip-norm", "-1"], "clip_norm is -1.0; allowed: finite numbers in [0, inf)"),
+    "adam": (["--adam-steps", "0"], "adam_steps contains 0.0; allowed: finite numbers in (0, inf)"),
     "coherence": (["--coherence", "2"], "grid.coherence contains 2.0; allowed"),
     "no value": (["--coherence"], "grid.coherence is []; allowed"),
     "group": (["--group-size", "lots"], "grid.group_size contains 'lots'; allowed: 'exact' or integers from 2"),
