@@ -1,7 +1,7 @@
 """Five runs and what `grpo-curvature advise` says of each: `python docs/runs.py` writes docs/runs.md, a test compares.
 
-Four logs are made here and read as anybody's; what is said of the real run, whose log is not part of this project, and
-the replays, which take minutes, stand in docs/results/advice.json: `python docs/runs.py --measure LOG FIRST_VISITS`.
+Four logs are made here and read as anybody's; what is said of the real run, whose log is not part of this project,
+stands in docs/results/advice.json, which `python docs/runs.py --measure LOG` writes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import binom
 
+from curvature.group_update import moved_share, update_lengths
 from experiments import cli
 
 ROOT = Path(__file__).resolve().parent
@@ -100,29 +102,23 @@ def page() -> str:
         dropped = advised(filtered(folder / "filtered"))
         pairs = advised(counts(folder / "pairs.csv", 2, rates(), 10, seed=3))
         plain = advised(counts(folder / "plain.csv", SIZE, rates(), 10, seed=0))
-    truth = measured["simulated"]
     return HEAD + "\n".join(
         [
             block(
                 "A simulated run, whose truth is known",
-                f"{truth['num_prompts']} prompts of the simulator, {truth['group_size']} answers each, most prompts hard; ten "
-                "steps are logged. What dividing is worth there was found by training both rules with many steps and seeds: "
-                f"it leads by {_points(truth['truth'])} ± {_points(truth['truth_half_width'])} points of mean accuracy at "
-                f"overlap {truth['coherence']:g}, which the log does not tell.",
+                f"96 prompts, {SIZE} answers each, ten steps; their pass rates are known, most of them low. With infinitely many steps "
+                f"dividing would move {100 * true_moved():.1f}% of the update.",
                 plain,
-                "The sentence is true: a lead of that size takes as many runs as it says. With `--replay` the lead is that of "
-                f"these pass rates at every overlap, {truth['lead_low'] * 100:+.2g} to {truth['lead_high'] * 100:+.2g} "
-                f"points, which {'holds' if truth['covered'] else 'does not hold'} the truth: "
-                f'"{truth["replayed"]["sentence"]}"',
+                "The interval holds the truth. Whether a lead of that size is there the log cannot say, but it could not be seen with "
+                "fewer runs.",
             ),
             block(
                 "A real run",
                 "GRPO on Qwen2.5-Math-1.5B, 64,000 groups of 8, 1,209 prompts visited 51 to 55 times each, as counted from the "
                 "public repository ypwang61/One-Shot-RLVR (the log is not part of this project).",
-                measured["real"],
+                measured,
                 "Pass rates rose along the run, so the interval is that over its four quarters; dividing moves about as much in "
-                "each. No replay is made of a run that changed. "
-                f'Of the first visits alone it is: "{measured["real_first_visit"]["sentence"]}"',
+                "each. What follows the run is another matter.",
             ),
             block(
                 "Shaped rewards",
@@ -151,35 +147,20 @@ def page() -> str:
     )
 
 
-def _points(accuracy: float) -> str:
-    return f"{100 * accuracy:.2g}"
+def true_moved() -> float:
+    """What dividing moves with infinitely many groups of these pass rates."""
+    law = binom.pmf(np.arange(SIZE + 1)[:, None], SIZE, rates()).mean(axis=1)
+    lengths = (update_lengths(rule, law) for rule in ("group", "none"))
+    return float(moved_share(*lengths, law))
 
 
-def measure(real: Path, first_visit: Path) -> None:
-    """Write what takes minutes or needs the real log."""
-    import curvature  # noqa: F401  (64 bits)
-    from experiments.logs.replay.leads import leads
-
-    ρ = 0.3
-    found = leads(rates(), SIZE, np.array([ρ]), seed=77, seeds=32)
-    with tempfile.TemporaryDirectory() as name:
-        path = counts(Path(name) / "plain.csv", SIZE, rates(), 10, seed=0)
-        replayed = advised(path, "--replay")
-    low, high = replayed.pop("lead")
-    truth = float(found.mean[0])
-    result = {
-        "simulated": {
-            "num_prompts": len(rates()), "group_size": SIZE, "coherence": ρ, "truth": truth,
-            "truth_half_width": float(found.half_width[0]), "lead_low": low, "lead_high": high,
-            "covered": low <= truth <= high, "replayed": replayed,
-        },
-        "real": advised(real, "--step-column", "visit"),
-        "real_first_visit": advised(first_visit, "--replay"),
-    }  # fmt: skip
-    MEASURED.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def measure(real: Path) -> None:
+    """Write what is said of the real run."""
+    found = advised(real, "--step-column", "visit")
+    MEASURED.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
-        measure(*map(Path, sys.argv[2:4]))
+        measure(Path(sys.argv[2]))
     PAGE.write_text(page(), encoding="utf-8")

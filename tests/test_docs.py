@@ -68,7 +68,7 @@ def test_every_make_target_of_the_readme_is_there() -> None:
 
 
 def test_five_runs_are_told_what_the_page_says() -> None:
-    """The command answers anew; what takes minutes, or the real log, stands in docs/results."""
+    """The command answers anew; what it says of the real log stands in docs/results."""
     assert script("runs").page() == (ROOT / "docs" / "runs.md").read_text(encoding="utf-8"), "run `python docs/runs.py`"
 
 

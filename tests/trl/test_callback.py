@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.trl
+pytestmark = [pytest.mark.trl, pytest.mark.filterwarnings("default")]  # trl and transformers warn of their own
 WORDS = ["<pad>", "<eos>", *(f"w{i}" for i in range(14))]
 
 

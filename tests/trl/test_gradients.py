@@ -15,7 +15,7 @@ from experiments.watch.isolated import isolated
 from experiments.watch.watch import Watch
 
 pytestmark = pytest.mark.trl
-PROMPTS, ANSWERS, DIMENSION, TEMPERATURE = 12, 5, 9, 0.8
+PROMPTS, ANSWERS, DIMENSION, TEMPERATURE, RIGHT = 24, 5, 9, 0.8, 0
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +43,12 @@ def policy(torch):
     """logits = φ_x θ, features [N, K, d] overlapping between prompts; the next token depends on the last alone."""
     rng = np.random.default_rng(0)
     shared = rng.normal(size=(1, ANSWERS, DIMENSION))
-    features = 0.8 * shared + rng.normal(size=(PROMPTS, ANSWERS, DIMENSION))
+    features = shared + 0.4 * rng.normal(size=(PROMPTS, ANSWERS, DIMENSION))
 
     class Linear(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.θ = torch.nn.Parameter(torch.tensor(rng.normal(size=DIMENSION) * 0.4, dtype=torch.float32))
+            self.θ = torch.nn.Parameter(torch.tensor(rng.normal(size=DIMENSION) * 0.1, dtype=torch.float32))
             self.register_buffer("features", torch.tensor(features, dtype=torch.float32))
 
         def forward(self, input_ids, use_cache=None, past_key_values=None):
@@ -58,7 +58,7 @@ def policy(torch):
 
 
 def dataset(number: int = PROMPTS) -> list[dict]:
-    return [{"prompt": str(x), "right": x % ANSWERS} for x in range(number)]
+    return [{"prompt": str(x), "right": RIGHT} for x in range(number)]
 
 
 def reward(prompts, completions, completion_ids, right):
@@ -70,7 +70,7 @@ def exact(policy) -> tuple[np.ndarray, np.ndarray]:
     model, features = policy
     θ = model.θ.detach().numpy().astype(float)
     found = [
-        moments(features[x] @ θ / TEMPERATURE, features[x] / TEMPERATURE, np.eye(ANSWERS)[x % ANSWERS])
+        moments(features[x] @ θ / TEMPERATURE, features[x] / TEMPERATURE, np.eye(ANSWERS)[RIGHT])
         for x in range(PROMPTS)
     ]
     return np.array([m.gradient for m in found]), np.array([float(m.std) for m in found])
@@ -107,7 +107,7 @@ def halves(policy, number: int, seed: int, sketch: int = 0):
     found = []
     for x in range(PROMPTS):
         each = answers(model, Tokenizer(), str(x), number, 1, TEMPERATURE, seed=(seed, x))
-        values = np.array([float(int(text) == x % ANSWERS) for text in each.texts])
+        values = np.array([float(int(text) == RIGHT) for text in each.texts])
         found.append(half_gradients(model, named, each, values, TEMPERATURE, sketch=sketch, seed=7))
     return found
 
@@ -119,8 +119,10 @@ def test_both_halves_are_unbiased(policy) -> None:
         estimates = np.array([[half[side][0].numpy() for half in each] for each in drawn])
         error = estimates.std(axis=0, ddof=1) / np.sqrt(len(drawn))
         z = (estimates.mean(axis=0) - g) / error
-        assert np.abs(z).max() < 4.5  # of 108
-        assert np.abs(estimates.mean(axis=0) - 1.2 * g).max() > 4 * error.max()  # a factor would be seen
+        assert np.abs(z).max() < 4.5  # of 216
+        factor = (estimates * g).sum(axis=(1, 2)) / (g**2).sum()
+        spread = factor.std(ddof=1) / np.sqrt(len(drawn))
+        assert abs(factor.mean() - 1) < 4 * spread < 0.08  # the 1/(n − 1) of 8 answers: 1/n would be 12% off
 
 
 def test_products_across_halves_are_unbiased_and_within_are_not(policy) -> None:
@@ -159,7 +161,7 @@ def test_sketches_keep_products_on_average(policy) -> None:
     error = products.std(axis=0, ddof=1) / np.sqrt(len(products))
     assert plain.shape == (PROMPTS, PROMPTS)
     assert (np.abs(products.mean(axis=0) - plain) < 5 * error + 1e-9).all()
-    assert products.std(axis=0).min() > 0
+    assert (products.std(axis=0) > 0).mean() > 0.5
 
 
 def test_whatever_is_drawn_inside_is_put_back(torch) -> None:

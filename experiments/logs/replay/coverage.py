@@ -1,10 +1,10 @@
 """How often the replay's band holds the true lead: simulated runs of known overlap, replayed from their logs alone.
 
-    run i: a law of pass rates, ρ and G drawn; the true lead from its own pass rates at its own ρ (`TRUE_SEEDS` seeds);
-           the first `LOGGED` steps of one run of it written as a table, read, and replayed
+    run i: a law of pass rates and ρ drawn; the first `LOGGED` steps of one run of `group` written as a table, read, and
+           replayed; the true lead from the run's own pass rates at its own ρ (`TRUE_SEEDS` seeds)
 
-A log's groups are drawn anew from the policies of the run's states. Runs whose log cannot be replayed (the reader's own
-abstentions) are counted apart.
+The run has other prompts than the replay, twice as many. A log's groups are drawn anew from the policies of the run's
+states. Runs whose log cannot be replayed, by the report's own abstentions, are counted apart and have no truth.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,8 @@ from experiments.logs.report.summary import summarise
 from experiments.logs.source import Source
 
 TRUE_PROMPTS, LOGGED, TRUE_SEEDS = 64, 10, 16
-SIZES = (8, 16)
+STEP_SIZE = 0.03
+"""Of the logged run: small, as a log that changes on the way is not replayed."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,21 @@ class Case:
     law: str
     coherence: float
     group_size: int
-    truth: float
-    """The lead, mean over seeds."""
-    truth_half_width: float
-    low: float | None
-    """Of the band; None where the replay abstains."""
-    high: float | None
     abstained: str
+    """Why its log is not replayed; "" where it is, and the rest is None where it is not."""
+    truth: float | None = None
+    """The lead, mean over seeds."""
+    truth_half_width: float | None = None
+    low: float | None = None
+    """Of the band."""
+    high: float | None = None
 
     @property
-    def covered(self) -> bool:
+    def covered(self) -> bool | None:
         """Whether the band holds the true lead."""
-        return self.low is not None and self.high is not None and self.low <= self.truth <= self.high
+        if self.truth is None or self.low is None or self.high is None:
+            return None
+        return self.low <= self.truth <= self.high
 
 
 def draw_rates(rng: np.random.Generator) -> tuple[str, np.ndarray]:
@@ -64,40 +69,42 @@ def draw_rates(rng: np.random.Generator) -> tuple[str, np.ndarray]:
     return f"log-odds of median {median:.2f}, deviation {spread:.2f}", 1 / (1 + np.exp(-odds))
 
 
-def one_case(seed: int, folder: Path) -> Case:
+def write_log(path: Path, rates: np.ndarray, coherence: float, group_size: int, *, seed: int) -> Path:
+    """The table of a run's first steps: one group per prompt and step."""
+    along = pass_rates_along(rates, group_size, coherence, 1.0, STEP_SIZE, LOGGED, seed=seed)
+    right = np.random.default_rng(seed).binomial(group_size, np.clip(along, 0, 1))
+    rows = [f"{t},{x},{right[t, x]},{group_size}" for t, x in np.ndindex(right.shape)]
+    path.write_text("\n".join(["step,prompt,num_correct,num_samples", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def one_case(seed: int, group_size: int, folder: Path) -> Case:
     """Simulate, write, read, replay."""
     rng = np.random.default_rng(seed)
     law, rates = draw_rates(rng)
-    ρ, G = float(rng.uniform(0, OVERLAPS[-1])), int(rng.choice(SIZES))
-    truth = leads(rates, G, np.array([ρ]), seed=10_000 + seed, seeds=TRUE_SEEDS)
-    along = pass_rates_along(rates, G, ρ, 1.0, float(truth.step_size[0, 1]), LOGGED, seed=20_000 + seed)
-    path = folder / f"run{seed}.csv"
-    right = rng.binomial(G, np.clip(along, 0, 1))
-    rows = [f"{t},{x},{right[t, x]},{G}" for t in range(LOGGED) for x in range(TRUE_PROMPTS)]
-    path.write_text("step,prompt,num_correct,num_samples\n" + "\n".join(rows) + "\n")
-    log = read(Source(paths=(path,)))
+    ρ = float(rng.uniform(0, OVERLAPS[-1]))
+    log = read(Source(paths=(write_log(folder / f"run{seed}.csv", rates, ρ, group_size, seed=20_000 + seed),)))
     estimator = recover(log)
-    options = {"correct": None, "filtered": None, "num_windows": 1, "run_std": None}
+    options: dict[str, Any] = {"correct": None, "filtered": None, "num_windows": 1, "run_std": None}
     summary = summarise(log, measure(log, estimator, None), estimator, **options)
-    why = why_not(summary)
-    band = None if why else replay(summary)
-    return Case(
-        seed, law, ρ, G, float(truth.mean[0]), float(truth.half_width[0]), band.low if band else None,
-        band.high if band else None, why,
-    )  # fmt: skip
+    if why := why_not(summary):
+        return Case(seed, law, ρ, group_size, why)
+    band = replay(summary)
+    truth = leads(rates, group_size, np.array([ρ]), seed=10_000 + seed, seeds=TRUE_SEEDS)
+    return Case(seed, law, ρ, group_size, "", float(truth.mean[0]), float(truth.half_width[0]), band.low, band.high)
 
 
-def cases(number: int, first: int = 0) -> Iterator[Case]:
+def cases(number: int, group_size: int) -> Iterator[Case]:
     """Cases until so many of them have a band."""
-    seed, found = first, 0
+    seed, found = 0, 0
     with tempfile.TemporaryDirectory() as folder:
         while found < number:
-            case = one_case(seed, Path(folder))
-            found += case.low is not None
+            case = one_case(seed, group_size, Path(folder))
+            found += case.covered is not None
             seed += 1
             yield case
 
 
-def row(case: Case) -> dict:
+def row(case: Case) -> dict[str, Any]:
     """One line of JSON."""
     return asdict(case) | {"covered": case.covered}

@@ -22,9 +22,10 @@ from jaxtyping import Array, Float, Key
 from scipy.stats import t as student
 
 from bandits._problem import Problem
-from bandits._run import BLOCK_NUMBERS, init, step
+from bandits._run import init, step
 from bandits._score import score
 from bandits._step import KLLimited
+from bandits.batches import BLOCK_NUMBERS
 from bandits.features import Equicorrelated
 from bandits.oracle import Sampled
 from bandits.policy import Softmax
@@ -142,7 +143,13 @@ def pass_rates_along(
     rates: np.ndarray, group_size: int, coherence: float, alpha: float, step_size: float, num_steps: int, *, seed: int
 ) -> np.ndarray:
     """[T, N] pass rates before each update of one run."""
-    job = Job(jnp.asarray(log_odds(rates)), *map(jnp.asarray, (coherence, alpha, step_size)), jax.random.key(seed))
+    job = Job(
+        jnp.asarray(log_odds(rates)),
+        jnp.asarray(coherence),
+        jnp.asarray(alpha),
+        jnp.asarray(step_size),
+        jax.random.key(seed),
+    )
     return np.asarray(_path(len(rates), group_size, num_steps)(job))
 
 

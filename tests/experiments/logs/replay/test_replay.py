@@ -84,11 +84,20 @@ def test_a_case_is_written_read_and_replayed(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(coverage, "TRUE_SEEDS", 2)
     for program in (simulated._areas, simulated._path):
         program.cache_clear()
-    case = coverage.one_case(1, tmp_path)
+    case = coverage.one_case(1, 8, tmp_path)
     for program in (simulated._areas, simulated._path):
         program.cache_clear()
-    assert (case.low is None) == (case.abstained != "")
-    assert case.covered == (case.low is not None and case.low <= case.truth <= (case.high or 0))
+    assert case.low is not None
+    assert case.truth is not None
+    assert case.high is not None
+    assert case.covered == (case.low <= case.truth <= case.high)
     rows = (tmp_path / "run1.csv").read_text().splitlines()
     assert len(rows) == 1 + coverage.LOGGED * coverage.TRUE_PROMPTS
     assert coverage.row(case)["covered"] == case.covered
+
+
+def test_a_log_that_is_not_replayed_has_no_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coverage, "LOGGED", 2)
+    case = coverage.one_case(1, 8, tmp_path)
+    assert "fewer than 200" in case.abstained
+    assert case.covered is None
