@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TRL := .venv-trl
+TRL_STAMP := $(TRL)/.installed
 PARITY_STAMP := $(VENV)/.installed-parity
 DOCS_STAMP := $(VENV)/.installed-docs
 PASS_RATES ?=
@@ -17,7 +19,7 @@ CORRECT ?=
 PYTEST = $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras
 
-.PHONY: help setup reproduce sweep phases validate logs test quick prove docs parity browser wheel slow check format bench mutants lock clean
+.PHONY: help setup reproduce sweep phases validate logs test quick prove docs parity trl browser wheel slow check format bench mutants lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -104,6 +106,16 @@ $(PARITY_STAMP): $(STAMP) requirements-parity.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[parity]'
 	@touch $(PARITY_STAMP)
 
+# An environment of its own, as trl pins transformers. Hashed: trl and all that it, torch and the tests need; not hashed: torch, as above.
+trl: $(TRL_STAMP) ## The callback in a real GRPOTrainer on the CPU: the run stays bit for bit as it is; fetches torch and trl (CI runs this too)
+	$(TRL)/bin/python -m pytest -q -m trl tests/trl
+
+$(TRL_STAMP): requirements-trl.lock pyproject.toml
+	$(PYTHON) -m venv $(TRL)
+	$(TRL)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-trl.lock
+	$(TRL)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[trl,test]'
+	@touch $(TRL_STAMP)
+
 # The page is opened in a Chromium, which is a system package: installed here where apt-get is at hand and allowed.
 browser: $(STAMP) ## The interactive page in a real headless browser (CI runs this too)
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
@@ -129,7 +141,8 @@ lock: $(STAMP) ## Renew requirements.lock and those of the extras
 	$(LOCK) --extra dev --extra test --allow-unsafe --output-file requirements.lock pyproject.toml
 	$(LOCK) --extra docs --constraint requirements.lock --output-file requirements-docs.lock pyproject.toml
 	$(LOCK) --extra parity --constraint requirements.lock --unsafe-package torch --output-file requirements-parity.lock pyproject.toml
+	$(LOCK) --extra trl --extra test --build-deps-for editable --constraint requirements.lock --unsafe-package torch --output-file requirements-trl.lock pyproject.toml
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(OUT) sweep phases logs-report gsm8k-* .mutants .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(TRL) $(OUT) sweep phases logs-report gsm8k-* .mutants .pytest_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -40,6 +40,7 @@ from .failure_rates import failure_rate_lower_bound, failure_rate_upper_bound, m
 from .group_limits import failure_width, group_failure_lower_bound, group_start_lower_bound, start_width
 from .group_update import (
     effective_groups,
+    greatest_moved_share,
     greatest_weight_ratio,
     length_cosine,
     moved_share,
@@ -164,6 +165,7 @@ __all__ = [
     "gradient_bound",
     "gradient_norm_bound",
     "gram",
+    "greatest_moved_share",
     "greatest_weight_ratio",
     "group_factor",
     "group_failure_lower_bound",

@@ -67,6 +67,11 @@ def test_every_make_target_of_the_readme_is_there() -> None:
     assert {*re.findall(r"^make ([a-z]+)", README, re.MULTILINE)} <= targets
 
 
+def test_five_runs_are_told_what_the_page_says() -> None:
+    """The command answers anew; what it says of the real log stands in docs/results."""
+    assert script("runs").page() == (ROOT / "docs" / "runs.md").read_text(encoding="utf-8"), "run `python docs/runs.py`"
+
+
 def test_tables_of_results_are_those_of_the_committed_summaries() -> None:
     """And a number that is changed by hand is noticed."""
     tables, page = script("tables"), (ROOT / "docs" / "language-model.md").read_text(encoding="utf-8")

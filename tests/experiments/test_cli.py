@@ -41,7 +41,7 @@ def truncated_parquet(path: Path) -> Path:
 
 
 BAD_ARGUMENTS = {
-    "no command": (["--no-cache"], "Expected one of {reproduce, sweep, figure, phases, prove, gsm8k, logs}"),
+    "no command": (["--no-cache"], "Expected one of {reproduce, sweep, figure, phases, prove, gsm8k, logs, advise}"),
     "unknown command": (["reproduse"], "reproduse"),
     "unknown flag": (["reproduce", "--outt", "x"], "--outt"),
     "seed not a number": (["reproduce", "--seed", "abc"], "abc"),
