@@ -9,9 +9,11 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
+from bandits.epochs import spread_out
 from bandits.features import FeatureMap
 from bandits.policy import Local
 
@@ -31,13 +33,22 @@ class Estimate(eqx.Module):
     """(1/G) Σ_i s_i in the same form; None where exact."""
     group_size: int | None = eqx.field(static=True, default=None)
     """G; None where exact."""
+    batch_size: int | None = eqx.field(static=True, default=None)
+    """B prompts that the update sees: the rows of the others are 0. None: all."""
+
+    @property
+    def mean_std(self) -> Float[Array, ""]:
+        """Mean deviation of the batch's prompts."""
+        return jnp.mean(self.std) if self.batch_size is None else jnp.sum(self.std) / self.batch_size
 
 
-def exact_estimate(features: FeatureMap, local: Local) -> Estimate:
-    """The population's gradients and deviations."""
-    J, σ = local.value, local.std
+def exact_estimate(features: FeatureMap, local: Local, chosen: Int[Array, " B"] | None = None) -> Estimate:
+    """The population's gradients and deviations, of all prompts or of a batch."""
+    of = local if chosen is None else jax.tree.map(lambda leaf: leaf[chosen], local)
+    J, σ = of.value, of.std
     pooled = jnp.sqrt(jnp.mean(σ**2) + jnp.var(J))
-    return Estimate(features.contract(local.coefficients), J, σ, pooled)
+    C, J, σ = (spread_out(rows, chosen, features.num_prompts) for rows in (of.coefficients, J, σ))
+    return Estimate(features.contract(C), J, σ, pooled, batch_size=None if chosen is None else len(chosen))
 
 
 class UpdateRule(eqx.Module):

@@ -4,8 +4,8 @@
     maxrl, focal(γ), pass(K), leave_one_out  `Weight`    pooled   Σ g_x/deviation of all rewards of the batch
 
 Names are those of `curvature.rule`; `Weight` is in `bandits.weight`. A prompt with σ_x = 0 contributes 0. `batch`
-divides by the mean of the prompts' deviations, `pooled` by a number that also contains the spread of J_x between
-prompts. Independent checks: tests/bandits/test_update.py.
+divides by the mean of the deviations of the update's prompts, `pooled` by a number that also contains the spread of J_x
+between prompts. Independent checks: tests/bandits/test_update.py.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Batch(UpdateRule):
     """Σ g_x / mean σ."""
 
     def direction(self, features: FeatureMap, estimate: Estimate) -> PyTree:
-        return features.gather(inverse_power(jnp.mean(estimate.std), 1) * estimate.gradient)
+        return features.gather(inverse_power(estimate.mean_std, 1) * estimate.gradient)
 
 
 class Pooled(UpdateRule):
@@ -65,7 +65,7 @@ class Decoupled(UpdateRule):
 
     def direction(self, features: FeatureMap, estimate: Estimate) -> PyTree:
         σ = estimate.std
-        return features.decouple(estimate.gradient, σ, self.ridge * jnp.mean(σ), self.projectors)
+        return features.decouple(estimate.gradient, σ, self.ridge * estimate.mean_std, self.projectors)
 
 
 def make_rule(

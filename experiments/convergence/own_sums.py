@@ -56,10 +56,10 @@ def climb(example: str, alpha: float, num_steps: int) -> Rows:
         found.append((float(J.sum()), step_size / 2 * direction**2, *(np.log(right) - np.log(wrong))))
         θ += step_size * direction
     value, guaranteed, *log_odds = np.asarray(found).T
+    own_sum = np.sum([own_value(L, alpha) for L in log_odds], axis=0)
     return {
         "example": np.full(num_steps, example), "alpha": np.full(num_steps, alpha), "time": np.arange(num_steps),
-        "total_value": value, "own_sum": np.sum([own_value(L, alpha) for L in log_odds], axis=0),
-        "guaranteed": guaranteed,
+        "total_value": value, "own_sum": own_sum, "guaranteed": guaranteed,
     }  # fmt: skip
 
 

@@ -14,9 +14,9 @@ from jaxtyping import Array, Float, Key
 
 from curvature import (
     binary_curvature_bound,
-    certificate,
     curvature_bound,
     curvature_split,
+    deviation_certificate,
     local_curvature,
     log_odds_certificate,
     moments,
@@ -47,7 +47,7 @@ def _one(key: Key[Array, ""], K: int, d: int) -> dict[str, Array]:
     δ = u[:d] / jnp.linalg.norm(u[:d]) * 10 ** (-2 + 2.477 * jax.scipy.stats.norm.cdf(u[d]))  # |δ| from .01 to 3
     m = moments(z, φ, r, hessian=False)
     split, w = curvature_split(m, δ), width(φ, δ)
-    T3, T19 = certificate(m, φ, δ), log_odds_certificate(m, φ, δ)
+    T3, T19 = deviation_certificate(m, φ, δ), log_odds_certificate(m, φ, δ)
     return {
         "value": m.value, "std": m.std, "width": w, "curvature": local_curvature(m, δ),
         "slope_part": split.slope, "bend_part": split.bend, "T1": curvature_bound(m.std, w),

@@ -6,14 +6,18 @@ import numpy as np
 
 from bandits.pass_rates import PassRates
 from experiments.convergence import (
+    beyond_groups,
     certificates,
+    coherence,
     comparison,
     counterexamples,
     exponents,
     overtaking,
     own_rates,
     own_sums,
+    rare_start,
     right_or_wrong,
+    sampled_groups,
     theorem,
 )
 from experiments.convergence.tables import Checked, Regime, Summary
@@ -29,6 +33,7 @@ def check_counts(parts: Tables) -> list[Checked]:
     random, rules = parts["certificates"], parts["comparison"]
     rates, means, raced = parts["own_rates"], parts["mean_rates"], parts["overtaking"]
     binary, sums = parts["right_or_wrong"], parts["own_sums"]
+    sampled, starts, overlap, rare = parts["sampled"], parts["starts"], parts["coherence"], parts["rare"]
     n = len(binary["gain"])
     runs = [("grid runs", grid), ("pass-rate runs", given)]
 
@@ -63,6 +68,10 @@ def check_counts(parts: Tables) -> list[Checked]:
         entry("T19", "random problems, both sides", 2 * n, right_or_wrong.gain_violations(binary)),
         entry("T20", "random problems, every α", len(own_rates.ALPHAS) * n, right_or_wrong.own_sum_violations(binary)),
         entry("T20", "X1 and C6, every step", len(own_sums.violations(sums)), own_sums.violations(sums)),
+        entry("T15", "from rare success, both sides", 2 * len(rare["time"]), rare_start.violations(rare)),
+        entry("T16", "means over groups", 2 * len(sampled["failure"]), sampled_groups.violations(sampled)),
+        entry("T16", "answers from rare starts", len(starts["answers"]), sampled_groups.start_violations(starts)),
+        entry("T17", "every promised step", coherence.num_checks(overlap), coherence.violations(overlap)),
     ]
 
 
@@ -93,6 +102,14 @@ def false_variants(parts: Tables) -> dict[str, int]:
         "T19 with half its remainder": int(right_or_wrong.gain_violations(binary, right_or_wrong.FALSE_GAIN).sum()),
         "T20 with half of Λ": int(right_or_wrong.own_sum_violations(binary, right_or_wrong.FALSE_OWN).sum()),
         "T20 with twice its gain": int(own_sums.violations(parts["own_sums"], own_sums.FALSE_FACTOR).sum()),
+        "T16 with half of e^w − 1": int(
+            sampled_groups.violations(parts["sampled"], sampled_groups.FALSE_SHARE)[1].sum()
+        ),
+        "T16 with twice the answers from a rare start": int(
+            sampled_groups.start_violations(parts["starts"], sampled_groups.FALSE_FACTOR).sum()
+        ),
+        "T16 without silence: no baseline": int(beyond_groups.silent_violations(parts["beyond"]).sum()),
+        "T17 with χ̂ = 1": int(coherence.false_violations(parts["coherence"]).sum()),
     }
 
 
@@ -177,7 +194,14 @@ def summarise(parts: Tables, rates: PassRates) -> Summary:
             "between": own_rates.between(parts["own_rates"]),
             "overtaken": overtaking.overtaken(parts["overtaking"]),
             "divisors": overtaking.divisors(parts["divisors"]),
+            "rare": rare_start.rare(parts["rare"]),
         },
         "right_or_wrong": right_or_wrong.curved(parts["right_or_wrong"]),
         "own_sums": own_sums.own_sums(parts["own_sums"]),
+        "sampled": {
+            "reached": sampled_groups.reached(parts["sampled"]),
+            "started": sampled_groups.started(parts["starts"]),
+            "beyond": beyond_groups.beyond(parts["beyond"], parts["sampled"]),
+        },
+        "coherence": coherence.coherent(parts["coherence"]),
     }

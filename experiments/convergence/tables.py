@@ -94,6 +94,74 @@ class Between(TypedDict):
     below_upper: float
 
 
+class Rare(TypedDict):
+    """From a rare start: iterations until the failure rate is at a level, by rule; and at most how many of power(2)."""
+
+    num_arms: int
+    level: float
+    none: float
+    group: float
+    power: float
+    power_proved: float
+
+
+class Reached(TypedDict):
+    """A rule in groups of G: 1/(n E q) after the last of n answers, and the constants of T16 that it tends to at most.
+
+    One prompt, several that share nothing, several that move alike.
+    """
+
+    rule: str
+    group_size: int
+    speed: float
+    speed_apart: float
+    speed_together: float
+    sharp_constant: float
+    plain_constant: float
+
+
+class Started(TypedDict):
+    """A rule in groups of G from a rare start: answers to p = ½ with their standard error, and two lower bounds."""
+
+    rule: str
+    group_size: int
+    answers: float
+    answers_error: float
+    sharp_bound: float
+    plain_bound: float
+
+
+class Beyond(TypedDict):
+    """n E q of a rule after n answers, where T16 bounds it with another constant or not at all."""
+
+    rule: str
+    num_answers: float
+    scaled: float
+
+
+class Path(TypedDict):
+    """χ̂ and A (from the greatest coherence) along a run of GRPO, and how often its guarantee is the better one."""
+
+    kind: str
+    spread_first: float
+    spread_greatest: float
+    spread_last: float
+    ascent_first: float
+    ascent_least: float
+    ascent_last: float
+    share_better: float
+
+
+class Coherent(TypedDict):
+    """T17 on random problems, by rule: gain over guarantee, and how often there is one; and the paths of two runs."""
+
+    tightest: dict[str, float]
+    median: dict[str, float]
+    guaranteed: dict[str, float]
+    larger_gain: float
+    paths: list[Path]
+
+
 class Curved(TypedDict):
     """T18 and T19 on random problems: the greatest share of each bound that is used; how often T19 is above T3."""
 
@@ -115,12 +183,21 @@ class OwnSum(TypedDict):
     own_sum_change: float
 
 
+class Sampled(TypedDict):
+    """T16 measured."""
+
+    reached: list[Reached]
+    started: list[Started]
+    beyond: list[Beyond]
+
+
 class OwnRates(TypedDict):
     """T15 measured."""
 
     between: list[Between]
     overtaken: list[Overtaken]
     divisors: list[Divisor]
+    rare: list[Rare]
 
 
 Regime = dict[str, Any]
@@ -155,3 +232,5 @@ class Summary(TypedDict):
     own_rates: OwnRates
     right_or_wrong: Curved
     own_sums: list[OwnSum]
+    sampled: Sampled
+    coherence: Coherent

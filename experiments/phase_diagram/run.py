@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,21 @@ def table(summary: Drawn) -> bytes:
             for name in ("area", "final", "regret", "difference"):
                 line |= _flat(name, entry[name])
             line["verdict"] = entry["verdict"]
+            unseen = entry["held_out"]
+            lead = unseen["lead"] if unseen else None
+            line |= _flat("held_out_area", unseen["area"] if unseen else None)
+            line |= _flat("held_out_final", unseen["final"] if unseen else None)
+            line |= _flat("held_out_difference", lead["difference"] if lead else None)
+            line["held_out_verdict"] = lead["verdict"] if lead else None
             for level in LEVELS:
                 hit, ratio = entry["hitting"][str(level)], (entry["ratio"] or {}).get(str(level), {})
                 line |= {f"hitting_time_{level}": hit["median"], f"never_{level}": hit["never"]}
                 line |= {f"time_ratio_{level}{end}": ratio.get(key) for end, key in
                          (("", "median"), ("_low", "low"), ("_high", "high"))}  # fmt: skip
-            line |= {name: entry[name] for name in (*COUNTS, "step_size", "at_edge", "limited_share", "average_std")}
+            line |= {
+                name: entry[name]
+                for name in (*COUNTS, "step_size", "at_edge", "limited_share", "average_std", "answers_drawn")
+            }
             lines.append(line | marks)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
@@ -63,8 +73,12 @@ def _without_curves(summary: Drawn) -> dict[str, Any]:
     """The page and the rows have them; they are most of the numbers."""
 
     def trim(cell: Cell) -> dict[str, Any]:
-        rules = {rule: {k: v for k, v in entry.items() if k != "curve"} for rule, entry in cell["rules"].items()}
-        return {**cell, "rules": rules}
+        return {**cell, "rules": {rule: without_curve(entry) for rule, entry in cell["rules"].items()}}
+
+    def without_curve(entry: Mapping[str, Any]) -> dict[str, Any]:
+        unseen = entry.get("held_out")
+        kept = {name: value for name, value in entry.items() if name != "curve"}
+        return kept | ({"held_out": without_curve(unseen)} if unseen else {})
 
     return {**summary, "cells": [trim(cell) for cell in summary["cells"]]}
 

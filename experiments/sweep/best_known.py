@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +29,7 @@ def _best_program(shape: Shape) -> Callable[[tuple[Numbers, Array]], Array]:
         numbers, key = job
         problem_key, start_key = jax.random.split(key)
         # one input for all prompts lets learnt features do no more than a shared vector of logits
-        flat = Shape("log-linear", shape.num_prompts, shape.num_arms, 1, 0) if shape.policy == "log-bilinear" else shape
+        flat = replace(shape, policy="log-linear", horizon=1, dimension=0) if shape.policy == "log-bilinear" else shape
         return best_known_value(build(flat, numbers, key=problem_key), key=start_key)
 
     return jax.jit(lambda jobs: jax.lax.map(one, jobs))
@@ -45,7 +46,7 @@ def best_known(spec: Spec, settings: Sequence[Setting]) -> Float[np.ndarray, "se
 
     def name(setting: Setting, index: int) -> tuple[Any, ...]:
         numbers = tuple(getattr(setting, field) for field in Numbers.__annotations__)
-        return Shape.of(setting), numbers, spec.seed, index
+        return replace(Shape.of(setting), held_out=0), numbers, spec.seed, index
 
     open_cases = [s for s in settings if not always_realisable(s)]
     for setting, index in itertools.product(open_cases, range(spec.seeds)):
@@ -56,7 +57,7 @@ def best_known(spec: Spec, settings: Sequence[Setting]) -> Float[np.ndarray, "se
             numbers_of([s for s, _ in todo.values()]),
             jnp.stack([seed_key(spec, REPORTING, i) for _, i in todo.values()]),
         )
-        found = execute(_best_program(Shape.of(open_cases[0])), jobs, 8)
+        found = execute(_best_program(replace(Shape.of(open_cases[0]), held_out=0)), jobs, 8)
         _BEST.update(zip(todo, found.tolist(), strict=True))
     for row, setting in enumerate(settings):
         if not always_realisable(setting):

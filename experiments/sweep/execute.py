@@ -12,6 +12,7 @@ Independent checks: tests/experiments/sweep/test_execute.py.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import equinox as eqx
@@ -29,7 +30,17 @@ from bandits.weight import Weight
 from experiments.rows import Rows, join
 from experiments.sweep.best_known import best_known
 from experiments.sweep.grid import AXES, Setting
-from experiments.sweep.problems import HIDDEN, REPORTING, TUNING, Numbers, Shape, build, numbers_of, seed_key
+from experiments.sweep.problems import (
+    HIDDEN,
+    REPORTING,
+    TUNING,
+    Numbers,
+    Shape,
+    build,
+    build_held_out,
+    numbers_of,
+    seed_key,
+)
 from experiments.sweep.rules import update_rule, weights
 from experiments.sweep.slices import execute
 from experiments.sweep.spec import Chunk, Spec, chunks, steps_of
@@ -65,6 +76,7 @@ def run_numbers(setting: Setting) -> int:
         rank = d // setting.num_arms
     scan = 4 * setting.horizon * table if states == 2 else 0
     memory = {"sgd": 0, "momentum": 1, "adam": 2}[setting.optimiser]
+    table += setting.held_out * setting.num_arms * states
     return 16 * table + (4 + 2 * memory) * rank * setting.num_arms + draws + embedding + solve + scan
 
 
@@ -95,39 +107,61 @@ def check_memory(spec: Spec, memory: int) -> None:
         slice_size(chunk.settings[0], memory)
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """What a compiled program is made for: the settings of one have it in common."""
+
+    shape: Shape
+    kind: str
+    design: str
+    group_size: int | str
+    optimiser: str
+    prompts_per_update: int
+    filter: bool
+    num_steps: int
+    num_curve: int
+    kl_limit: float
+    ridge: float
+    clip_norm: float
+
+    @staticmethod
+    def of(spec: Spec, setting: Setting) -> Recipe:
+        """The recipe of a setting."""
+        return Recipe(
+            Shape.of(setting), setting.rule_kind, setting.design, setting.group_size, setting.optimiser,
+            setting.prompts_per_update, setting.filter, spec.num_steps, spec.num_curve, spec.kl_limit, spec.ridge,
+            spec.clip_norm,
+        )  # fmt: skip
+
+    def oracle(self) -> Oracle:
+        """Where gradients come from."""
+        B = self.prompts_per_update
+        if self.group_size == "exact":
+            return Exact(prompts_per_update=B)
+        return Sampled(int(self.group_size), prompts_per_update=B, filter=self.filter)
+
+    def step_size(self, size: Float[Array, ""]) -> StepSize:
+        """How far updates go."""
+        if self.design == "kl-limited":
+            return KLLimited(size, jnp.asarray(self.kl_limit))
+        return Certified() if self.design == "certified" else Constant(size)
+
+
 @lru_cache(maxsize=64)
-def _program(
-    shape: Shape,
-    kind: str,
-    design: str,
-    group_size: int | str,
-    num_steps: int,
-    num_curve: int,
-    kl_limit: float,
-    ridge: float,
-    optimiser: str,
-    clip_norm: float,
-    block: int,
-) -> Callable[[Job], Score]:
-    way = make_optimiser(optimiser, clip_norm=clip_norm or None)
-    oracle: Oracle = Exact() if group_size == "exact" else Sampled(int(group_size))
+def _program(recipe: Recipe, block: int) -> Callable[[Job], Score]:
+    oracle, optimiser = recipe.oracle(), make_optimiser(recipe.optimiser, clip_norm=recipe.clip_norm or None)
 
     def one(job: Job) -> Score:
         problem_key, run_key = jax.random.split(job.key)
-        problem = build(shape, job.numbers, key=problem_key)
-        rule = update_rule(kind, job.alpha, ridge, job.weight)
-        size: StepSize = (
-            KLLimited(job.step_size, jnp.asarray(kl_limit))
-            if design == "kl-limited"
-            else Certified()
-            if design == "certified"
-            else Constant(job.step_size)
-        )
+        problem = build(recipe.shape, job.numbers, key=problem_key)
+        rule = update_rule(recipe.kind, job.alpha, recipe.ridge, job.weight)
         start = jnp.mean(problem.policy.locate(problem.offsets, problem.rewards).value)
         levels = start + jnp.asarray(LEVELS) * (job.best_known - start)
         return score(
-            problem, rule, oracle, size, num_steps, levels=levels, key=run_key, num_curve=num_curve, optimiser=way
-        )
+            problem, rule, oracle, recipe.step_size(job.step_size), recipe.num_steps, levels=levels, key=run_key,
+            num_curve=recipe.num_curve, optimiser=optimiser,
+            held_out=build_held_out(recipe.shape, job.numbers, key=problem_key),
+        )  # fmt: skip
 
     if jax.default_backend() == "cpu":
         return jax.jit(lambda jobs: jax.lax.map(one, jobs, batch_size=block))
@@ -139,7 +173,9 @@ def is_degenerate(setting: Setting) -> bool:
 
     Such settings are run where they are asked for, and marked; they are never a headline.
     """
-    return setting.design == "constant" and setting.group_size == "exact" and setting.coherence in (0.0, 1.0)
+    plain = setting.optimiser == "sgd" and not setting.prompts_per_update
+    free = setting.design == "constant" and setting.group_size == "exact"
+    return plain and free and setting.coherence in (0.0, 1.0)
 
 
 def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
@@ -151,10 +187,7 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
     settings = chunk.settings
     first = settings[0]
     block, size = slice_size(first, memory)
-    program = _program(
-        Shape.of(first), first.rule_kind, first.design, first.group_size, spec.num_steps, spec.num_curve, spec.kl_limit,
-        spec.ridge, first.optimiser, spec.clip_norm, block,
-    )  # fmt: skip
+    program = _program(Recipe.of(spec, first), block)
 
     def run(stage: int, indices: range, steps: Float[np.ndarray, "settings B"], best: np.ndarray) -> tuple[Rows, Score]:
         """Rows in the order setting, step, seed."""
@@ -211,5 +244,6 @@ def _rows(
         "cross_ratio_end": result.cross_ratio[:, -1], "largest_kl": result.largest_kl,
         "limited_share": result.limited_share, "finite": result.finite,
         "step_at_edge": np.zeros(count, bool) if edge is None else edge,
-        "curve": result.curve,
+        "answers_drawn": result.answers_drawn, "held_out_area": result.held_out_area,
+        "held_out_final": result.held_out_final, "held_out_curve": result.held_out_curve, "curve": result.curve,
     }  # fmt: skip

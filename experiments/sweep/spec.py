@@ -26,8 +26,10 @@ from curvature.ranges import digits
 from experiments.sweep.grid import AXES, COUNT, Grid, Program, Setting
 from experiments.sweep.values import Check, integer, number, refuse, values_of
 
-PRESETS = ("quick", "published", "conflict", "policies")
+PRESETS = ("quick", "published", "practice", "conflict", "policies")
 PRESET_FOLDER = Path(__file__).resolve().parent / "presets"
+LAW_AXES = ("law", "pass_rate", "spread")
+"""Multiplied out together: some laws have a median and spread of their own."""
 MAX_RUNS = 10**7
 """Runs of the largest sweep that is not taken for a slip of the pen."""
 
@@ -140,12 +142,15 @@ class Chunk:
 
 def settings(spec: Spec) -> list[Setting]:
     """All combinations, in the order of `Grid`'s fields, the last one fastest."""
-    axes = {name: getattr(spec.grid, name) for name in AXES}
-    return [
-        Setting(*values)
-        for policy in spec.grid.policy
-        for values in itertools.product(*(axes | {"policy": (policy,), "horizon": spec.grid.horizons(policy)}).values())
-    ]
+    grid = spec.grid
+    axes: dict[str, Sequence[Any]] = {name: getattr(grid, name) for name in AXES if name not in LAW_AXES[1:]}
+    found = []
+    for policy in grid.policy:
+        here = axes | {"policy": (policy,), "horizon": grid.horizons(policy), LAW_AXES[0]: grid.laws()}
+        for values in itertools.product(*here.values()):
+            given = dict(zip(here, values, strict=True))
+            found.append(Setting(**(given | dict(zip(LAW_AXES, given[LAW_AXES[0]], strict=True)))))
+    return found
 
 
 def steps_of(spec: Spec, optimiser: str) -> tuple[float, ...]:
@@ -162,8 +167,8 @@ def num_runs(spec: Spec) -> int:
     """Runs of the whole sweep, counted without listing its settings."""
     grid = spec.grid
     policies = sum(len(grid.horizons(policy)) for policy in grid.policy)
-    counted = ("policy", "horizon", "design", "optimiser")
-    others = math.prod(len(getattr(grid, name)) for name in AXES if name not in counted)
+    counted = ("policy", "horizon", "design", "optimiser", *LAW_AXES)
+    others = len(grid.laws()) * math.prod(len(getattr(grid, name)) for name in AXES if name not in counted)
     return policies * others * sum(runs_of(spec, *both) for both in itertools.product(grid.design, grid.optimiser))
 
 
@@ -175,7 +180,8 @@ def chunk_runs(spec: Spec, chunk: Chunk) -> int:
 def chunk_work(spec: Spec, chunk: Chunk) -> float:
     """Runs × prompts × arms × tokens × updates: what its time is taken to be proportional to."""
     first = chunk.settings[0]
-    return float(chunk_runs(spec, chunk) * first.num_prompts * first.num_arms * first.horizon) * spec.num_steps
+    prompts = first.num_prompts + first.held_out
+    return float(chunk_runs(spec, chunk) * prompts * first.num_arms * first.horizon) * spec.num_steps
 
 
 def chunks(spec: Spec) -> list[Chunk]:

@@ -28,9 +28,11 @@ FIGURES = (
     "counterexamples",
     "comparison",
     "overtaking",
+    "sampled",
+    "coherence",
     "right_or_wrong",
 )
-PARTS = (*FIGURES, "hitting", "own_rates", "mean_rates", "divisors", "own_sums")
+PARTS = (*FIGURES, "hitting", "own_rates", "mean_rates", "divisors", "own_sums", "starts", "beyond", "rare")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,7 @@ def test_every_proved_bound_holds_on_more_than_2e6_checks(summary: dict) -> None
     assert summary["num_violations"] == 0
     assert sum(entry["num_checks"] for entry in summary["checks"]) == summary["num_checks"]
     found = {entry["statement"] for entry in summary["checks"]}
-    assert found == {"T6", "T3", "T1, T2", "T13", "T15", "T18", "T19", "T20"}
+    assert found == {"T6", "T3", "T1, T2", "T13", "T15", "T16", "T17", "T18", "T19", "T20"}
 
 
 def test_the_same_checks_refuse_false_claims(summary: dict) -> None:
@@ -135,6 +137,32 @@ def test_each_rule_ascends_its_own_sum_where_the_sum_of_pass_rates_falls(summary
     assert found["X1", 1.0]["value_falls"] > 0
     assert found["C6", 1.0]["value_falls"] > 0
     assert found["X1", 0.0]["value_falls"] == found["C6", 0.0]["value_falls"] == 0
+
+
+def test_from_rare_success_dividing_by_the_variance_takes_a_few_steps(summary: dict) -> None:
+    for entry in summary["own_rates"]["rare"]:
+        assert entry["power"] <= entry["power_proved"] < 0.2 * entry["group"] < 0.1 * entry["none"]
+
+
+def test_groups_stay_at_1_over_n_and_exact_gradients_leave(summary: dict) -> None:
+    for entry in summary["sampled"]["reached"]:
+        assert (
+            0.3 * entry["sharp_constant"] < entry["speed"] < entry["sharp_constant"] <= entry["plain_constant"] + 1e-12
+        )
+        assert 3 < entry["speed_together"] / entry["speed_apart"] < 5  # four prompts
+    last = {entry["rule"]: entry["scaled"] for entry in summary["sampled"]["beyond"]}  # at the last n
+    for rule in ("momentum", "adam"):
+        assert last[rule] == pytest.approx(last["group"], rel=0.25)
+    assert max(last["exact"], last["no_baseline"]) < 0.01 * last["group"]
+
+
+def test_one_stuck_prompt_takes_grpos_guarantee_away(summary: dict) -> None:
+    solvable, stuck = summary["coherence"]["paths"]
+    assert solvable["spread_last"] < 1.001
+    assert solvable["ascent_last"] > 0.69
+    assert stuck["spread_last"] > 8
+    assert stuck["ascent_last"] < 0
+    assert all(value > 1 for value in summary["coherence"]["tightest"].values())
 
 
 def test_rows_carry_their_provenance(out: Path) -> None:

@@ -7,15 +7,15 @@ import sys
 from dataclasses import replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from bandits import Certified, Exact, Sampled, constant, kl_limited, make_optimiser, make_rule, run
+from bandits.held_out import held_out_value
 from bandits.optimiser import OPTIMISERS
 from experiments.sweep import execute, grid
 from experiments.sweep.grid import Grid
-from experiments.sweep.problems import Numbers, Shape, build
+from experiments.sweep.problems import Shape, build, build_held_out, numbers_of
 from experiments.sweep.spec import Spec, chunks
 from tests.experiments.sweep.fakes import SIZES, tuned_in_small_blocks
 from tests.experiments.sweep.fakes import TUNED as SPEC
@@ -24,11 +24,16 @@ from tests.experiments.sweep.fakes import TUNED as SPEC
 def by_hand(spec, setting, stage, index, step):
     """One run through `bandits.run`."""
     problem_key, run_key = jax.random.split(execute.seed_key(spec, stage, index))
-    values = (setting.conflict, setting.coherence, setting.pass_rate, setting.spread)
-    made = build(Shape.of(setting), Numbers(*(jnp.asarray(x) for x in values)), key=problem_key)
+    made = build(Shape.of(setting), jax.tree.map(lambda leaf: leaf[0], numbers_of([setting])), key=problem_key)
     size = None if setting.group_size == "exact" else setting.group_size
     rule = make_rule(setting.rule, made.features, group_size=size)
-    oracle = Exact() if setting.group_size == "exact" else Sampled(setting.group_size)
+    B = setting.prompts_per_update
+    exact = setting.group_size == "exact"
+    oracle = (
+        Exact(prompts_per_update=B)
+        if exact
+        else Sampled(setting.group_size, prompts_per_update=B, filter=setting.filter)
+    )
     size = (
         Certified()
         if setting.design == "certified"
@@ -101,6 +106,61 @@ def test_optimisers_have_steps_of_their_own(optimiser, clip_norm):
     np.testing.assert_allclose(rows["area"][report], wanted, rtol=1e-10)
     unclipped = [by_hand(replace(spec, clip_norm=0.0), chunk.settings[0], 1, i, chosen) for i in range(2)]
     assert np.allclose(wanted, [r.trajectory.value.mean() for r in unclipped], rtol=1e-6) == (clip_norm == 0)
+
+
+@pytest.mark.parametrize("axes", [
+    {"prompts_per_update": 2}, {"filter": True}, {"prompts_per_update": 3, "filter": True, "optimiser": "adam"},
+    {"prompts_per_update": 2, "group_size": "exact"},
+], ids=str)  # fmt: skip
+def test_batches_of_prompts_and_the_filter_are_those_of_single_runs(axes):
+    spec = Spec(
+        num_steps=6, num_curve=1, tuning_seeds=1, seeds=2, steps=(2.0,), adam_steps=(0.1,),
+        grid=Grid(**SIZES | {"coherence": 0.3, "group_size": 4, "rule": ("group", "pooled")} | axes),
+    )  # fmt: skip
+    for chunk in chunks(spec):
+        rows = execute.compute_chunk(spec, chunk, 2**28)
+        report = rows["stage"] == "report"
+        (step,) = set(rows["step_size"])
+        runs = [by_hand(spec, chunk.settings[0], 1, i, step) for i in range(2)]
+        np.testing.assert_allclose(rows["area"][report], [r.trajectory.value.mean() for r in runs], rtol=1e-10)
+        np.testing.assert_array_equal(rows["answers_drawn"][report], [r.final.answers for r in runs])
+        for name, value in axes.items():
+            assert set(rows[name].tolist()) == {value}
+        if axes.get("group_size") == "exact":
+            assert not rows["answers_drawn"].any()
+        else:
+            least = 6 * (axes.get("prompts_per_update") or 6) * 4
+            assert ((rows["answers_drawn"] > least) == axes.get("filter", False)).all()
+
+
+@pytest.mark.parametrize(
+    "axes", [{}, {"dimension": 3, "labels": "teacher"}, {"policy": "autoregressive", "horizon": 2}]
+)
+def test_held_out_prompts_change_nothing_in_training(axes):
+    base = Spec(
+        num_steps=6, num_curve=2, tuning_seeds=1, seeds=2, steps=(2.0, 4.0),
+        grid=Grid(**SIZES | {"coherence": 0.5, "conflict": 0.0, "group_size": 4, "rule": "group"} | axes),
+    )  # fmt: skip
+    with_more = replace(base, grid=replace(base.grid, held_out=5))
+    (before,), (chunk,) = chunks(base), chunks(with_more)
+    alone, rows = execute.compute_chunk(base, before, 2**28), execute.compute_chunk(with_more, chunk, 2**28)
+    of_held_out = {"held_out", "held_out_area", "held_out_final", "held_out_curve"}
+    for name in rows.keys() - of_held_out:
+        if rows[name].dtype.kind == "f":
+            np.testing.assert_allclose(rows[name], alone[name], rtol=1e-12, err_msg=name)
+        else:
+            np.testing.assert_array_equal(rows[name], alone[name], err_msg=name)
+    assert all(np.isnan(alone[name]).all() for name in of_held_out - {"held_out"})
+    setting, seed = chunk.settings[0], 1
+    (step,) = set(rows["step_size"][rows["stage"] == "report"])
+    path = by_hand(with_more, setting, 1, seed, step)
+    problem_key, _ = jax.random.split(execute.seed_key(with_more, 1, seed))
+    values = jax.tree.map(lambda leaf: leaf[0], numbers_of([setting]))
+    unseen = build_held_out(Shape.of(setting), values, key=problem_key)
+    wanted = held_out_value(unseen, path.final.parameters)
+    np.testing.assert_allclose(rows["held_out_final"][rows["stage"] == "report"][seed], wanted, rtol=1e-10)
+    assert rows["held_out_curve"].shape == (6, 2)
+    assert not np.allclose(rows["held_out_final"], rows["held_out_curve"][:, 0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("group_size", [2, 3, 8])

@@ -144,6 +144,20 @@ BAD = {
         "[grid]\nrule = ['leave_one_out']\ngroup_size = [8, 'exact']",
         "grid.rule contains leave_one_out with the group_size exact, which has no other responses to leave; allowed",
     ),
+    "filter": ("[grid]\nfilter = 1", "grid.filter is 1; allowed: true, false"),
+    "filter exact": (
+        "[grid]\nfilter = [false, true]\ngroup_size = [4, 'exact']",
+        "grid.filter contains true with the group_size exact, which draws no groups; allowed: integers",
+    ),
+    "batch": (
+        "[grid]\nprompts_per_update = [0, 8]\nnum_prompts = [16, 20]",
+        "grid.prompts_per_update contains 8 with 20 num_prompts; allowed: 0 (all), or divisors of every num_prompts",
+    ),
+    "law": ("[grid]\nlaw = 'beta'", "grid.law is 'beta'; allowed: normal, rollouts"),
+    "held out": (
+        "[grid]\nheld_out = 4\npolicy = 'log-bilinear'",
+        "grid.held_out contains prompts with the policy log-bilinear; allowed: log-linear, autoregressive",
+    ),
     "focal without exponent": ("[grid]\nrule = 'focal'", "grid.rule is 'focal'; allowed"),
     "power without exponent": ("[grid]\nrule = 'power'", "grid.rule is 'power'; allowed"),
     "negative power": ("[grid]\nrule = 'power(-1)'", "grid.rule is 'power(-1)'; allowed"),
@@ -263,16 +277,26 @@ def test_flags_replace_what_the_file_says(tmp_path: Path) -> None:
         "seeds": "2", "steps": "3", "adam_steps": ".5", "clip_norm": "4", "ridge": ".5",
         "max_runs": "6", "policy": "autoregressive", "num_prompts": "3",
         "num_arms": "2", "horizon": "5", "dimension": "4", "conflict": ".5", "coherence": ".25", "pass_rate": ".5",
-        "spread": "2", "group_size": "8", "design": "certified", "optimiser": "adam", "rule": "batch",
+        "spread": "2", "group_size": "8", "design": "certified", "optimiser": "adam", "labels": "teacher",
+        "law": "normal", "prompts_per_update": "1", "filter": "True", "held_out": "7", "rule": "batch",
     }.items())).read()  # fmt: skip
-    assert settings(every) == [
-        Setting("autoregressive", 3, 2, 5, 4, 0.5, 0.25, 0.5, 2.0, 8, "certified", "adam", "batch"),
-    ]
+    one = ("autoregressive", 3, 2, 5, 4, "teacher", 0.5, 0.25, "normal", 0.5, 2.0, 8, "certified", "adam", 1, True, 7)
+    assert settings(every) == [Setting(*one, "batch")]
     scalars = {name: getattr(every, name) for name in module.SCALARS}
     assert list(scalars.values()) == ["n", 1, 9, 3, 0.1, 1, 2, (3.0,), (0.5,), 4.0, 0.5, 6]
 
 
 BAD_FLAGS = {
+    "batch": (
+        ["--prompts-per-update", "3"],
+        "grid.prompts_per_update contains 3 with 16 num_prompts; allowed: 0 (all)",
+    ),
+    "filter": (["--filter", "True", "--group-size", "exact"], "grid.filter contains true with the group_size exact"),
+    "held out": (
+        ["--held-out", "4"],
+        "grid.held_out contains prompts with the policy log-bilinear; allowed: log-linear",
+    ),
+    "labels": (["--labels", "mine"], "grid.labels contains 'mine'; allowed: shared, teacher"),
     "optimiser": (["--optimiser", "adamw"], "grid.optimiser contains 'adamw'; allowed: sgd, momentum, adam"),
     "clip": (["--clip-norm", "-1"], "clip_norm is -1.0; allowed: finite numbers in [0, inf)"),
     "adam": (["--adam-steps", "0"], "adam_steps contains 0.0; allowed: finite numbers in (0, inf)"),
