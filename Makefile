@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FAST_STAMP := $(VENV)/.installed-fast
 PARITY_STAMP := $(VENV)/.installed-parity
 PASS_RATES ?=
 OUT ?= reproduction
@@ -16,7 +17,7 @@ CORRECT ?=
 PYTEST = $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras
 
-.PHONY: help setup reproduce sweep phases validate logs test quick prove parity browser wheel slow check format bench mutants lock clean
+.PHONY: help setup reproduce sweep phases validate logs test quick prove fast parity browser wheel slow check format bench mutants lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -86,6 +87,14 @@ wheel: $(STAMP) ## Build the wheel, install it into an empty environment, run tw
 	cd build/wheel && venv/bin/grpo-curvature reproduce --out reproduction --num-steps 30 --num-seeds 2
 	cd build/wheel && venv/bin/grpo-curvature sweep quick --out sweep
 
+fast: $(FAST_STAMP) ## Install numba, with which sweeps are faster, and test sweeps with it (CI runs this too)
+	$(BIN)/python -m pytest -q tests/experiments/sweep/test_kernel.py tests/experiments/sweep/test_execute.py \
+		tests/experiments/sweep/test_golden.py tests/experiments/sweep/test_old_rows.py
+
+$(FAST_STAMP): $(STAMP) requirements-fast.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fast.lock
+	@touch $(FAST_STAMP)
+
 parity: $(PARITY_STAMP) ## The language model against transformers and torch, installed for it; fetches SmolLM2 (CI runs this too)
 	$(BIN)/python -m pytest -q -m parity tests/parity
 
@@ -117,8 +126,9 @@ bench: $(STAMP) ## Benchmarks, as ratios in one run
 mutants: $(STAMP) ## Mutation testing of curvature/ and bandits/update.py (an hour or more; resumes)
 	$(BIN)/python -m tests.mutants
 
-lock: $(STAMP) ## Renew requirements.lock and requirements-parity.lock
+lock: $(STAMP) ## Renew requirements.lock, requirements-fast.lock and requirements-parity.lock
 	$(LOCK) --extra dev --extra test --allow-unsafe --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra fast --constraint requirements.lock --output-file requirements-fast.lock pyproject.toml
 	$(LOCK) --extra parity --constraint requirements.lock --unsafe-package torch --output-file requirements-parity.lock pyproject.toml
 
 clean: ## Remove what the targets made

@@ -30,6 +30,7 @@ from bandits.batches import BLOCK_NUMBERS
 from bandits.oracle import Exact, Oracle, Sampled
 from bandits.update import Weight
 from experiments.rows import Rows, join
+from experiments.sweep import fast
 from experiments.sweep.grid import AXES, Setting
 from experiments.sweep.problems import HIDDEN, Numbers, Shape, always_realisable, build
 from experiments.sweep.rules import update_rule, weights
@@ -217,10 +218,14 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
     settings = chunk.settings
     first = settings[0]
     block, size = slice_size(first, memory)
-    program = _program(
+    made_for = (
         Shape.of(first), first.rule_kind, first.design, first.group_size, spec.num_steps, spec.num_curve, spec.kl_limit,
-        spec.ridge, block,
     )  # fmt: skip
+
+    def scores(jobs: Job) -> Score:
+        if fast.serves(first, spec.kl_limit):
+            return fast.score_all(jobs, *made_for, LEVELS)
+        return execute(_program(*made_for, spec.ridge, block), jobs, size)
 
     def run(stage: int, indices: range, steps: Float[np.ndarray, "settings B"], best: np.ndarray) -> tuple[Rows, Score]:
         """Rows in the order setting, step, seed."""
@@ -234,7 +239,7 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
             keys[i],
             jax.tree.map(lambda leaf: leaf[s], weights(settings)),
         )
-        result = execute(program, jobs, size)
+        result = scores(jobs)
         named = np.array([str(setting.group_size) for setting in settings])
         rows: Rows = {
             name: named[s] if name == "group_size" else np.array([getattr(setting, name) for setting in settings])[s]
