@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FAST_STAMP := $(VENV)/.installed-fast
+TRL := .venv-trl
+TRL_STAMP := $(TRL)/.installed
 PARITY_STAMP := $(VENV)/.installed-parity
+DOCS_STAMP := $(VENV)/.installed-docs
 PASS_RATES ?=
 OUT ?= reproduction
 SPEC ?= published
@@ -17,7 +20,7 @@ CORRECT ?=
 PYTEST = $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras
 
-.PHONY: help setup reproduce sweep phases validate logs test quick prove fast parity browser wheel slow check format bench mutants lock clean
+.PHONY: help setup reproduce sweep phases validate logs test quick prove docs fast parity trl browser wheel slow check format bench mutants lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -37,7 +40,7 @@ reproduce: $(STAMP) ## Reproduce the convergence theorem; OUT=folder, PASS_RATES
 # The folder that a command makes when OUT is not given is its own name: OUT's default above is that of reproduce.
 named = $(if $(filter file,$(origin OUT)),$(1),$(OUT))
 
-sweep: $(STAMP) ## Which rule wins where; SPEC=published|conflict|policies|quick or a TOML file, OUT=folder
+sweep: $(STAMP) ## Which rule wins where; SPEC=published|practice|conflict|policies|quick or a TOML file, OUT=folder
 	$(BIN)/grpo-curvature sweep "$(SPEC)" --out "$(call named,sweep)"
 
 phases: $(STAMP) ## The three phases of training, with controls; OUT=folder
@@ -95,6 +98,13 @@ $(FAST_STAMP): $(STAMP) requirements-fast.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fast.lock
 	@touch $(FAST_STAMP)
 
+docs: $(DOCS_STAMP) ## The site of docs/ with the reference of every public name, strictly, into build/site (CI runs this too)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --site-dir build/site
+
+$(DOCS_STAMP): $(STAMP) requirements-docs.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.lock
+	@touch $(DOCS_STAMP)
+
 parity: $(PARITY_STAMP) ## The language model against transformers and torch, installed for it; fetches SmolLM2 (CI runs this too)
 	$(BIN)/python -m pytest -q -m parity tests/parity
 
@@ -104,6 +114,16 @@ $(PARITY_STAMP): $(STAMP) requirements-parity.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-parity.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[parity]'
 	@touch $(PARITY_STAMP)
+
+# An environment of its own, as trl pins transformers. Hashed: trl and all that it, torch and the tests need; not hashed: torch, as above.
+trl: $(TRL_STAMP) ## The callback in a real GRPOTrainer on the CPU: the run stays bit for bit as it is; fetches torch and trl (CI runs this too)
+	$(TRL)/bin/python -m pytest -q -m trl tests/trl
+
+$(TRL_STAMP): requirements-trl.lock pyproject.toml
+	$(PYTHON) -m venv $(TRL)
+	$(TRL)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-trl.lock
+	$(TRL)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[trl,test]'
+	@touch $(TRL_STAMP)
 
 # The page is opened in a Chromium, which is a system package: installed here where apt-get is at hand and allowed.
 browser: $(STAMP) ## The interactive page in a real headless browser (CI runs this too)
@@ -126,11 +146,13 @@ bench: $(STAMP) ## Benchmarks, as ratios in one run
 mutants: $(STAMP) ## Mutation testing of curvature/ and bandits/update.py (an hour or more; resumes)
 	$(BIN)/python -m tests.mutants
 
-lock: $(STAMP) ## Renew requirements.lock, requirements-fast.lock and requirements-parity.lock
+lock: $(STAMP) ## Renew requirements.lock and those of the extras
 	$(LOCK) --extra dev --extra test --allow-unsafe --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra docs --constraint requirements.lock --output-file requirements-docs.lock pyproject.toml
 	$(LOCK) --extra fast --constraint requirements.lock --output-file requirements-fast.lock pyproject.toml
 	$(LOCK) --extra parity --constraint requirements.lock --unsafe-package torch --output-file requirements-parity.lock pyproject.toml
+	$(LOCK) --extra trl --extra test --build-deps-for editable --constraint requirements.lock --unsafe-package torch --output-file requirements-trl.lock pyproject.toml
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(OUT) sweep phases logs-report gsm8k-* .mutants .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(TRL) $(OUT) sweep phases logs-report gsm8k-* .mutants .pytest_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

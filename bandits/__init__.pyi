@@ -7,14 +7,16 @@ from .autoregressive import Autoregressive, sequence_problem
 from .batches import batch_runs, block_size
 from .bilinear import LogBilinear, bilinear_problem, log_bilinear
 from .enumeration import Responses, enumerate_responses, unrolled
+from .estimate import Estimate, UpdateRule, Weighted, exact_estimate
 from .features import Equicorrelated, FeatureMap, Features, Kronecker, Move, from_array
 from .geometry import coherent, embed, equicorrelated, equicorrelation, random_arms, simplex_arms
-from .optimiser import SGD, Adam, Momentum, Optimiser, make_optimiser
+from .optimiser import SGD, Adam, Clipped, Momentum, Optimiser, make_optimiser
 from .oracle import Exact, Expected, Oracle, Sampled
 from .pass_rates import PassRates, read_pass_rates, synthetic_pass_rates, with_prior
 from .policy import Group, Local, Policy, Softmax, draw_counts, interference
 from .rewards import draw_labels, offsets_for_pass_rate, one_hot_rewards, realisable, rewards_with_moments
-from .update import Batch, Decoupled, Estimate, Pooled, Power, UpdateRule, Weight, Weighted, exact_estimate, make_rule
+from .update import Batch, Decoupled, Pooled, Power, make_rule
+from .weight import Weight
 
 __all__ = [
     "SGD",
@@ -22,6 +24,7 @@ __all__ = [
     "Autoregressive",
     "Batch",
     "Certified",
+    "Clipped",
     "Constant",
     "Decoupled",
     "Equicorrelated",

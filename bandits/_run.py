@@ -15,14 +15,18 @@ from jaxtyping import Array, Float, Key, PyTree
 from bandits._problem import Problem, locate
 from bandits._step import StepSize, Taken
 from bandits.batches import block_size, in_blocks, on_all_cores
+from bandits.epochs import batch_of_epoch
+from bandits.estimate import UpdateRule
 from bandits.optimiser import SGD, Optimiser
 from bandits.oracle import Exact, Oracle
 from bandits.policy import Local, interference
-from bandits.update import Decoupled, UpdateRule
+from bandits.update import Decoupled
 from curvature.check import check_count
 
 PLAIN = SGD()
 """The optimiser where none is named."""
+ORDER = 1
+"""What a run's key is folded with for the order of its prompts."""
 
 
 class State(eqx.Module):
@@ -40,6 +44,10 @@ class State(eqx.Module):
     """Σ_t mean_x σ_x."""
     optimiser: PyTree = None
     """What the optimiser remembers; nothing of SGD."""
+    order_key: Key[Array, ""] | None = None
+    """Of the order of the prompts, where an update sees some of them."""
+    answers: Float[Array, ""] | float = 0.0
+    """Responses drawn so far."""
 
 
 class Trajectory(eqx.Module):
@@ -81,7 +89,17 @@ class Run(eqx.Module):
 def init(problem: Problem, *, key: Key[Array, ""], optimiser: Optimiser = PLAIN) -> State:
     """The start: the offset alone (Θ = 0 where features are fixed)."""
     zero, parameters = jnp.zeros((), problem.rewards.dtype), problem.features.initial()
-    return State(parameters, locate(problem, problem.offsets), key, zero, zero, zero, optimiser.init(parameters))
+    return State(
+        parameters,
+        locate(problem, problem.offsets),
+        key,
+        zero,
+        zero,
+        zero,
+        optimiser.init(parameters),
+        jax.random.fold_in(key, ORDER),
+        zero,
+    )
 
 
 def step(
@@ -97,7 +115,12 @@ def step(
     # a split costs a quarter of an exact step: none where nothing is drawn
     key, draw = jax.random.split(state.key) if oracle.draws else (state.key, state.key)
     local, here = state.local, problem.at(state.parameters)
-    v, memory = optimiser.update(oracle.direction(rule, here, local, key=draw), state.optimiser)
+    chosen = None
+    if oracle.prompts_per_update:
+        assert state.order_key is not None  # `init` gave one
+        chosen = batch_of_epoch(state.order_key, state.time, problem.num_prompts, oracle.prompts_per_update)
+    update = oracle.update(rule, here, local, key=draw, chosen=chosen)
+    v, memory = optimiser.update(update.direction, state.optimiser)
     taken = step_size.take(local, here.features.move(v), problem.policy)
     norms = jnp.sqrt(here.features.squared_norms(here.features.contract(local.coefficients)))
     new = State(
@@ -108,6 +131,8 @@ def step(
         state.sum_gradient_norm + jnp.mean(norms),
         state.sum_std + jnp.mean(local.std),
         memory,
+        state.order_key,
+        state.answers + update.answers,
     )
     return new, taken
 

@@ -15,10 +15,11 @@ from jaxtyping import Array, Bool, Float, Key
 from bandits._problem import Problem
 from bandits._run import PLAIN, State, init, step
 from bandits._step import StepSize
+from bandits.estimate import UpdateRule
+from bandits.held_out import held_out_value
 from bandits.optimiser import Optimiser
 from bandits.oracle import Oracle
 from bandits.policy import interference
-from bandits.update import UpdateRule
 
 
 class Score(eqx.Module):
@@ -42,6 +43,14 @@ class Score(eqx.Module):
     """The largest mean KL(π ‖ π') of an update, nats."""
     limited_share: Float[Array, "*batch"]
     """Share of the steps that were shorter than `step_size` asked for (0 for steps that ask for none)."""
+    answers_drawn: Float[Array, "*batch"]
+    """Responses drawn over the run; 0 where gradients are not sampled."""
+    held_out_area: Float[Array, "*batch"]
+    """As `area`, of the prompts that are not trained on; NaN where there are none."""
+    held_out_final: Float[Array, "*batch"]
+    """As `final`, of the same prompts."""
+    held_out_curve: Float[Array, "*batch C"]
+    """As `curve`, of the same prompts."""
     finite: Bool[Array, "*batch"]
     """Whether every number of the run was finite: a run that is not has failed, whatever its other numbers say."""
 
@@ -53,6 +62,7 @@ class _Tally(eqx.Module):
     hitting_times: Float[Array, " L"]
     largest_kl: Float[Array, ""]
     limited: Float[Array, ""]
+    held_out: Float[Array, ""]
 
 
 def score(
@@ -66,14 +76,19 @@ def score(
     key: Key[Array, ""],
     num_curve: int = 1,
     optimiser: Optimiser = PLAIN,
+    held_out: Problem | None = None,
 ) -> Score:
     """Run and score: pure, for use under `jit` and `vmap`; arguments as in `bandits.run`, unchecked.
 
     Arguments:
         levels: [L] values of mean J whose hitting times are kept.
         num_curve: C, a divisor of num_steps.
+        held_out: prompts that the same parameters move and that are not trained on.
     """
     asked = getattr(step_size, "step_size", None)
+
+    def unseen(state: State) -> Float[Array, ""]:
+        return jnp.full((), jnp.nan) if held_out is None else held_out_value(held_out, state.parameters)
 
     def reach(tally: Float[Array, " L"], state: State) -> Float[Array, " L"]:
         return jnp.minimum(tally, jnp.where(jnp.mean(state.local.value) >= levels, state.time, jnp.inf))
@@ -90,18 +105,19 @@ def score(
             reach(tally.hitting_times, state),
             jnp.maximum(tally.largest_kl, taken.kl),
             tally.limited + limited,
+            tally.held_out + unseen(state),
         )
 
-    def stretch(tally: _Tally, _: None) -> tuple[_Tally, tuple[Array, Array]]:
+    def stretch(tally: _Tally, _: None) -> tuple[_Tally, tuple[Array, Array, Array]]:
         state = tally.state
         χ = interference(problem.features.at(state.parameters), state.local)[1]
-        point = jnp.mean(state.local.value), χ
+        point = jnp.mean(state.local.value), χ, unseen(state)
         return jax.lax.fori_loop(0, num_steps // num_curve, advance, tally), point
 
     zero = jnp.zeros(())
     never = jnp.full(levels.shape, jnp.inf)
-    start = _Tally(init(problem, key=key, optimiser=optimiser), zero, zero + jnp.inf, never, zero, zero)
-    end, (curve, χ) = jax.lax.scan(stretch, start, None, length=num_curve)
+    start = _Tally(init(problem, key=key, optimiser=optimiser), zero, zero + jnp.inf, never, zero, zero, zero)
+    end, (curve, χ, unseen_curve) = jax.lax.scan(stretch, start, None, length=num_curve)
     final = jnp.mean(end.state.local.value)
     numbers = [final, end.area, end.largest_kl, *jax.tree.leaves(end.state.parameters)]
     return Score(
@@ -114,5 +130,9 @@ def score(
         cross_ratio=χ,
         largest_kl=end.largest_kl,
         limited_share=end.limited / num_steps,
+        held_out_area=end.held_out / num_steps,
+        held_out_final=unseen(end.state),
+        held_out_curve=unseen_curve,
+        answers_drawn=jnp.asarray(end.state.answers),
         finite=jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in numbers])),
     )

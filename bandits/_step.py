@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from bandits.features import Move
-from bandits.policy import Local, Policy
+from bandits.policy import Local, Policy, Softmax
 from curvature.check import Numbers, as_float, check_interval, check_shape
+from curvature.log_odds import log_odds_step_along
 
 
 class Taken(eqx.Module):
@@ -55,12 +56,19 @@ class Certified(StepSize):
     0 where the direction does not ascend: the certificate then promises nothing. Fixed features only.
     """
 
+    right_or_wrong: bool = eqx.field(static=True, default=False)
+    """That all rewards are 0 or 1, of which nothing is checked: T19 then promises more, and steps are longer."""
+
     def multiple(self, local: Local, move: Move, policy: Policy) -> Float[Array, ""]:
-        """Raises ValueError where features are learnt."""
+        """Raises ValueError where features are learnt, and where T19 does not hold: in sequences."""
         if move.quadratic is not None:
             raise ValueError("step_size is Certified(); allowed with learnt features: constant or kl_limited")
         slopes = jnp.sum(local.coefficients * move.linear, axis=-1)
-        return policy.best_step(slopes, local.std, policy.width(move.linear))
+        if not self.right_or_wrong:
+            return policy.best_step(slopes, local.std, policy.width(move.linear))
+        if not isinstance(policy, Softmax):
+            raise ValueError("step_size is Certified(right_or_wrong=True); allowed with sequences: Certified()")
+        return log_odds_step_along(slopes, jnp.clip(local.value, 0, 1), policy.width(move.linear)).length
 
 
 class _Bracket(eqx.Module):

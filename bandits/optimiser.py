@@ -6,7 +6,8 @@
 v ascends, so signs are those of optax' on −v. Adam divides coordinate by coordinate: it forgets a constant factor of v,
 up to ε (below 1e-12 it would also magnify the rounding of coordinates whose gradient is 0), and depends on the
 coordinates of Θ, here those of the feature map (SGD and momentum do not). Step sizes and certificates are of what comes
-out: T3 holds for any step. Independent check against optax: tests/bandits/test_optimiser.py.
+out: T3 holds for any step. `Clipped` shortens v to a norm first, as trainers do. Independent check against optax:
+tests/bandits/test_optimiser.py.
 """
 
 from __future__ import annotations
@@ -101,9 +102,28 @@ class Adam(Optimiser):
         return jax.tree.map(scaled, mean, square), AdamState(t, mean, square)
 
 
+class Clipped(Optimiser):
+    """Another optimiser, given directions of at most this length over all parameters (optax.clip_by_global_norm)."""
+
+    optimiser: Optimiser
+    max_norm: Float[Array, ""]
+    """Positive, in units of the direction: a SUM over prompts."""
+
+    def init(self, parameters: PyTree) -> PyTree:
+        """The other's."""
+        return self.optimiser.init(parameters)
+
+    def update(self, direction: PyTree, state: PyTree) -> tuple[PyTree, PyTree]:
+        """The other's, of the shortened direction."""
+        norm = jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(direction)))
+        shorter = jax.tree.map(lambda v: jnp.where(norm < self.max_norm, v, v / norm * self.max_norm), direction)
+        return self.optimiser.update(shorter, state)
+
+
 def make_optimiser(
     name: str,
     *,
+    clip_norm: Numbers | None = None,
     decay: Numbers = 0.9,
     mean_decay: Numbers = 0.9,
     square_decay: Numbers = 0.999,
@@ -113,6 +133,7 @@ def make_optimiser(
 
     Arguments:
         name: one of `OPTIMISERS`.
+        clip_norm: the greatest length of a direction, positive; longer ones are shortened to it. None: any.
         decay: μ of momentum in [0, 1).
         mean_decay, square_decay: β₁ and β₂ of adam in [0, 1).
         epsilon: of adam, positive, in units of the direction.
@@ -120,6 +141,9 @@ def make_optimiser(
     Raises:
         ValueError: another name, or a number that the named optimiser uses and that is out of range.
     """
+    if clip_norm is not None:
+        unclipped = make_optimiser(name, decay=decay, mean_decay=mean_decay, square_decay=square_decay, epsilon=epsilon)
+        return Clipped(unclipped, _number("clip_norm", clip_norm, "lh", float("inf")))
     if name == "sgd":
         return SGD()
     if name == "momentum":

@@ -9,31 +9,63 @@ The leave-one-out baseline multiplies (r_i − r̄) by G/(G−1). Independent ch
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from bandits._problem import Problem
-from bandits.policy import Group, Local
-from bandits.update import Estimate, UpdateRule, Weight, Weighted, exact_estimate
+from bandits.epochs import spread_out
+from bandits.estimate import Estimate, UpdateRule, Weighted, exact_estimate
+from bandits.policy import Group, Local, Policy
+from bandits.redraw import expected_tries
+from bandits.weight import Weight
 from curvature.check import check_count, check_interval, is_concrete
 from curvature.groups import expected_weight
+
+
+class Update(eqx.Module):
+    """What an oracle made of a rule."""
+
+    direction: PyTree
+    """In Θ."""
+    answers: Float[Array, ""]
+    """Responses drawn for it."""
 
 
 class Oracle(eqx.Module):
     """Turns the exact local quantities into the direction that a rule takes."""
 
+    prompts_per_update: int = eqx.field(static=True, default=0, kw_only=True)
+    """B, a divisor of N: a run goes through the prompts in shuffled epochs. 0: all at every update."""
     draws: ClassVar[bool] = True
     """Whether `key` is used; a run gives a new key at every step only where it is."""
 
     @abstractmethod
+    def update(
+        self,
+        rule: UpdateRule,
+        problem: Problem,
+        local: Local,
+        *,
+        key: Key[Array, ""],
+        chosen: Int[Array, " B"] | None = None,
+    ) -> Update:
+        """One update by the prompts `chosen`, all by default; `key` is used by sampling only."""
+
     def direction(self, rule: UpdateRule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
-        """The rule's direction in Θ; `key` is used by sampling only."""
+        """The rule's direction in Θ by all prompts."""
+        return self.update(rule, problem, local, key=key).direction
 
     def validate(self, rule: UpdateRule, problem: Problem) -> None:
         """Raises ValueError where this oracle cannot serve this rule on this problem."""
+        B, N = self.prompts_per_update, problem.num_prompts
+        check_count("prompts_per_update", B, 0)
+        if B and N % B:
+            raise ValueError(f"prompts_per_update is {B}; allowed: 0 (all), or a divisor of the number of prompts, {N}")
 
 
 class Exact(Oracle):
@@ -43,12 +75,27 @@ class Exact(Oracle):
 
     def validate(self, rule: UpdateRule, problem: Problem) -> None:
         """Raises ValueError for a `Weight` without a function of the pass rate, or with rewards not all 0 or 1."""
+        super().validate(rule, problem)
         if isinstance(rule, Weight):
             _check_binary(f"the rule {rule.name}", problem)
             rule.exact_weights(jnp.zeros(1), jnp.zeros(1))
 
-    def direction(self, rule: UpdateRule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
-        return rule.direction(problem.features, exact_estimate(problem.features, local))
+    def update(
+        self,
+        rule: UpdateRule,
+        problem: Problem,
+        local: Local,
+        *,
+        key: Key[Array, ""],
+        chosen: Int[Array, " B"] | None = None,
+    ) -> Update:
+        estimate = exact_estimate(problem.features, local, chosen)
+        return Update(rule.direction(problem.features, estimate), jnp.zeros(()))
+
+
+def _rows(chosen: Int[Array, " B"], *trees: PyTree) -> PyTree:
+    """Those of a batch."""
+    return jax.tree.map(lambda leaf: leaf[chosen], trees)
 
 
 def _check_binary(what: str, problem: Problem) -> None:
@@ -67,6 +114,8 @@ class _Grouped(Oracle):
     """Added to the deviation (TRL 1e-4, verl 1e-6)."""
     leave_one_out: bool = eqx.field(static=True, default=False)
     """Baseline from the other G − 1 responses instead of all G."""
+    filter: bool = eqx.field(static=True, default=False, kw_only=True)
+    """Dead groups, whose rewards are all equal, are drawn again (`bandits.redraw`); rewards of 0 or 1 alone."""
 
     def __check_init__(self) -> None:
         check_count("group_size", self.group_size, 2)
@@ -80,7 +129,10 @@ class _Grouped(Oracle):
         return self.group_size / (self.group_size - 1) if self.leave_one_out else 1.0
 
     def validate(self, rule: UpdateRule, problem: Problem) -> None:
-        """Raises ValueError for a `Weight` made for other groups, or with rewards not all 0 or 1."""
+        """Raises ValueError for a `Weight` made for other groups, or where rewards must be 0 or 1 and are not."""
+        super().validate(rule, problem)
+        if self.filter:
+            _check_binary("filter", problem)
         if isinstance(rule, Weight):
             _check_binary(f"the rule {rule.name}", problem)
             rule.group_weights(self.group_size, ddof=self.ddof, epsilon=self.epsilon)
@@ -105,33 +157,71 @@ class Expected(_Grouped):
         _check_binary("expected groups", problem)
         super().validate(rule, problem)
 
-    def direction(self, rule: UpdateRule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
+    def update(
+        self,
+        rule: UpdateRule,
+        problem: Problem,
+        local: Local,
+        *,
+        key: Key[Array, ""],
+        chosen: Int[Array, " B"] | None = None,
+    ) -> Update:
         assert isinstance(rule, Weighted)  # `validate` said so
         G = self.group_size
-        p = jnp.clip(local.value, 0, 1)
+        of = local if chosen is None else _rows(chosen, local)[0]
+        p = jnp.clip(of.value, 0, 1)
         weights, shifts = rule.group_weights(G, ddof=self.ddof, epsilon=self.epsilon), rule.group_shifts(G)
         factor = self.baseline_factor * (G - 1) / G * expected_weight(p, weights)
         if shifts is not None:
             # of the b(k) (k/G − p) that a mean advantage of b adds to E ĝ/Δμ: E b(k)(k − Gp) = Gpq E_{Bin(G−1)} Δb
             factor = factor + expected_weight(p, jnp.pad(jnp.diff(shifts), 1))
-        return problem.features.gather(factor[:, None] * problem.features.contract(local.coefficients))
+        if self.filter:
+            factor = factor * expected_tries(p, G)
+        rows = spread_out(factor[:, None] * of.coefficients, chosen, problem.num_prompts)
+        return Update(problem.features.gather(problem.features.contract(rows)), jnp.zeros(()))
 
 
 class Sampled(_Grouped):
     """One group of G responses for every prompt at every step."""
 
-    def direction(self, rule: UpdateRule, problem: Problem, local: Local, *, key: Key[Array, ""]) -> PyTree:
-        group = problem.policy.group_estimate(local, problem.rewards, self.group_size, self.ddof, key=key)
+    def update(
+        self,
+        rule: UpdateRule,
+        problem: Problem,
+        local: Local,
+        *,
+        key: Key[Array, ""],
+        chosen: Int[Array, " B"] | None = None,
+    ) -> Update:
+        of, rewards = (local, problem.rewards) if chosen is None else _rows(chosen, local, problem.rewards)
+        draw = problem.policy.live_group if self.filter else self._one_group(problem.policy)
+        group, tries = draw(of, rewards, self.group_size, self.ddof, key=key)
+        pooled = self._pooled(group) + self.epsilon
+        group = jax.tree.map(lambda rows: spread_out(rows, chosen, problem.num_prompts), group)
+        seen = 1.0 if chosen is None else spread_out(jnp.ones(len(chosen)), chosen, problem.num_prompts)
         contract = problem.features.contract
         estimate = Estimate(
             gradient=contract(self.baseline_factor * group.coefficients),
             mean=group.mean,
-            std=group.std + self.epsilon,
-            pooled=self._pooled(group) + self.epsilon,
+            std=group.std + self.epsilon * seen,
+            pooled=pooled,
             score=contract(group.scores),
             group_size=self.group_size,
+            batch_size=None if chosen is None else len(chosen),
         )
-        return rule.direction(problem.features, estimate)
+        answers = self.group_size * jnp.sum(tries).astype(rewards.dtype)
+        return Update(rule.direction(problem.features, estimate), answers)
+
+    @staticmethod
+    def _one_group(policy: Policy) -> Callable[..., tuple[Group, Array]]:
+        """As `Policy.live_group`, with one group of every prompt."""
+
+        def draw(
+            local: Local, rewards: Float[Array, "N K"], group_size: int, ddof: int, *, key: Key[Array, ""]
+        ) -> tuple[Group, Array]:
+            return policy.group_estimate(local, rewards, group_size, ddof, key=key), jnp.ones(len(rewards))
+
+        return draw
 
     def _pooled(self, group: Group) -> Float[Array, ""]:
         """The deviation of all rewards at once: squares within groups and between them."""

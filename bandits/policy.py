@@ -18,9 +18,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from bandits.features import FeatureMap
-from curvature._certificate import remainder_bound
+from bandits.redraw import MAX_TRIES, live_counts
 from curvature._moments import tilt, varies
 from curvature.certified_step import best_step_along
+from curvature.deviation_bounds import remainder_bound
 from curvature.divergence import softmax_kl, softmax_kl_along, softmax_variance
 from curvature.safe import inverse_power
 
@@ -97,6 +98,25 @@ class Policy(eqx.Module):
     ) -> Group:
         """One group of G responses per prompt."""
 
+    def live_group(
+        self, local: Local, rewards: Float[Array, "N K"], group_size: int, ddof: int, *, key: Key[Array, ""]
+    ) -> tuple[Group, Int[Array, " N"]]:
+        """(the last group, groups drawn) where dead groups are drawn again, at most `MAX_TRIES` in all."""
+
+        def draw(number: Array | int) -> Group:
+            return self.group_estimate(local, rewards, group_size, ddof, key=jax.random.fold_in(key, number))
+
+        def again(number: Array | int, last: tuple[Group, Array]) -> tuple[Group, Array]:
+            group, tries = last
+            dead = group.std == 0
+
+            def newer(old: Array, new: Array) -> Array:
+                return jnp.where(dead.reshape(-1, *[1] * (old.ndim - 1)), new, old)
+
+            return jax.tree.map(newer, group, draw(number)), tries + dead.astype(tries.dtype)
+
+        return jax.lax.fori_loop(1, MAX_TRIES, again, (draw(0), jnp.ones(rewards.shape[0], int)))
+
     @abstractmethod
     def best_values(self, offsets: Float[Array, "N K"], rewards: Float[Array, "N K"]) -> Float[Array, " N"]:
         """Sup J_x of each prompt on its own."""
@@ -150,6 +170,14 @@ class Softmax(Policy):
         """From counts of each arm."""
         counts = draw_counts(local.probabilities, group_size, key=key).astype(local.value.dtype)
         return group_from_counts(counts, local.probabilities, rewards, group_size, ddof)
+
+    def live_group(
+        self, local: Local, rewards: Float[Array, "N K"], group_size: int, ddof: int, *, key: Key[Array, ""]
+    ) -> tuple[Group, Int[Array, " N"]]:
+        """In one draw, of rewards of 0 or 1."""
+        counts, tries = live_counts(local.probabilities, rewards, group_size, key=key)
+        counts = counts.astype(local.value.dtype)
+        return group_from_counts(counts, local.probabilities, rewards, group_size, ddof), tries
 
     def best_values(self, offsets: Float[Array, "N K"], rewards: Float[Array, "N K"]) -> Float[Array, " N"]:
         """The best reward among the arms that are present."""

@@ -22,9 +22,23 @@ def one_hot_rewards(labels: Int[Array, " N"], num_arms: int) -> Float[Array, "N 
     return jax.nn.one_hot(labels, num_arms, dtype=jnp.result_type(float))
 
 
-def draw_labels(num_prompts: int, num_arms: int, *, conflict: Numbers = 1.0, key: Key[Array, ""]) -> Int[Array, " N"]:
+def draw_labels(
+    num_prompts: int,
+    num_arms: int,
+    *,
+    conflict: Numbers = 1.0,
+    agreed: Int[Array, " N"] | None = None,
+    key: Key[Array, ""],
+) -> Int[Array, " N"]:
     """The right arm of each prompt. `conflict` 0: the same arm for all (realisable at any coherence); 1: drawn
     uniformly and independently; between: that share of the prompts is redrawn.
+
+    Arguments:
+        num_prompts: N ≥ 1.
+        num_arms: K ≥ 2.
+        conflict: in [0, 1].
+        agreed: [N] right arms of the prompts that are not redrawn; by default one arm, drawn, for all.
+        key: the source of all randomness.
 
     Raises:
         ValueError: conflict outside [0, 1].
@@ -33,7 +47,7 @@ def draw_labels(num_prompts: int, num_arms: int, *, conflict: Numbers = 1.0, key
     check_count("num_arms", num_arms, 2)
     check_interval("conflict", conflict, 0, 1)
     common, redrawn, which = jax.random.split(key, 3)
-    shared = jax.random.randint(common, (), 0, num_arms)
+    shared = jax.random.randint(common, (), 0, num_arms) if agreed is None else agreed
     own = jax.random.randint(redrawn, (num_prompts,), 0, num_arms)
     count = jnp.round(jnp.asarray(conflict) * float(num_prompts)).astype(int)
     chosen = jax.random.permutation(which, jnp.arange(num_prompts)) < count

@@ -32,10 +32,10 @@ from benchmarks.machine import Limits, Timing, make_rows, measure
 from experiments.language.learning.learners import Groups, GroupSettings, Likelihood
 from experiments.language.learning.optimiser import make_transform
 from experiments.language.learning.state import start
+from experiments.language.model.architecture import Architecture, Parameters, initial_parameters
 from experiments.language.model.model import Batch, Model
 from experiments.language.model.sample import Sampler
 from experiments.language.model.sizes import Sizes
-from experiments.language.model.transformer import Architecture, Parameters, initial_parameters
 from experiments.language.probes.effort import Effort
 from experiments.language.probes.exact import Prober
 

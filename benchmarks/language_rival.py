@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from experiments.language.model.architecture import Architecture, Parameters
 from experiments.language.model.model import Batch
 from experiments.language.model.pretrained import save_model
-from experiments.language.model.transformer import Architecture, Parameters
 
 LIBRARIES = ("torch", "transformers")
 

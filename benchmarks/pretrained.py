@@ -32,9 +32,9 @@ from experiments.language.learning.checkpoint import load_checkpoint
 from experiments.language.learning.learners import Likelihood
 from experiments.language.learning.optimiser import make_transform
 from experiments.language.learning.state import start
+from experiments.language.model.architecture import Parameters
 from experiments.language.model.model import Batch, Model
 from experiments.language.model.sample import Sampler
-from experiments.language.model.transformer import Parameters
 from experiments.language.problems.generator import generate
 from experiments.language.problems.tokens import Vocabulary
 

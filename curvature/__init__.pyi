@@ -1,6 +1,6 @@
 from ._advantages import PRESETS, Estimator, advantages
 from ._along import Along, along
-from ._certificate import Certificate, certificate, curvature_bound, gradient_bound, log_std_bound, psi, remainder_bound
+from ._certificate import certificate
 from ._length_constant import length_constant, length_constant_bound, length_constant_lower
 from ._moments import Arms, Moments, hessian_vector_product, moments, tilt
 from ._phases import own_surplus, phase_boundaries, phases
@@ -26,11 +26,21 @@ from .coherence import (
 )
 from .coherent_gain import CoherentGain, coherent_gain, rho
 from .count_kernels import Spread, dead_kernel, frequencies, polynomial_kernel, rate_spread, variance_kernel
+from .deviation_bounds import (
+    Certificate,
+    curvature_bound,
+    deviation_certificate,
+    gradient_bound,
+    log_std_bound,
+    psi,
+    remainder_bound,
+)
 from .divergence import softmax_kl
 from .failure_rates import failure_rate_lower_bound, failure_rate_upper_bound, margin, mean_failure_lower_bound
-from .group_limits import group_failure_lower_bound, group_start_lower_bound
+from .group_limits import failure_width, group_failure_lower_bound, group_start_lower_bound, start_width
 from .group_update import (
     effective_groups,
+    greatest_moved_share,
     greatest_weight_ratio,
     length_cosine,
     moved_share,
@@ -67,7 +77,7 @@ from .local import (
     extreme_eigenvalues_of,
     local_curvature,
 )
-from .log_odds import log_odds_certificate, log_odds_step
+from .log_odds import log_odds_certificate, log_odds_step, log_odds_step_along
 from .own_objective import ascent_step, power_curvature_constant
 from .rates import gradient_norm_bound, hitting_time, rate_ratio_bound, tail_exponent, theorem_step
 from .right_response import (
@@ -139,6 +149,7 @@ __all__ = [
     "curvature_split",
     "dead_kernel",
     "decoupled",
+    "deviation_certificate",
     "diameter",
     "diameter_bound",
     "effective_groups",
@@ -148,11 +159,13 @@ __all__ = [
     "extreme_eigenvalues_of",
     "failure_rate_lower_bound",
     "failure_rate_upper_bound",
+    "failure_width",
     "first_order_step",
     "frequencies",
     "gradient_bound",
     "gradient_norm_bound",
     "gram",
+    "greatest_moved_share",
     "greatest_weight_ratio",
     "group_factor",
     "group_failure_lower_bound",
@@ -168,6 +181,7 @@ __all__ = [
     "local_curvature",
     "log_odds_certificate",
     "log_odds_step",
+    "log_odds_step_along",
     "log_std_bound",
     "margin",
     "mean_failure_lower_bound",
@@ -209,6 +223,7 @@ __all__ = [
     "split_half_indices_of",
     "split_half_squared_norm",
     "spread_factor",
+    "start_width",
     "step_ratios",
     "success",
     "success_curvature",

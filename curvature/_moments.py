@@ -53,6 +53,31 @@ class Moments(eqx.Module):
     """Per-arm quantities; None only where a Moments was put together by hand."""
 
 
+def arms_of(moments: Moments) -> Arms:
+    """The arms of one prompt.
+
+    Raises:
+        ValueError: a batch of moments, or moments without arms.
+    """
+    check_one("moments", moments)
+    if moments.arms is None:
+        raise ValueError("moments has no arms; allowed: the result of curvature.moments")
+    return moments.arms
+
+
+def checked_direction(moments: Moments, direction: Numbers, name: str = "direction") -> Float[Array, " d"]:
+    """A direction in the parameters of one prompt's moments.
+
+    Raises:
+        ValueError: a batch of moments, a direction of another length, or not finite.
+    """
+    u = as_float(name, direction)
+    check_one("moments", moments)
+    check_shape(name, u, moments.gradient.shape)
+    check_finite(name, u)
+    return u
+
+
 def varies(rewards: Float[Array, "*batch K"], present: Bool[Array, "*batch K"]) -> Bool[Array, "*batch 1"]:
     """Whether the rewards of the arms that are present differ.
 
@@ -161,10 +186,7 @@ def hessian_vector_product(moments: Moments, vector: Numbers) -> Float[Array, " 
         ValueError: a batch of moments, a vector of another length or not finite, or a Moments that carries neither arms
             nor Hessian.
     """
-    v = as_float("vector", vector)
-    check_one("moments", moments)
-    check_shape("vector", v, moments.gradient.shape)
-    check_finite("vector", v)
+    v = checked_direction(moments, vector, "vector")
     if moments.arms is not None:
         a = moments.arms
         return (a.weights * (a.scores @ v)) @ a.scores

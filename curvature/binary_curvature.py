@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from curvature._certificate import std_and_width
-from curvature._moments import Arms, Moments
-from curvature.check import Numbers, as_float, check_finite, check_interval, check_one, check_shape, is_concrete
+from curvature._moments import Arms, Moments, arms_of, checked_direction
+from curvature.check import Numbers, check_interval, is_concrete
 from curvature.constants import A_PRIORI_STD, CURVATURE
+from curvature.deviation_bounds import std_and_width
 from curvature.safe import ratio
 
 ROUNDING = 1e-3
@@ -72,17 +72,11 @@ def curvature_split(moments: Moments, direction: Numbers) -> CurvatureSplit:
     >>> print(round(float(s.slope), 4), round(float(s.bend), 4))  # p = 2/3, d = 1: 2/9 times −1/3 and 1
     -0.0741 0.2222
     """
-    u = as_float("direction", direction)
-    check_one("moments", moments)
-    check_shape("direction", u, moments.gradient.shape)
-    check_finite("direction", u)
-    if moments.arms is None:
-        raise ValueError("moments has no arms; allowed: the result of curvature.moments")
-    right = right_arms(moments.arms, moments.value)
+    u, arms = checked_direction(moments, direction), arms_of(moments)
+    right = right_arms(arms, moments.value)
     variance = moments.std**2
     slope = ratio((1 - 2 * moments.value) * (moments.gradient @ u) ** 2, variance)
-    X = moments.arms.scores @ u
-    π = moments.arms.probabilities
+    X, π = arms.scores @ u, arms.probabilities
     bend = _variance(jnp.where(right, π, 0), X) - _variance(jnp.where(right, 0, π), X)
     return CurvatureSplit(slope, variance * bend)
 

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from curvature._certificate import remainder_bound
 from curvature._moments import Moments
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_one, check_shape
 from curvature.constants import HALF_WIDTH, SLOPE, STEP_UNIT
+from curvature.deviation_bounds import remainder_bound
 from curvature.safe import ratio
 
 

@@ -4,7 +4,9 @@ r"""What no rule of groups can do: bounds on any rule that learns nothing from a
 
 n counts answers, q and p are the mean failure and pass rates of N prompts of any overlap, one prompt drawn uniformly
 per update, w the farthest that an update moves two logits of a prompt apart. So no way of dividing has a better order
-than 1/n. Independent checks, by writing out every group: tests/curvature/test_group_limits.py.
+than 1/n. Where it is known how far a group with k right of G moves logits, w_k, smaller widths do: e^w − 1 may be the
+greatest (e^(w_k) − 1)/(G − k), and 1 − e^(−w) the greatest (1 − e^(−w_k))/k. Independent checks, by writing out every
+group: tests/curvature/test_group_limits.py.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from curvature.check import Numbers, as_floats, check_interval
+from curvature.check import Numbers, as_float, as_floats, check_interval, check_length, check_shape
 
 
 def group_failure_lower_bound(
@@ -64,3 +66,47 @@ def group_start_lower_bound(initial_pass_rate: Numbers, level: Numbers, *, width
     check_interval("level", goal, 0, 1, open_ends="l")
     check_interval("width", w, 0, float("inf"), open_ends="h")
     return jnp.where(goal > p, (1 / p - 1 / goal) / -jnp.expm1(-w), 0)
+
+
+def failure_width(widths: Numbers) -> Float[Array, ""]:
+    """T16, sharper: the width that `group_failure_lower_bound` may be given, ln(1 + max_k (e^(w_k) − 1)/(G − k)).
+
+    A group with several wrong answers moves more than one with a single one, and is as much rarer: that one decides.
+
+    Arguments:
+        widths: [G − 1] w_k ≥ 0: no group with k = 1 … G − 1 right answers moves two logits of a prompt further apart
+            (step × D² × `update_lengths`).
+
+    Raises:
+        ValueError: outside that shape and range.
+
+    >>> print(round(float(jnp.expm1(failure_width(jnp.log(jnp.asarray([4.0, 5.0, 4.0]))))), 6))  # max(3/3, 4/2, 3/1)
+    3.0
+    """
+    w, _, wrong = _counted(widths)
+    return jnp.log1p(jnp.max(jnp.expm1(w) / wrong))
+
+
+def start_width(widths: Numbers) -> Float[Array, ""]:
+    """T16, sharper: the width that `group_start_lower_bound` may be given, −ln(1 − max_k (1 − e^(−w_k))/k).
+
+    Arguments as `failure_width`.
+
+    Raises:
+        ValueError: as `failure_width`.
+
+    >>> print(round(float(jnp.exp(-start_width(jnp.log(jnp.asarray([2.0, 4.0, 4.0]))))), 6))  # 1 − max(½, ¾/2, ¾/3)
+    0.5
+    """
+    w, right, _ = _counted(widths)
+    return -jnp.log1p(-jnp.max(-jnp.expm1(-w) / right))
+
+
+def _counted(widths: Numbers) -> tuple[Float[Array, " live"], Float[Array, " live"], Float[Array, " live"]]:
+    """The widths, and how many answers are right and wrong in each group."""
+    w = as_float("widths", widths)
+    check_shape("widths", w, (None,))
+    check_length("widths", w, 1)
+    check_interval("widths", w, 0, float("inf"), open_ends="h")
+    right = jnp.arange(1, w.shape[0] + 1, dtype=w.dtype)
+    return w, right, right[::-1]

@@ -5,7 +5,7 @@ r"""How far a group moves the policy under a rule: the length c of its update, s
 
     share of a group   c/Σc                         moved share   ½ Σ |c_a/Σc_a − c_b/Σc_b|  (total variation)
     effective groups   (Σc)²/Σc²                    step ratios   L1 = Σc_a/Σc_b,  L2 = √(Σc_a²/Σc_b²)
-    R_G = max w_group/min w_group over live groups = √(⌊G/2⌋⌈G/2⌉/(G−1))
+    R_G = max w_group/min w_group over live groups = √(⌊G/2⌋⌈G/2⌉/(G−1));  moved share ≤ (√R_G − 1)/(√R_G + 1)
 
 Shares compare directions, step ratios compare lengths; neither ratio is *the* change of the learning rate, since that
 depends on how the groups' scores overlap, which is not in the rewards: L1 is exact where all scores are parallel, L2
@@ -153,6 +153,21 @@ def greatest_weight_ratio(group_size: int) -> float:
     """
     check_count("group_size", group_size, 2)
     return float(np.sqrt((group_size // 2) * ((group_size + 1) // 2) / (group_size - 1)))
+
+
+def greatest_moved_share(group_size: int) -> float:
+    """(√R_G − 1)/(√R_G + 1): what dividing by the deviation moves at most, with two reward values, whatever the groups.
+
+    Weights between 1 and R on shares m and 1 − m move m(1 − m)(R − 1)/(mR + 1 − m), most at m = 1/(1 + √R).
+
+    Raises:
+        ValueError: G < 2.
+
+    >>> [round(greatest_moved_share(G), 3) for G in (2, 4, 7, 8, 16)]
+    [0.0, 0.036, 0.086, 0.103, 0.18]
+    """
+    root = greatest_weight_ratio(group_size) ** 0.5
+    return (root - 1) / (root + 1)
 
 
 def _shares(c: np.ndarray, n: np.ndarray) -> np.ndarray:

@@ -18,7 +18,6 @@ import numpy as np
 from jax.scipy.special import xlogy
 from jaxtyping import Array, Float
 
-from curvature._certificate import psi
 from curvature.check import (
     Numbers,
     as_float,
@@ -30,6 +29,7 @@ from curvature.check import (
     check_shape,
 )
 from curvature.constants import STEP, STEP_UNIT
+from curvature.deviation_bounds import psi
 from curvature.rule import parse
 from curvature.safe import ratio
 

@@ -17,7 +17,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from curvature._moments import Moments, hessian_vector_product, tilt
+from curvature._moments import Moments, arms_of, checked_direction, hessian_vector_product, tilt
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_one, check_shape
 from curvature.safe import ratio
 
@@ -50,10 +50,7 @@ def local_curvature(moments: Moments, direction: Numbers) -> Float[Array, ""]:
     >>> print(round(float(-local_curvature(m, [1.0]) / m.std), 12))
     0.25
     """
-    u = as_float("direction", direction)
-    check_one("moments", moments)
-    check_shape("direction", u, moments.gradient.shape)
-    check_finite("direction", u)
+    u = checked_direction(moments, direction)
     if moments.arms is None:
         return u @ hessian_vector_product(moments, u)
     return moments.arms.weights @ (moments.arms.scores @ u) ** 2
@@ -94,13 +91,7 @@ def curvature_parts(moments: Moments, direction: Numbers) -> CurvatureParts:
     Raises:
         ValueError: a batch of moments, a direction of another length or not finite, or Moments without arms.
     """
-    u = as_float("direction", direction)
-    check_one("moments", moments)
-    check_shape("direction", u, moments.gradient.shape)
-    check_finite("direction", u)
-    if moments.arms is None:
-        raise ValueError("moments carries no arms; allowed: the result of curvature.moments")
-    a = moments.arms
+    u, a = checked_direction(moments, direction), arms_of(moments)
     return _parts(a.probabilities, a.advantages, moments.std, (a.scores @ u) ** 2)
 
 

@@ -14,10 +14,10 @@ from math import sqrt
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from curvature._certificate import remainder_bound, std_and_width
 from curvature._length_constant import length_constant_bound
 from curvature.check import Numbers, as_float, check_count, check_interval
 from curvature.constants import A_PRIORI_STD, CURVATURE, SLOPE
+from curvature.deviation_bounds import remainder_bound, std_and_width
 
 
 def sequence_curvature_bound(std: Numbers, width: Numbers, horizon: int) -> Float[Array, "*shape"]:

@@ -22,7 +22,11 @@ from experiments.fetch.config import Fetch
 from experiments.gsm8k import prepare as language_model
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.logs import prepare as logs_prepare
+from experiments.logs.advise import prepare as logs_advise
+from experiments.logs.advise.config import Advise
 from experiments.logs.config import Audit, Inspect
+from experiments.logs.follow import prepare as logs_follow
+from experiments.logs.follow.config import Follow
 from experiments.logs.report import prepare as logs_report
 from experiments.logs.report.config import Example, Report
 from experiments.phases import prepare as phases
@@ -39,9 +43,19 @@ Start with `grpo-curvature reproduce --out DIR` and open DIR/report.html: the th
 `grpo-curvature sweep quick --out DIR`: which rule wins where (DIR/phase_diagram.html), `grpo-curvature phases`: the
 three phases of training, `grpo-curvature prove`: every statement checked by machine, and `grpo-curvature gsm8k validate
 --out DIR`: the theory's predictions on a small language model. With rollout logs of your own trainer, `grpo-curvature
-logs audit RUN` says which estimator it really used. `--help` after any command lists its options.
+logs audit RUN` says which estimator it really used, and `grpo-curvature advise RUN` whether to divide. `--help` after
+any command lists its options.
 
 Compiled programs are kept in your cache folder and used again by every run; `--no-cache` anywhere does without."""
+WELCOME = """Should you divide each prompt's advantage by the standard deviation of its rewards, as GRPO does?
+Theory, simulation and your own training logs, held against one another (after arXiv 2601.23135). Begin with one of:
+
+    grpo-curvature reproduce          the theory: every bound checked on the simulator, with a report (2 minutes)
+    grpo-curvature sweep quick        the comparison: which rule wins where, with a page to look into (a minute)
+    grpo-curvature logs report RUN    your run: RUN is the folder that TRL, verl, … wrote; what the division did there
+    grpo-curvature advise RUN         the same in one sentence: whether to divide, or that the log cannot say
+
+`grpo-curvature --help` lists all commands, `--help` after a command its options."""
 GSM8K = """A small language model on GSM8K: train it, measure it, hold the theory against it.
 
 The whole chain, or one stage after the other:
@@ -66,6 +80,8 @@ open-instruct, prime-rl, or a table of your own.
     grpo-curvature logs audit RUN            which estimator was really used, with its ε and the reward weights
     grpo-curvature logs audit RUN --expect trl_batch     exit status 1 if that is not what was done
     grpo-curvature logs report RUN --out DIR what that does to your update, and what other rules and group sizes would
+    grpo-curvature logs follow RUN           the same numbers while the run goes on
+    grpo-curvature advise RUN                one sentence: whether to divide, with its reasons and its limits
     grpo-curvature logs example --out DIR    a log of the simulator in TRL's files, to try these on
 
 RUN is the folder that the trainer wrote. Prompts and answers are hashed, never shown or copied. `--help` after any of
@@ -118,6 +134,7 @@ LogsCommand = Annotated[
     Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[Audit, tyro.conf.subcommand("audit")]
     | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Follow, tyro.conf.subcommand("follow")]
     | Annotated[Example, tyro.conf.subcommand("example")],
     tyro.conf.arg(name=""),
 ]
@@ -137,6 +154,7 @@ COMMANDS = {
     "prove": Prove,
     "gsm8k": gsm8k,
     "logs": logs,
+    "advise": Advise,
 }
 """What can be asked for: a name and its flags."""
 PREPARE: dict[type, Prepare] = {
@@ -154,6 +172,8 @@ PREPARE: dict[type, Prepare] = {
     Audit: logs_prepare.prepare_audit,
     Report: logs_report.prepare_report,
     Example: logs_report.prepare_example,
+    Follow: logs_follow.prepare,
+    Advise: logs_advise.prepare,
 }
 """Who prepares the work that flags ask for (experiments/command.py)."""
 
@@ -187,6 +207,9 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments in (["--version"], ["-V"]):
         print(f"{NAME} {importlib.metadata.version(NAME)}")
+        return
+    if not arguments:
+        print(WELCOME)
         return
     arguments, cached = take_flag(arguments)
     kept = ""

@@ -39,7 +39,7 @@ FAMILIES = {
     "focal": Look("focal", "F", "#E69F00", (0, (6, 2, 1, 2)), ">", "oo"),
     "pass": Look("pass@K", "K", "#117733", (0, (1, 1)), "*", "++"),
 }
-"""Rules with a parameter that only reweigh logs, by their kind."""
+"""Other rules with a parameter, by their kind."""
 SHORT = {"none": "REINFORCE", "group": "GRPO"}
 """The names that papers give them."""
 POWERS = (("#CC79A7", ":", "xxx"), ("#56B4E9", (0, (1, 2)), "+++"), ("#E69F00", (0, (1, 3)), "ooo"),

@@ -51,7 +51,9 @@ def code_digest() -> str:
 
 
 def commit() -> str:
-    """The commit the code is at, with "+changes" where the tree differs; "unknown" outside a checkout of its own.
+    """The commit the code is at, with "+changes" where the packages differ; "unknown" outside a checkout of its own.
+
+    A run's own folder, or a page of docs, is no change of the code.
 
     An environment inside somebody's repository is none: that repository's commits say nothing of this code. No lock is
     taken in the repository: a process that is killed would leave it.
@@ -64,7 +66,8 @@ def commit() -> str:
     try:
         if Path(git("rev-parse", "--show-toplevel")) != ROOT:
             return "unknown"
-        return git("rev-parse", "HEAD") + ("+changes" if git("--no-optional-locks", "status", "--porcelain") else "")
+        changed = git("--no-optional-locks", "status", "--porcelain", "--", *PACKAGES)
+        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

@@ -1,4 +1,4 @@
-"""Mutation testing: does a test notice when a line of curvature/ or bandits/update.py is changed?
+"""Mutation testing: does a test notice when a line of curvature/ or of the update rules in bandits/ is changed?
 
 cosmic-ray changes one operator, number or condition at a time in a copy of the tree (never in this one) and runs the
 module's own tests. Two modules at a time; sessions are kept under .mutants/, so an interrupted run goes on where it
@@ -49,7 +49,7 @@ exclude-operators = [
 def modules() -> list[str]:
     """Paths of the modules under test, largest first so that the two workers end together."""
     paths = [p for p in (ROOT / "curvature").glob("*.py") if p.stem not in SKIP]
-    paths.append(ROOT / "bandits" / "update.py")
+    paths += [ROOT / "bandits" / f"{name}.py" for name in ("update", "weight")]
     return [str(p.relative_to(ROOT)) for p in sorted(paths, key=lambda p: -p.stat().st_size)]
 
 

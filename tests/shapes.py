@@ -9,6 +9,7 @@ CHECKED = (
     "experiments.language",
     "experiments.phases.measure",
     "experiments.phases.recipe",
+    "experiments.sweep.best_known",
     "experiments.sweep.execute",
     "experiments.sweep.problems",
     "experiments.sweep.rules",

@@ -1,5 +1,6 @@
 """The pages a reader meets first are true: the snippet runs as pasted, the tree is that of the files, links lead on."""
 
+import importlib
 import importlib.util
 import re
 import subprocess
@@ -35,6 +36,18 @@ def test_the_tree_is_that_of_the_files() -> None:
     assert (ROOT / "docs" / "tree.md").read_text(encoding="utf-8") == script("tree").tree(), "run `python docs/tree.py`"
 
 
+def test_the_page_of_proofs_is_that_of_the_theorems() -> None:
+    written = (ROOT / "docs" / "proofs.md").read_text(encoding="utf-8")
+    assert written == script("statements").page(), "run `python docs/statements.py`"
+
+
+def test_functions_that_the_page_of_choices_names_are_public() -> None:
+    named = re.findall(r"`(curvature|bandits)\.(\w+)", (ROOT / "docs" / "choose.md").read_text(encoding="utf-8"))
+    assert named
+    for package, name in named:
+        assert name in importlib.import_module(package).__all__, name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
@@ -52,6 +65,11 @@ def test_files_that_are_named_exist(page: Path) -> None:
 def test_every_make_target_of_the_readme_is_there() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {*re.findall(r"^make ([a-z]+)", README, re.MULTILINE)} <= targets
+
+
+def test_five_runs_are_told_what_the_page_says() -> None:
+    """The command answers anew; what it says of the real log stands in docs/results."""
+    assert script("runs").page() == (ROOT / "docs" / "runs.md").read_text(encoding="utf-8"), "run `python docs/runs.py`"
 
 
 def test_tables_of_results_are_those_of_the_committed_summaries() -> None:

@@ -10,7 +10,8 @@ import pytest
 from bandits.policy import draw_counts
 from curvature.divergence import softmax_kl_along
 from curvature.safe import ratio
-from experiments.language.model.transformer import Architecture, encode
+from experiments.language.model.architecture import Architecture
+from experiments.language.model.transformer import encode
 from tests.shapes import CHECKED
 
 ROOT = Path(__file__).resolve().parents[1]

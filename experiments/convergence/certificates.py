@@ -12,7 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from curvature import Moments, certificate, curvature_bound, gradient_bound, local_curvature, moments, tilt, width
+from curvature import (
+    Moments,
+    curvature_bound,
+    deviation_certificate,
+    gradient_bound,
+    local_curvature,
+    moments,
+    tilt,
+    width,
+)
 from experiments.rows import Rows, join
 
 SHAPES = ((8, 2, 3), (8, 5, 6), (4, 16, 12), (2, 64, 8))
@@ -36,7 +45,7 @@ def _one(key: Key[Array, ""], N: int, K: int, d: int) -> dict[str, Array]:
 
     def prompt(z: Float[Array, " K"], φ: Float[Array, "K d"], r: Float[Array, " K"]) -> dict[str, Array]:
         m: Moments = moments(z, φ, r, hessian=False)
-        c = certificate(m, φ, δ)
+        c = deviation_certificate(m, φ, δ)
         w = width(φ, δ)
         gain = tilt(z + φ @ δ, r)[0] - m.value
         return {

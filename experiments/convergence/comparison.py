@@ -28,7 +28,7 @@ from bandits import (
 )
 from bandits._run import Trajectory
 from bandits._step import KLLimited
-from bandits.update import UpdateRule
+from bandits.estimate import UpdateRule
 from experiments.convergence.tables import Compared
 from experiments.rows import Rows, join
 from experiments.statistics import interval

@@ -18,9 +18,10 @@ class Reproduce:
     """Reproduce the convergence theorem of GRPO against REINFORCE (arXiv 2601.23135) on the simulator.
 
     Checks every proved bound on a grid of problems and on a distribution of pass rates, fits the exponents of two
-    arms, shows where GRPO loses, and compares tuned rules under sampled groups. Writes rows (Parquet), summary.json,
-    figures (PNG, SVG) and report.html. Exit status: 0 all bounds hold, 1 a proved bound is violated, 2 bad input.
-    Finished parts are kept: the same command goes on where it was stopped.
+    arms, shows where GRPO loses, compares tuned rules under sampled groups, and holds what is proved of right-or-wrong
+    rewards (T15 to T20) against runs. Writes rows (Parquet), summary.json, figures (PNG, SVG) and report.html.
+    Exit status: 0 all bounds hold, 1 a proved bound is violated, 2 bad input. Finished parts are kept: the same command
+    goes on where it was stopped.
     """
 
     resumes: ClassVar[bool] = True

@@ -9,7 +9,24 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from bandits.pass_rates import PassRates
-from experiments.convergence import certificates, comparison, counterexamples, exponents, figures, theorem
+from experiments.convergence import (
+    beyond_groups,
+    certificates,
+    coherence,
+    comparison,
+    counterexamples,
+    exponents,
+    figures,
+    figures_binary,
+    figures_limits,
+    overtaking,
+    own_rates,
+    own_sums,
+    rare_start,
+    right_or_wrong,
+    sampled_groups,
+    theorem,
+)
 from experiments.convergence.config import Reproduce
 from experiments.convergence.summary import summarise
 from experiments.convergence.text import report
@@ -41,6 +58,17 @@ def parts_of(config: Reproduce, rates: PassRates) -> dict[str, tuple[str, Callab
         "certificates": ("certificates on random problems", lambda: certificates.rows(config.seed)),
         "counterexamples": ("where GRPO loses", counterexamples.rows),
         "comparison": ("tuned rules under sampled groups", lambda: comparison.rows(config.seed, config.num_seeds)),
+        "own_rates": ("failure rates between their bounds", lambda: own_rates.rows(config.seed)),
+        "mean_rates": ("mean failure rates of prompts that overlap", lambda: own_rates.mean_rows(config.seed)),
+        "overtaking": ("REINFORCE at twenty steps against GRPO at one", overtaking.rows),
+        "divisors": ("divisors of the whole batch", overtaking.divisor_rows),
+        "rare": ("exact gradients from rare success", rare_start.rows),
+        "right_or_wrong": ("curvature and gain of right-or-wrong rewards", lambda: right_or_wrong.rows(config.seed)),
+        "own_sums": ("each rule ascends its own sum", own_sums.rows),
+        "sampled": ("groups of samples, in answers drawn", lambda: sampled_groups.rows(config.seed)),
+        "starts": ("groups of samples from rare success", lambda: sampled_groups.start_rows(config.seed)),
+        "beyond": ("momentum, Adam, no baseline", lambda: beyond_groups.rows(config.seed)),
+        "coherence": ("one step under coherence, and two runs", lambda: coherence.rows(config.seed)),
     }
 
 
@@ -69,4 +97,8 @@ def drawings(parts: dict[str, Rows], rates: PassRates) -> dict[str, Callable[[],
         "certificates": lambda: figures.certificate(parts["certificates"]),
         "counterexamples": lambda: figures.losses(parts["counterexamples"]),
         "comparison": lambda: figures.rules(parts["comparison"]),
+        "overtaking": lambda: figures_binary.overtaking(parts["overtaking"], parts["own_rates"]),
+        "sampled": lambda: figures_limits.sampled(parts["sampled"], parts["beyond"]),
+        "coherence": lambda: figures_limits.coherence(parts["coherence"]),
+        "right_or_wrong": lambda: figures_binary.right_or_wrong(parts["right_or_wrong"], parts["own_sums"]),
     }

@@ -5,7 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from bandits.pass_rates import PassRates
-from experiments.convergence import certificates, comparison, counterexamples, exponents, theorem
+from experiments.convergence import (
+    beyond_groups,
+    certificates,
+    coherence,
+    comparison,
+    counterexamples,
+    exponents,
+    overtaking,
+    own_rates,
+    own_sums,
+    rare_start,
+    right_or_wrong,
+    sampled_groups,
+    theorem,
+)
 from experiments.convergence.tables import Checked, Regime, Summary
 from experiments.rows import Rows, Tables
 
@@ -17,6 +31,10 @@ def check_counts(parts: Tables) -> list[Checked]:
     """One entry a proved bound: how often it was checked, how often violated. Each inequality counts once."""
     grid, given = parts["theorem"], parts["pass_rates"]
     random, rules = parts["certificates"], parts["comparison"]
+    rates, means, raced = parts["own_rates"], parts["mean_rates"], parts["overtaking"]
+    binary, sums = parts["right_or_wrong"], parts["own_sums"]
+    sampled, starts, overlap, rare = parts["sampled"], parts["starts"], parts["coherence"], parts["rare"]
+    n = len(binary["gain"])
     runs = [("grid runs", grid), ("pass-rate runs", given)]
 
     def entry(statement: str, what: str, checks: int, violated: np.ndarray | int) -> Checked:
@@ -40,12 +58,27 @@ def check_counts(parts: Tables) -> list[Checked]:
         ),
         entry("T1, T2", "random problems", 2 * len(random["gain"]), certificates.curvature_violations(random)),
         entry("T13", "b_G in its window", len(parts["window"]["low"]), exponents.window_violations(parts["window"])),
+        entry("T15", "every prompt, no faster", len(rates["time"]), own_rates.below(rates, own_rates.lower(rates))),
+        entry("T15", "every prompt, no slower", len(rates["time"]), own_rates.above(rates, own_rates.upper(rates))),
+        entry("T15", "means under overlap", len(means["time"]), own_rates.below(means, own_rates.mean_lower(means))),
+        entry("T15", "REINFORCE at twenty steps, GRPO", len(raced["time"]), overtaking.violations(raced)),
+        entry("T18", "random problems, its bound", n, right_or_wrong.curvature_violations(binary)),
+        entry("T18", "random problems, never worse than T1", n, right_or_wrong.order_violations(binary)),
+        entry("T18", "random problems, its two parts", n, right_or_wrong.split_violations(binary)),
+        entry("T19", "random problems, both sides", 2 * n, right_or_wrong.gain_violations(binary)),
+        entry("T20", "random problems, every α", len(own_rates.ALPHAS) * n, right_or_wrong.own_sum_violations(binary)),
+        entry("T20", "X1 and C6, every step", len(own_sums.violations(sums)), own_sums.violations(sums)),
+        entry("T15", "from rare success, both sides", 2 * len(rare["time"]), rare_start.violations(rare)),
+        entry("T16", "means over groups", 2 * len(sampled["failure"]), sampled_groups.violations(sampled)),
+        entry("T16", "answers from rare starts", len(starts["answers"]), sampled_groups.start_violations(starts)),
+        entry("T17", "every promised step", coherence.num_checks(overlap), coherence.violations(overlap)),
     ]
 
 
 def false_variants(parts: Tables) -> dict[str, int]:
     """Violations of claims that are wrong on purpose: a check that could not fail would show 0 here too."""
-    grid = parts["theorem"]
+    grid, rates, means = parts["theorem"], parts["own_rates"], parts["mean_rates"]
+    binary = parts["right_or_wrong"]
     return {
         "T3 with half its remainder": int(
             certificates.violations(parts["certificates"], certificates.FALSE_FACTOR).sum()
@@ -54,6 +87,29 @@ def false_variants(parts: Tables) -> dict[str, int]:
         "T13 with b_G capped at G/2/√(G−1)": int(
             (parts["window"]["adaptivity"] > parts["window"]["high"] / 2 * (1 + 1e-11)).sum()
         ),
+        "T15, no faster, at nine tenths of the step": int(
+            own_rates.below(rates, own_rates.lower(rates, own_rates.FALSE_LOWER)).sum()
+        ),
+        "T15, no slower, at eleven tenths of the step": int(
+            own_rates.above(rates, own_rates.upper(rates, own_rates.FALSE_UPPER)).sum()
+        ),
+        "T15 of the mean without the number of prompts": int(
+            own_rates.below(means, own_rates.mean_lower(means, num_prompts=1)).sum()
+        ),
+        "T18 with four fifths of its bound": int(
+            right_or_wrong.curvature_violations(binary, right_or_wrong.FALSE_CURVATURE).sum()
+        ),
+        "T19 with half its remainder": int(right_or_wrong.gain_violations(binary, right_or_wrong.FALSE_GAIN).sum()),
+        "T20 with half of Λ": int(right_or_wrong.own_sum_violations(binary, right_or_wrong.FALSE_OWN).sum()),
+        "T20 with twice its gain": int(own_sums.violations(parts["own_sums"], own_sums.FALSE_FACTOR).sum()),
+        "T16 with half of e^w − 1": int(
+            sampled_groups.violations(parts["sampled"], sampled_groups.FALSE_SHARE)[1].sum()
+        ),
+        "T16 with twice the answers from a rare start": int(
+            sampled_groups.start_violations(parts["starts"], sampled_groups.FALSE_FACTOR).sum()
+        ),
+        "T16 without silence: no baseline": int(beyond_groups.silent_violations(parts["beyond"]).sum()),
+        "T17 with χ̂ = 1": int(coherence.false_violations(parts["coherence"]).sum()),
     }
 
 
@@ -134,4 +190,18 @@ def summarise(parts: Tables, rates: PassRates) -> Summary:
         ],
         "where_grpo_loses": counterexamples.outcomes(parts["counterexamples"]),
         "comparison": comparison.table(parts["comparison"]),
+        "own_rates": {
+            "between": own_rates.between(parts["own_rates"]),
+            "overtaken": overtaking.overtaken(parts["overtaking"]),
+            "divisors": overtaking.divisors(parts["divisors"]),
+            "rare": rare_start.rare(parts["rare"]),
+        },
+        "right_or_wrong": right_or_wrong.curved(parts["right_or_wrong"]),
+        "own_sums": own_sums.own_sums(parts["own_sums"]),
+        "sampled": {
+            "reached": sampled_groups.reached(parts["sampled"]),
+            "started": sampled_groups.started(parts["starts"]),
+            "beyond": beyond_groups.beyond(parts["beyond"], parts["sampled"]),
+        },
+        "coherence": coherence.coherent(parts["coherence"]),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from experiments.convergence import text_binary, text_limits
 from experiments.looks import SHORT
 from experiments.report import escape, origin, page, paragraph, picture, table
 
@@ -256,6 +257,10 @@ def report(summary: dict[str, Any], figures: Path) -> bytes:
         *_certificates(summary, figures),
         *_losses(summary, figures),
         *_comparison(summary, figures),
+        *text_binary.own_rates(summary, figures),
+        *text_limits.sampled(summary, figures),
+        *text_limits.coherence(summary, figures),
+        *text_binary.right_or_wrong(summary, figures),
         *_limits(summary),
     ]
     return page("GRPO against REINFORCE: the convergence theorem, reproduced", body)

@@ -29,9 +29,9 @@ from experiments.language.learning.optimiser import make_schedule, make_transfor
 from experiments.language.learning.pass_rates import Measure
 from experiments.language.learning.state import Row, State, Step, start
 from experiments.language.learning.weights import population_weight
+from experiments.language.model.architecture import Parameters, initial_parameters, num_parameters
 from experiments.language.model.model import Model, make_model
 from experiments.language.model.part import divide
-from experiments.language.model.transformer import Parameters, initial_parameters, num_parameters
 from experiments.language.probes.effort import Effort
 from experiments.language.probes.exact import Prober
 from experiments.language.probes.sampled import SampledProber

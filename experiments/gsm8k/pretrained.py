@@ -89,7 +89,7 @@ def _adam(plan: SetPlan, sets: Sets) -> tuple[Rows, list[Tried]]:
     """Exact runs of the preset's rules for Adam, at steps tuned for it."""
     other = with_optimiser(plan, "adam")
     leg = ExactLeg(other, replace(other.answer, rules=plan.adam, num_probes=0), sets, name=f"{MODE}_adam")
-    rules = arms(leg.leg.rules, ALPHA, other)
+    rules = arms(plan.adam, ALPHA, other)
     steps, tried = tuned(leg, rules)
     jobs = [(arm, seed) for arm in rules for seed in plan.seeds]
     tables = each(

@@ -22,9 +22,9 @@ from experiments.language.learning.optimiser import make_transform
 from experiments.language.learning.pass_rates import Measure
 from experiments.language.learning.state import Row, State, start
 from experiments.language.learning.weights import population_weight
+from experiments.language.model.architecture import Parameters, num_parameters
 from experiments.language.model.model import Model, make_model
 from experiments.language.model.part import divide
-from experiments.language.model.transformer import Parameters, num_parameters
 from experiments.language.problems.answers import Mode
 from experiments.language.problems.questions import Questions
 from experiments.language.problems.rows import Splits

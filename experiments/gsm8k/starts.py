@@ -20,8 +20,8 @@ from experiments.language.learning.lost import refuse_lost
 from experiments.language.learning.optimiser import make_transform
 from experiments.language.learning.pass_rates import Measure
 from experiments.language.learning.state import Row, State, start
+from experiments.language.model.architecture import Parameters, initial_parameters, num_parameters
 from experiments.language.model.model import make_model
-from experiments.language.model.transformer import Parameters, initial_parameters, num_parameters
 from experiments.language.problems.answers import Mode
 from experiments.language.problems.questions import Questions
 from experiments.language.problems.rows import Splits

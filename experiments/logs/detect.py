@@ -22,6 +22,10 @@ WAY_OUT = (
 )
 
 
+class NoLogError(ValueError):
+    """There is no file of a log, as before a run has written its first one."""
+
+
 def _is_prime(path: Path) -> bool:
     return path.name == prime_rl.FILE and "eval" not in path.parts[-4:]
 
@@ -46,7 +50,8 @@ def find(paths: Sequence[Path], form: str | None) -> tuple[str, list[Path]]:
         form: the format, where the reader was told.
 
     Raises:
-        ValueError: nothing that can be read, or files of several formats or runs.
+        NoLogError: nothing that can be read.
+        ValueError: files of several formats or runs.
     """
     found: dict[str, list[Path]] = {}
     other: list[Path] = []
@@ -69,7 +74,7 @@ def find(paths: Sequence[Path], form: str | None) -> tuple[str, list[Path]]:
         counts = ", ".join(f"{name} ({len(files)})" for name, files in found.items())
         raise ValueError(f"PATH holds files of several formats: {counts}; allowed: --format with one of them")
     if not found:
-        raise ValueError(_nothing(paths, other, form))
+        raise NoLogError(_nothing(paths, other, form))
     [(name, files)] = found.items()
     _one_run(name, files, paths)
     return name, sorted({file.resolve(): file for file in sorted(files, reverse=True)}.values())

@@ -19,6 +19,7 @@ UNKNOWN_PROMPT = 0
 NOTES = (
     "duplicates",
     "evaluation",
+    "mixed",
     "missing_steps",
     "missing_rewards",
     "truncated",
@@ -40,9 +41,10 @@ class Note:
 
     kind: str
     """One of `NOTES`: "duplicates", rows that stand in several files and are counted once; "evaluation", rows of an
-    evaluation, left out; "missing_steps", steps between the first and the last that have no rows; "missing_rewards",
-    rewards that are no numbers; "truncated", a last group that was cut off, left out; "filtered", groups that the
-    trainer dropped before it wrote; "grouping", how groups were found; "weights", what is known of them; "other"."""
+    evaluation, left out; "mixed", steps that may be evaluations, not left out; "missing_steps", steps between the
+    first and the last that have no rows; "missing_rewards", rewards that are no numbers; "truncated", a last group that
+    was cut off, left out; "filtered", groups that the trainer dropped before it wrote; "grouping", how groups were
+    found; "weights", what is known of them; "other"."""
     count: int
     """How many: rows of "duplicates", "evaluation", "truncated" and "missing_rewards", steps of "missing_steps",
     groups of "filtered" (0 where their number is not known); else 0."""

@@ -40,16 +40,26 @@ def find_history(run: Path) -> History:
     Raises:
         ValueError: a file of that name that is no such JSON.
     """
+    found = history_rows(run)
+    return History() if found is None else _history(*found)
+
+
+def history_rows(run: Path) -> tuple[str, list[dict[str, Any]]] | None:
+    """(name of the file, what was logged, one entry per logged step) of the run in this folder; None without a file.
+
+    Raises:
+        ValueError: a file of that name that is no such JSON.
+    """
     candidates = [run / "log_history.json", run / "trainer_state.json"]
     checkpoints = [path for path in run.glob("checkpoint-*") if path.name.partition("-")[2].isdigit()]
     candidates += [path / "trainer_state.json" for path in sorted(checkpoints, key=lambda p: -int(p.name[11:]))]
     for path in candidates:
         if path.is_file():
-            return _history(path)
-    return History()
+            return path.name, _rows(path)
+    return None
 
 
-def _history(path: Path) -> History:
+def _rows(path: Path) -> list[dict[str, Any]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -57,10 +67,13 @@ def _history(path: Path) -> History:
     rows = content.get("log_history") if isinstance(content, dict) else content
     if not isinstance(rows, list):
         raise ValueError(f"{path} has no list log_history; allowed: what the trainer wrote, or no such file")
-    rows = [row for row in rows if isinstance(row, dict)]
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def _history(name: str, rows: list[dict[str, Any]]) -> History:
     evaluated = {row["step"] for row in rows if isinstance(row.get("step"), int) and any(map(_of_evaluation, row))}
     functions = tuple(dict.fromkeys(found[1] for row in rows for key in row if (found := _MEAN.fullmatch(key))))
-    return History(frozenset(evaluated), functions, _averages(rows, functions), path.name)
+    return History(frozenset(evaluated), functions, _averages(rows, functions), name)
 
 
 def _of_evaluation(key: str) -> bool:

@@ -57,10 +57,15 @@ def _read_trl(files: Sequence[Path], source: Source) -> Groups:
         "no trainer_state.json beside the files: whether an evaluation overwrote the file of its step cannot be seen, "
         "and the weights are solved without a check"
     )
+    found = [Note("other", 0, text)]
     repeated = _asked_again(groups)
     if repeated:
-        text += f"; steps {repeated} ask the same prompts in the same order, as evaluations do"
-    return replace(groups, notes=(*groups.notes, Note("other", 0, text)))
+        mixed = (
+            f"steps {repeated} ask the same prompts in the same order, as evaluations do, and what the log says may be "
+            "theirs: give the run's folder with its trainer_state.json or a checkpoint, or the files of training alone"
+        )
+        found.append(Note("mixed", 0, mixed))
+    return replace(groups, notes=(*groups.notes, *found))
 
 
 def _run_of(folder: Path) -> Path:

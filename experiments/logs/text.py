@@ -19,12 +19,16 @@ LABEL = 15
 
 def lines(rows: Sequence[tuple[str, str]]) -> str:
     """Labels, and paragraphs beside them."""
-    width = max(60, min(shutil.get_terminal_size((120, 24)).columns, 140))
     made = []
     for label, words in rows:
         start = f"  {label:<{LABEL}}"
-        made.append(textwrap.fill(words, width, initial_indent=start, subsequent_indent=" " * (LABEL + 2)))
+        made.append(textwrap.fill(words, width(), initial_indent=start, subsequent_indent=" " * (LABEL + 2)))
     return "\n".join(made)
+
+
+def width() -> int:
+    """Columns of the terminal, as far as text is readable."""
+    return max(60, min(shutil.get_terminal_size((120, 24)).columns, 140))
 
 
 def summary(groups: Groups) -> dict[str, Any]:

@@ -15,20 +15,20 @@ from typing import Any
 
 import numpy as np
 
+from experiments.phase_diagram.lead import RESOLUTION, answer, held_out, lead_of, verdict
 from experiments.phase_diagram.tables import Against, Alone, Cell, Entry, Ratio
 from experiments.rows import Rows, where
 from experiments.statistics import band, interval, median_interval
-from experiments.sweep.grid import AXES, DESIGNS, POLICIES
+from experiments.sweep.grid import AXES, DESIGNS, LABELS, LAWS, OPTIMISERS, POLICIES
 
 CELL_AXES = tuple(name for name in AXES if name != "rule")
-PROBLEM_AXES = tuple(name for name in CELL_AXES if name not in ("group_size", "design"))
-"""What decides the problem that a seed draws; rules, groups and designs meet the same ones."""
+RUN_AXES = ("group_size", "design", "optimiser", "prompts_per_update", "filter", "held_out")
+"""How a problem is run, or what else is looked at meanwhile."""
+PROBLEM_AXES = tuple(name for name in CELL_AXES if name not in RUN_AXES)
+"""What decides the problem that a seed draws; rules, groups, designs and optimisers meet the same ones."""
 LEVELS = (50, 75, 90)
 """Percent of the way from J at the start to the best known J."""
 LEVEL = 0.95
-RESOLUTION = 1e-9
-"""Differences of mean J below this are rounding: rules whose updates are multiples of each other (T13: none and group
-at G = 2) run the same under a KL limit, and one of them must not win by 1e-15."""
 FEW_STEPS = 6
 """A cell that every rule solves in so many steps compares nothing."""
 MAX_CENSORED = 0.5
@@ -69,15 +69,6 @@ def ratio_of_times(times: np.ndarray, base: np.ndarray, num_steps: int) -> Ratio
     }
 
 
-def verdict(difference: Sequence[float]) -> str:
-    """In words, of a mean with its interval.
-
-    >>> verdict((0.2, 0.1, 0.3)), verdict((-0.2, -0.3, -0.1)), verdict((0.1, -0.1, 0.3))
-    ('better', 'worse', 'no difference')
-    """
-    return "better" if difference[1] > RESOLUTION else "worse" if difference[2] < -RESOLUTION else "no difference"
-
-
 def best_rules(areas: Mapping[str, np.ndarray]) -> list[str]:
     """The rule of highest mean area, then those that it is not ahead of: one rule alone is the winner.
 
@@ -110,8 +101,9 @@ def axis_order(name: str) -> Callable[[Any], Any]:
     """Key that sorts the values of an axis: numbers by size, "exact" after all groups, words as `spec` lists them."""
     if name == "group_size":
         return lambda size: np.inf if size == "exact" else int(size)
-    if name in ("policy", "design"):
-        return (POLICIES if name == "policy" else DESIGNS).index
+    words = {"policy": POLICIES, "design": DESIGNS, "optimiser": OPTIMISERS, "labels": LABELS, "law": tuple(LAWS)}
+    if name in words:
+        return words[name].index
     return lambda value: value
 
 
@@ -132,8 +124,8 @@ def best_known(rows: Rows, keys: list[tuple[Any, ...]]) -> tuple[np.ndarray, int
     return np.maximum(given, seen)[problem], int((seen > given + RESOLUTION).sum())
 
 
-def _rule(rows: Rows, best: np.ndarray) -> Alone:
-    """One rule of one cell; its rows are in the order of the seeds."""
+def _rule(rows: Rows, best: np.ndarray, none: Rows | None) -> Alone:
+    """One rule of one cell; its rows, and those of `none`, are in the order of the seeds."""
     finite = rows["finite"]
     whole = bool(finite.all())
     times = {level: np.where(finite, rows[f"hitting_time_{level}"], np.inf) for level in LEVELS}
@@ -153,6 +145,8 @@ def _rule(rows: Rows, best: np.ndarray) -> Alone:
         "limited_share": limited,
         "at_edge": bool(rows["step_at_edge"].any()) and not limited >= LIMITED,
         "average_std": float(np.mean(rows["average_std"])) if whole else None,
+        "answers_drawn": float(np.mean(rows["answers_drawn"])) if "answers_drawn" in rows else None,
+        "held_out": held_out(rows, none),
         "curve": [part.tolist() for part in band(curve)] if whole else None,
     }
 
@@ -164,9 +158,9 @@ def _against_none(mine: Rows, none: Rows, num_steps: int) -> Against:
         times, base = (np.where(r["finite"], r[f"hitting_time_{level}"], np.inf) for r in (mine, none))
         pair[str(level)] = ratio_of_times(times, base, num_steps)
     if not (mine["finite"].all() and none["finite"].all()):
-        return {"difference": None, "verdict": "not finite", "ratio": pair}
-    difference = interval(mine["area"] - none["area"]).ends
-    return {"difference": difference, "verdict": verdict(difference), "ratio": pair}
+        return {"difference": None, "verdict": "not finite", "lead": None, "ratio": pair}
+    lead = lead_of(mine["area"], none["area"])
+    return {"difference": lead["difference"], "verdict": lead["verdict"], "lead": lead, "ratio": pair}
 
 
 def _degenerate(parts: Mapping[str, Rows], entries: Mapping[str, Entry]) -> str | None:
@@ -180,11 +174,12 @@ def _cell(axes: dict[str, Any], parts: dict[str, Rows], best: Rows, rules: Seque
     entries: dict[str, Entry] = {}
     for rule in (rule for rule in rules if rule in parts):
         against: Against = {
-            "difference": None, "verdict": "baseline" if rule == "none" else "no baseline", "ratio": None,
+            "difference": None, "verdict": "baseline" if rule == "none" else "no baseline", "lead": None, "ratio": None,
         }  # fmt: skip
-        if "none" in parts and rule != "none":
-            against = _against_none(parts[rule], parts["none"], T)
-        entries[rule] = {**_rule(parts[rule], best[rule]), **against}
+        none = parts.get("none") if rule != "none" else None
+        if none is not None:
+            against = _against_none(parts[rule], none, T)
+        entries[rule] = {**_rule(parts[rule], best[rule], none), **against}
     complete = len(entries) == len(rules)
     contenders = {rule: parts[rule]["area"] for rule in entries if entries[rule]["area"] is not None}
     leading = best_rules(contenders) if complete and contenders else []
@@ -207,6 +202,7 @@ def _cell(axes: dict[str, Any], parts: dict[str, Rows], best: Rows, rules: Seque
         "best": leading,
         "degenerate": _degenerate(parts, entries),
         "at_edge": [rule for rule in entries if entries[rule]["at_edge"]],
+        "answer": answer({rule: (entry["lead"], entry["held_out"]) for rule, entry in entries.items()}),
         "rules": entries,
     }
 

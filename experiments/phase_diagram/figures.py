@@ -268,7 +268,7 @@ def telling(summary: Summary) -> list[tuple[str, Cell]]:
 
 
 def curves(summary: Summary) -> Figure:
-    """J along the runs of the telling cells: means over seeds with 95% intervals."""
+    """J along the runs of the telling cells: means over seeds with 95% intervals; thin, of held-out prompts."""
     shown, look = telling(summary), looks(summary["rules"])
     figure, axes = plt.subplots(1, len(shown), figsize=(3.7 * len(shown) + 0.6, 4.0), squeeze=False)
     names = varying(summary)
@@ -280,6 +280,9 @@ def curves(summary: Summary) -> Figure:
             style = {"color": look[rule].colour, "ls": look[rule].dash, "marker": look[rule].marker}
             axis.plot(summary["times"], mean, **style, ms=4, markevery=(k, 4))
             axis.fill_between(summary["times"], low, high, color=look[rule].colour, alpha=0.15, lw=0)
+            if entry["held_out"] is not None:
+                unseen = entry["held_out"]["curve"][0]
+                axis.plot(summary["times"], unseen, color=look[rule].colour, ls=look[rule].dash, lw=0.8)
         half = -(-len(names) // 2)
         lines = [place(cell["axes"], part) for part in (names[:half], names[half:]) if part]
         axis.set_title("\n".join([words, *lines]), fontsize=7.5)

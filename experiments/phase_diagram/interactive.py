@@ -38,6 +38,14 @@ def embedded(value: Any) -> str:
 def _entry(entry: Entry) -> dict[str, Any]:
     kept = {name: entry[name] for name in ("area", "final", "regret", "difference", "verdict", "hitting", "ratio")}
     counts = {name: entry[name] for name in ("not_finite", "below_start", "missed_90", "step_size", "at_edge")}
+    unseen = entry["held_out"]
+    if unseen is not None:
+        lead = unseen["lead"]
+        kept["held_out"] = {
+            "area": unseen["area"],
+            "difference": lead["difference"] if lead else None,
+            "verdict": lead["verdict"] if lead else "baseline",
+        }
     return plain(kept | counts, DIGITS) | {"curve": plain(entry["curve"], 4)}
 
 
@@ -75,6 +83,7 @@ def payload(summary: Summary, name: str) -> dict[str, Any]:
                 "degenerate": cell["degenerate"],
                 "at_edge": cell["at_edge"],
                 "seeds": cell["num_seeds"],
+                "answer": cell["answer"],
                 "rules": {rule: _entry(entry) for rule, entry in cell["rules"].items()},
             }
             for cell in summary["cells"]

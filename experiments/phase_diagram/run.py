@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from experiments.phase_diagram.summary import summarise
 from experiments.phase_diagram.tables import Cell, Drawn
 from experiments.phase_diagram.text import report
 from experiments.provenance import SCHEMA_VERSION
+from experiments.rows import Rows
 from experiments.strict_json import plain, write_json
 from experiments.sweep import engine
+from experiments.sweep.grid import AXES, Grid
 from experiments.sweep.parts import read_manifest, spec_of
 
 COUNTS = ("not_finite", "below_start", "missed_90")
@@ -43,12 +46,21 @@ def table(summary: Drawn) -> bytes:
             for name in ("area", "final", "regret", "difference"):
                 line |= _flat(name, entry[name])
             line["verdict"] = entry["verdict"]
+            unseen = entry["held_out"]
+            lead = unseen["lead"] if unseen else None
+            line |= _flat("held_out_area", unseen["area"] if unseen else None)
+            line |= _flat("held_out_final", unseen["final"] if unseen else None)
+            line |= _flat("held_out_difference", lead["difference"] if lead else None)
+            line["held_out_verdict"] = lead["verdict"] if lead else None
             for level in LEVELS:
                 hit, ratio = entry["hitting"][str(level)], (entry["ratio"] or {}).get(str(level), {})
                 line |= {f"hitting_time_{level}": hit["median"], f"never_{level}": hit["never"]}
                 line |= {f"time_ratio_{level}{end}": ratio.get(key) for end, key in
                          (("", "median"), ("_low", "low"), ("_high", "high"))}  # fmt: skip
-            line |= {name: entry[name] for name in (*COUNTS, "step_size", "at_edge", "limited_share", "average_std")}
+            line |= {
+                name: entry[name]
+                for name in (*COUNTS, "step_size", "at_edge", "limited_share", "average_std", "answers_drawn")
+            }
             lines.append(line | marks)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
@@ -61,10 +73,24 @@ def _without_curves(summary: Drawn) -> dict[str, Any]:
     """The page and the rows have them; they are most of the numbers."""
 
     def trim(cell: Cell) -> dict[str, Any]:
-        rules = {rule: {k: v for k, v in entry.items() if k != "curve"} for rule, entry in cell["rules"].items()}
-        return {**cell, "rules": rules}
+        return {**cell, "rules": {rule: without_curve(entry) for rule, entry in cell["rules"].items()}}
+
+    def without_curve(entry: Mapping[str, Any]) -> dict[str, Any]:
+        unseen = entry.get("held_out")
+        kept = {name: value for name, value in entry.items() if name != "curve"}
+        return kept | ({"held_out": without_curve(unseen)} if unseen else {})
 
     return {**summary, "cells": [trim(cell) for cell in summary["cells"]]}
+
+
+def with_axes(rows: Rows) -> Rows:
+    """With the axes that older code did not have, at their defaults.
+
+    Arguments:
+        rows: columns of a sweep.
+    """
+    number, grid = len(rows["rule"]), Grid()
+    return rows | {name: np.full(number, getattr(grid, name)[0]) for name in AXES if name not in rows}
 
 
 def draw(out: Path, *, partial: bool = False) -> dict[str, Any]:
@@ -82,7 +108,7 @@ def draw(out: Path, *, partial: bool = False) -> dict[str, Any]:
         OSError: writing failed.
     """
     manifest = read_manifest(out)
-    rows = engine.collect(out, unfinished=partial)
+    rows = with_axes(engine.collect(out, unfinished=partial))
     spec = spec_of(manifest)
     summary: Drawn = {
         "schema_version": SCHEMA_VERSION,

@@ -25,6 +25,27 @@ class Hitting(TypedDict):
     never: int
 
 
+class Lead(TypedDict):
+    """A paired difference of mean J over the run to REINFORCE."""
+
+    difference: tuple[float, float, float]
+    verdict: str
+    deviations: float | None
+    """In deviations of one arm over seeds; None where those do not differ."""
+    seeds: int | None
+    """An arm, to see it with a chance of .8; None where there is no lead."""
+
+
+class HeldOut(TypedDict):
+    """One rule on the prompts that were not trained on."""
+
+    area: tuple[float, float, float]
+    final: tuple[float, float, float]
+    lead: Lead | None
+    """None of REINFORCE itself, and where it has runs that were not finite."""
+    curve: list[list[float]]
+
+
 class Alone(TypedDict):
     """One rule of one cell."""
 
@@ -39,6 +60,9 @@ class Alone(TypedDict):
     limited_share: float
     at_edge: bool
     average_std: float | None
+    answers_drawn: float | None
+    """Mean over seeds; None in rows of older code."""
+    held_out: HeldOut | None
     curve: list[list[float]] | None
 
 
@@ -47,6 +71,7 @@ class Against(TypedDict):
 
     difference: Range
     verdict: str
+    lead: Lead | None
     ratio: dict[str, Ratio] | None
 
 
@@ -64,6 +89,8 @@ class Cell(TypedDict):
     best: list[str]
     degenerate: str | None
     at_edge: list[str]
+    answer: str | None
+    """Should I divide? In one setting."""
     rules: dict[str, Entry]
 
 

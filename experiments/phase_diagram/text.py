@@ -9,6 +9,7 @@ from typing import Any
 from experiments.looks import looks
 from experiments.phase_diagram.axes import AXIS, HELP, place, show
 from experiments.phase_diagram.cell import FEW_STEPS, LEVEL, gap
+from experiments.phase_diagram.divide import WORDS, rules_table, should_i_divide
 from experiments.phase_diagram.figures import MAX_MAPS, combinations, varying
 from experiments.phase_diagram.summary import counted, tally
 from experiments.phase_diagram.tables import Cell, Drawn, Summary, Tally
@@ -16,7 +17,6 @@ from experiments.report import escape, page, paragraph, picture, table
 
 GRID = ("coherence", "spread", "group_size")
 """The axes by which the report says where a rule wins."""
-WORDS = ("better", "no difference", "worse")
 MOST = 10
 """Lines of the tables of gains and losses; the rest is in cells.csv."""
 WORTH = 0.01
@@ -100,7 +100,19 @@ def headline(summary: Summary) -> str:
 
 def _verdict(summary: Summary) -> str:
     group = paragraph(escape(against_none(summary, "group"))) if "group" in summary["overall"]["against_none"] else ""
-    return f'<div class="verdict"><b>{escape(headline(summary))}</b>{group}</div>'
+    divide = f"<p><b>{escape(should_i_divide(summary))}</b></p>" if group else ""
+    return f'<div class="verdict">{divide}<b>{escape(headline(summary))}</b>{group}</div>'
+
+
+def _optimisers(summary: Summary, spec: dict[str, Any]) -> str:
+    """What differs with optimisers other than none."""
+    text = ""
+    if "adam" in summary["axes"]["optimiser"]:
+        steps = spec["adam_steps"]
+        text += f" With Adam, steps are the best of {len(steps)} from {min(steps):g} to {max(steps):g}."
+    if spec.get("clip_norm"):
+        text += f" Directions longer than {spec['clip_norm']:g} are shortened to that before the optimiser has them."
+    return text
 
 
 def _what(summary: Summary, spec: dict[str, Any]) -> list[str]:
@@ -117,7 +129,7 @@ def _what(summary: Summary, spec: dict[str, Any]) -> list[str]:
             f"{spec['seeds']} seeds are reported, on which all rules meet the same problems and the same luck of the groups. Where "
             f"steps are tuned, each rule and cell has the best of {len(spec['steps'])} steps from {min(spec['steps']):g} to "
             f"{max(spec['steps']):g} by mean J over the run on {spec['tuning_seeds']} other seeds. KL-limited updates are at most "
-            f"{spec['kl_limit']:g} nats."
+            f"{spec['kl_limit']:g} nats.{_optimisers(summary, spec)}"
         ),
         f'<div class="words">{table(("axis", "values", ""), lines)}</div>',
         paragraph(
@@ -281,7 +293,7 @@ def _maps(summary: Summary, figures: Path, names: Sequence[str]) -> list[str]:
         blocks += [
             picture(figures / f"{kind}-{i}.png", text) for kind, text in captions.items() if f"{kind}-{i}" in names
         ]
-    caption = "J along the runs of telling cells: means over seeds, 95% intervals."
+    caption = "J along the runs of telling cells: means over seeds, 95% intervals; thin, held-out prompts."
     return [*blocks, "<h2>Runs</h2>", picture(figures / "curves.png", caption)]
 
 
@@ -321,6 +333,7 @@ def report(summary: Drawn, figures: Path, names: Sequence[str]) -> bytes:
     body = [
         partial,
         _verdict(summary),
+        *rules_table(summary),
         *_what(summary, spec),
         *_wins(summary),
         *_where(summary),

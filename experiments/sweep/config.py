@@ -19,8 +19,8 @@ from experiments.sweep.spec import SCALARS, Spec, read_spec
 class Sweep:
     """Run every combination of a grid of problems and rules; many runs are one compiled program.
 
-    SPEC is a TOML file, or a preset: quick (a minute, decides nothing), published, conflict, policies. Flags replace
-    what it says. A file:
+    SPEC is a TOML file, or a preset: quick (a minute, decides nothing), practice (should I divide?), published,
+    conflict, policies. Flags replace what it says. A file:
 
         name = "coherence"
         num_steps = 200
@@ -39,7 +39,7 @@ class Sweep:
     resumes: ClassVar[bool] = True
 
     spec: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SPEC")] = "quick"
-    """TOML file, or preset: quick, published, conflict, policies."""
+    """TOML file, or preset: quick, practice, published, conflict, policies."""
     out: Path = Path("sweep")
     """Folder for manifest.json, parts/ (Parquet) and log.jsonl; made if absent."""
     workers: int | None = None
@@ -65,6 +65,10 @@ class Sweep:
     """Seeds that are reported, at least 2."""
     steps: tuple[float, ...] | None = None
     """Steps to choose from, on the SUM over prompts."""
+    adam_steps: tuple[float, ...] | None = None
+    """Steps to choose from with the optimiser adam."""
+    clip_norm: float | None = None
+    """Greatest norm of a rule's direction, a sum over prompts; 0: any."""
     ridge: float | None = None
     """Of the rule decoupled, relative to the mean deviation."""
     max_runs: int | None = None
@@ -80,10 +84,14 @@ class Sweep:
     """Axis: tokens a response, of autoregressive policies."""
     dimension: tuple[int, ...] | None = None
     """Axis: 0 gives every prompt a direction of its own, r puts them in r dimensions."""
+    labels: tuple[str, ...] | None = None
+    """Axis: right arms of the others, shared (one for all) or teacher (a random linear policy's)."""
     conflict: tuple[float, ...] | None = None
     """Axis: share of prompts whose right arm is drawn at random, 0 to 1."""
     coherence: tuple[float, ...] | None = None
     """Axis: of the features, 0 to 1."""
+    law: tuple[str, ...] | None = None
+    """Axis: of the pass rates at the start, normal (by the next two) or rollouts (as a real run had them)."""
     pass_rate: tuple[float, ...] | None = None
     """Axis: of the median prompt at the start."""
     spread: tuple[float, ...] | None = None
@@ -92,8 +100,16 @@ class Sweep:
     """Axis: responses a prompt and update, or exact."""
     design: tuple[str, ...] | None = None
     """Axis: kl-limited, certified, constant."""
+    optimiser: tuple[str, ...] | None = None
+    """Axis: sgd, momentum, adam."""
+    prompts_per_update: tuple[int, ...] | None = None
+    """Axis: prompts of one update, in shuffled epochs; 0: all."""
+    filter: tuple[bool, ...] | None = None
+    """Axis: whether groups whose rewards are all equal are drawn again (at most ten times in all)."""
+    held_out: tuple[int, ...] | None = None
+    """Axis: more prompts of the same law, never trained on."""
     rule: tuple[str, ...] | None = None
-    """Axis: none, group, batch, power(A), decoupled."""
+    """Axis: none, group, batch, pooled, power(A), decoupled, maxrl, focal(A), pass(K), leave_one_out."""
 
     def __post_init__(self) -> None:
         check_out(self.out)

@@ -70,7 +70,7 @@ def run_sweep(
             client = stack.enter_context(_client(workers, scheduler))
         stack.enter_context(folder.locked(out))
         everything = chunks(spec)
-        by_kernel = sum(fast.serves(chunk.settings[0], spec.kl_limit) for chunk in everything)
+        by_kernel = sum(fast.serves(spec, chunk.settings[0]) for chunk in everything)
         source = parts.begin(spec, out, len(everything), by_kernel)
         todo = [chunk for chunk in everything if not parts.is_finished(out, chunk.index, source)]
         if not todo:

@@ -11,11 +11,9 @@ Independent checks: tests/experiments/sweep/test_execute.py.
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -25,20 +23,31 @@ from jaxtyping import Array, Float, Key
 
 from bandits._score import Score, score
 from bandits._step import Certified, Constant, KLLimited, StepSize
-from bandits.achievable import best_known_value
 from bandits.batches import BLOCK_NUMBERS
+from bandits.optimiser import make_optimiser
 from bandits.oracle import Exact, Oracle, Sampled
-from bandits.update import Weight
+from bandits.weight import Weight
 from experiments.rows import Rows, join
 from experiments.sweep import fast
+from experiments.sweep.best_known import best_known
 from experiments.sweep.grid import AXES, Setting
-from experiments.sweep.problems import HIDDEN, Numbers, Shape, always_realisable, build
+from experiments.sweep.problems import (
+    HIDDEN,
+    REPORTING,
+    TUNING,
+    Numbers,
+    Shape,
+    build,
+    build_held_out,
+    numbers_of,
+    seed_key,
+)
 from experiments.sweep.rules import update_rule, weights
-from experiments.sweep.spec import Chunk, Spec, chunks
+from experiments.sweep.slices import execute
+from experiments.sweep.spec import Chunk, Spec, chunks, steps_of
 
 LEVELS = (0.5, 0.75, 0.9)
 """Hitting times are of these shares of the way from J at the start to the best known J."""
-TUNING, REPORTING = 0, 1
 
 
 class Job(eqx.Module):
@@ -51,11 +60,6 @@ class Job(eqx.Module):
     key: Key[Array, "*runs"]
     weight: Weight | None = None
     """Of rules of the kind table, else None."""
-
-
-def seed_key(spec: Spec, stage: int, index: int) -> Key[Array, ""]:
-    """The key of a seed: of the problem's draws and of the groups."""
-    return jax.random.fold_in(jax.random.fold_in(jax.random.key(spec.seed), stage), index)
 
 
 def run_numbers(setting: Setting) -> int:
@@ -72,7 +76,9 @@ def run_numbers(setting: Setting) -> int:
         solve = (4 * d**2 + 2 * table * d) if setting.rule == "decoupled" else 0
         rank = d // setting.num_arms
     scan = 4 * setting.horizon * table if states == 2 else 0
-    return 16 * table + 4 * rank * setting.num_arms + draws + embedding + solve + scan
+    memory = {"sgd": 0, "momentum": 1, "adam": 2}[setting.optimiser]
+    table += setting.held_out * setting.num_arms * states
+    return 16 * table + (4 + 2 * memory) * rank * setting.num_arms + draws + embedding + solve + scan
 
 
 def slice_size(setting: Setting, memory: int) -> tuple[int, int]:
@@ -102,103 +108,65 @@ def check_memory(spec: Spec, memory: int) -> None:
         slice_size(chunk.settings[0], memory)
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """What a compiled program is made for: the settings of one have it in common."""
+
+    shape: Shape
+    kind: str
+    design: str
+    group_size: int | str
+    optimiser: str
+    prompts_per_update: int
+    filter: bool
+    num_steps: int
+    num_curve: int
+    kl_limit: float
+    ridge: float
+    clip_norm: float
+
+    @staticmethod
+    def of(spec: Spec, setting: Setting) -> Recipe:
+        """The recipe of a setting."""
+        return Recipe(
+            Shape.of(setting), setting.rule_kind, setting.design, setting.group_size, setting.optimiser,
+            setting.prompts_per_update, setting.filter, spec.num_steps, spec.num_curve, spec.kl_limit, spec.ridge,
+            spec.clip_norm,
+        )  # fmt: skip
+
+    def oracle(self) -> Oracle:
+        """Where gradients come from."""
+        B = self.prompts_per_update
+        if self.group_size == "exact":
+            return Exact(prompts_per_update=B)
+        return Sampled(int(self.group_size), prompts_per_update=B, filter=self.filter)
+
+    def step_size(self, size: Float[Array, ""]) -> StepSize:
+        """How far updates go."""
+        if self.design == "kl-limited":
+            return KLLimited(size, jnp.asarray(self.kl_limit))
+        return Certified() if self.design == "certified" else Constant(size)
+
+
 @lru_cache(maxsize=64)
-def _program(
-    shape: Shape,
-    kind: str,
-    design: str,
-    group_size: int | str,
-    num_steps: int,
-    num_curve: int,
-    kl_limit: float,
-    ridge: float,
-    block: int,
-) -> Callable[[Job], Score]:
-    oracle: Oracle = Exact() if group_size == "exact" else Sampled(int(group_size))
+def _program(recipe: Recipe, block: int) -> Callable[[Job], Score]:
+    oracle, optimiser = recipe.oracle(), make_optimiser(recipe.optimiser, clip_norm=recipe.clip_norm or None)
 
     def one(job: Job) -> Score:
         problem_key, run_key = jax.random.split(job.key)
-        problem = build(shape, job.numbers, key=problem_key)
-        rule = update_rule(kind, job.alpha, ridge, job.weight)
-        size: StepSize = (
-            KLLimited(job.step_size, jnp.asarray(kl_limit))
-            if design == "kl-limited"
-            else Certified()
-            if design == "certified"
-            else Constant(job.step_size)
-        )
+        problem = build(recipe.shape, job.numbers, key=problem_key)
+        rule = update_rule(recipe.kind, job.alpha, recipe.ridge, job.weight)
         start = jnp.mean(problem.policy.locate(problem.offsets, problem.rewards).value)
         levels = start + jnp.asarray(LEVELS) * (job.best_known - start)
-        return score(problem, rule, oracle, size, num_steps, levels=levels, key=run_key, num_curve=num_curve)
+        return score(
+            problem, rule, oracle, recipe.step_size(job.step_size), recipe.num_steps, levels=levels, key=run_key,
+            num_curve=recipe.num_curve, optimiser=optimiser,
+            held_out=build_held_out(recipe.shape, job.numbers, key=problem_key),
+        )  # fmt: skip
 
     if jax.default_backend() == "cpu":
         return jax.jit(lambda jobs: jax.lax.map(one, jobs, batch_size=block))
     return jax.jit(jax.vmap(one))
-
-
-def execute(program: Callable[[Any], Any], jobs: Any, size: int) -> Any:
-    """The results of all jobs, as NumPy arrays: slices of `size` runs, filled up with copies of the last run.
-
-    As many slices are under way as there are devices.
-    """
-    num_jobs = jax.tree.leaves(jobs)[0].shape[0]
-    devices = jax.local_devices()
-    parts: list[Any] = []
-    under_way: deque[Any] = deque()
-    for turn, start in enumerate(range(0, num_jobs, size)):
-        if len(under_way) == len(devices):
-            parts.append(jax.tree.map(np.asarray, under_way.popleft()))
-        index = np.minimum(np.arange(start, start + size), num_jobs - 1)
-        piece = jax.tree.map(lambda leaf, index=index: leaf[index], jobs)
-        under_way.append(program(jax.device_put(piece, devices[turn % len(devices)]) if len(devices) > 1 else piece))
-    parts += [jax.tree.map(np.asarray, result) for result in under_way]
-    return jax.tree.map(lambda *part: np.concatenate(part)[:num_jobs], *parts)
-
-
-def _numbers(settings: Sequence[Setting]) -> Numbers:
-    return Numbers(*(jnp.asarray([getattr(s, name) for s in settings]) for name in Numbers.__annotations__))
-
-
-@lru_cache(maxsize=64)
-def _best_program(shape: Shape) -> Callable[[tuple[Numbers, Array]], Array]:
-    def one(job: tuple[Numbers, Array]) -> Array:
-        numbers, key = job
-        problem_key, start_key = jax.random.split(key)
-        # one input for all prompts lets learnt features do no more than a shared vector of logits
-        flat = Shape("log-linear", shape.num_prompts, shape.num_arms, 1, 0) if shape.policy == "log-bilinear" else shape
-        return best_known_value(build(flat, numbers, key=problem_key), key=start_key)
-
-    return jax.jit(lambda jobs: jax.lax.map(one, jobs))
-
-
-_BEST: dict[tuple[Any, ...], float] = {}
-"""Best known values of problems that other rules and groups of this process have already met."""
-
-
-def best_known(spec: Spec, settings: Sequence[Setting]) -> Float[np.ndarray, "settings seeds"]:
-    """The greatest mean J known for each reported problem: 1 where that is certain, else a lower bound on sup J."""
-    values = np.ones((len(settings), spec.seeds))
-    todo: dict[tuple[Any, ...], tuple[Setting, int]] = {}
-
-    def name(setting: Setting, index: int) -> tuple[Any, ...]:
-        numbers = tuple(getattr(setting, field) for field in Numbers.__annotations__)
-        return Shape.of(setting), numbers, spec.seed, index
-
-    open_cases = [s for s in settings if not always_realisable(s)]
-    for setting, index in itertools.product(open_cases, range(spec.seeds)):
-        if name(setting, index) not in _BEST:
-            todo[name(setting, index)] = setting, index
-    if todo:
-        jobs = (
-            _numbers([s for s, _ in todo.values()]),
-            jnp.stack([seed_key(spec, REPORTING, i) for _, i in todo.values()]),
-        )
-        found = execute(_best_program(Shape.of(open_cases[0])), jobs, 8)
-        _BEST.update(zip(todo, found.tolist(), strict=True))
-    for row, setting in enumerate(settings):
-        if not always_realisable(setting):
-            values[row] = [_BEST[name(setting, index)] for index in range(spec.seeds)]
-    return values
 
 
 def is_degenerate(setting: Setting) -> bool:
@@ -206,7 +174,9 @@ def is_degenerate(setting: Setting) -> bool:
 
     Such settings are run where they are asked for, and marked; they are never a headline.
     """
-    return setting.design == "constant" and setting.group_size == "exact" and setting.coherence in (0.0, 1.0)
+    plain = setting.optimiser == "sgd" and not setting.prompts_per_update
+    free = setting.design == "constant" and setting.group_size == "exact"
+    return plain and free and setting.coherence in (0.0, 1.0)
 
 
 def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
@@ -218,21 +188,18 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
     settings = chunk.settings
     first = settings[0]
     block, size = slice_size(first, memory)
-    made_for = (
-        Shape.of(first), first.rule_kind, first.design, first.group_size, spec.num_steps, spec.num_curve, spec.kl_limit,
-    )  # fmt: skip
 
     def scores(jobs: Job) -> Score:
-        if fast.serves(first, spec.kl_limit):
-            return fast.score_all(jobs, *made_for, LEVELS)
-        return execute(_program(*made_for, spec.ridge, block), jobs, size)
+        if fast.serves(spec, first):
+            return fast.score_all(spec, first, jobs, LEVELS)
+        return execute(_program(Recipe.of(spec, first), block), jobs, size)
 
     def run(stage: int, indices: range, steps: Float[np.ndarray, "settings B"], best: np.ndarray) -> tuple[Rows, Score]:
         """Rows in the order setting, step, seed."""
         s, b, i = (a.ravel() for a in np.meshgrid(range(len(settings)), range(steps.shape[1]), indices, indexing="ij"))
         keys = jnp.stack([seed_key(spec, stage, index) for index in indices])
         jobs = Job(
-            jax.tree.map(lambda leaf: leaf[s], _numbers(settings)),
+            jax.tree.map(lambda leaf: leaf[s], numbers_of(settings)),
             jnp.asarray([setting.alpha for setting in settings])[s],
             jnp.asarray(steps[s, b]),
             jnp.asarray(best[s, i]),
@@ -254,13 +221,14 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
     if first.design == "certified":
         chosen, edge = np.full(len(settings), np.nan), np.zeros(len(settings), bool)
     else:
-        grid = np.broadcast_to(np.asarray(spec.steps), (len(settings), len(spec.steps)))
+        steps = np.asarray(steps_of(spec, first.optimiser))
+        grid = np.broadcast_to(steps, (len(settings), len(steps)))
         tuned = np.ones((len(settings), spec.tuning_seeds))
         rows, result = run(TUNING, range(spec.tuning_seeds), grid, tuned)
         parts.append(_rows(rows, result, np.full(len(result.area), np.nan), spec, False))
-        area = np.where(result.finite, result.area, -np.inf).reshape(len(settings), len(spec.steps), -1).mean(axis=-1)
+        area = np.where(result.finite, result.area, -np.inf).reshape(len(settings), len(steps), -1).mean(axis=-1)
         choice = np.argmax(area, axis=1)
-        chosen, edge = np.asarray(spec.steps)[choice], np.isin(choice, (0, len(spec.steps) - 1))
+        chosen, edge = steps[choice], np.isin(choice, (0, len(steps) - 1))
     best = best_known(spec, settings)
     rows, result = run(REPORTING, range(spec.seeds), chosen[:, None], best)
     parts.append(_rows(rows, result, best.ravel(), spec, True, np.repeat(edge, spec.seeds)))
@@ -281,5 +249,6 @@ def _rows(
         "cross_ratio_end": result.cross_ratio[:, -1], "largest_kl": result.largest_kl,
         "limited_share": result.limited_share, "finite": result.finite,
         "step_at_edge": np.zeros(count, bool) if edge is None else edge,
-        "curve": result.curve,
+        "answers_drawn": result.answers_drawn, "held_out_area": result.held_out_area,
+        "held_out_final": result.held_out_final, "held_out_curve": result.held_out_curve, "curve": result.curve,
     }  # fmt: skip

@@ -21,6 +21,7 @@ from bandits.features import Equicorrelated, Features
 from curvature.groups import group_std
 from experiments.sweep.grid import Setting
 from experiments.sweep.problems import Numbers, Shape, build
+from experiments.sweep.spec import Spec
 
 SLICE = 2**18
 """Numbers of the problems that are prepared at once."""
@@ -33,12 +34,15 @@ def installed() -> bool:
     return find_spec("numba") is not None
 
 
-def serves(setting: Setting, kl_limit: float) -> bool:
+def serves(spec: Spec, setting: Setting) -> bool:
     """Whether the kernel is for this setting's program."""
-    limited = setting.design == "kl-limited" and kl_limit >= LEAST_KL
+    limited = setting.design == "kl-limited" and spec.kl_limit >= LEAST_KL
+    plain = setting.optimiser == "sgd" and not (spec.clip_norm or setting.prompts_per_update or setting.filter)
     return (
         setting.policy == "log-linear"
         and (limited or setting.design == "constant")
+        and plain
+        and not setting.held_out
         and setting.rule_kind != "decoupled"
         and jax.default_backend() == "cpu"
         and installed()
@@ -91,22 +95,21 @@ def _rules(kind: str, group_size: int, jobs: Any) -> tuple[int, np.ndarray, np.n
     return divisor, weights, shifts
 
 
-def score_all(
-    jobs: Any,
-    shape: Shape,
-    kind: str,
-    design: str,
-    group_size: int | str,
-    num_steps: int,
-    num_curve: int,
-    kl_limit: float,
-    shares: tuple[float, ...],
-) -> Score:
-    """The scores of all jobs (`execute.Job`), as NumPy arrays; other arguments as those of the JAX program."""
+def score_all(spec: Spec, setting: Setting, jobs: Any, shares: tuple[float, ...]) -> Score:
+    """The scores of all jobs (`execute.Job`) of the setting's program, as NumPy arrays.
+
+    Arguments:
+        spec: the sweep.
+        setting: one of the program's.
+        jobs: the runs.
+        shares: of the way from J at the start to the best known J, whose hitting times are kept.
+    """
     from experiments.sweep.kernel import score_runs
 
-    G, runs = 0 if group_size == "exact" else int(group_size), len(jobs.step_size)
-    divisor, weights, shifts = _rules(kind, G, jobs)
+    shape, runs = Shape.of(setting), len(jobs.step_size)
+    G = 0 if setting.group_size == "exact" else int(setting.group_size)
+    limit = spec.kl_limit if setting.design == "kl-limited" else 0.0
+    divisor, weights, shifts = _rules(setting.rule_kind, G, jobs)
     steps, best = np.asarray(jobs.step_size), np.asarray(jobs.best_known)
     size = max(1, min(runs, SLICE // (shape.num_prompts * (shape.num_arms + shape.dimension))))
     parts = []
@@ -115,10 +118,16 @@ def score_all(
         problems = _prepare(shape)(jax.tree.map(lambda leaf, index=index: leaf[index], (jobs.numbers, jobs.key)))
         now = slice(start, min(start + size, runs))
         offsets, labels, keys, *features = (np.asarray(part)[: now.stop - start] for part in problems)
-        limit = kl_limit if design == "kl-limited" else 0.0
         rules, way = (divisor, weights[now], shifts[now]), (steps[now], limit, best[now], np.asarray(shares))
-        parts.append(score_runs((offsets, labels, keys), rules, way, tuple(features), G, num_steps, num_curve))
+        made = (offsets, labels, keys)
+        parts.append(score_runs(made, rules, way, tuple(features), G, spec.num_steps, spec.num_curve))
     numbers, hits, curve, ratios = (np.concatenate(part) for part in zip(*parts, strict=True))
     area, final, lowest, std, largest, limited, finite = numbers.T
-    fields = area, final, lowest, hits, curve, std, ratios, largest, limited, finite.astype(bool)
-    return jax.tree.map(np.asarray, Score(*map(jnp.asarray, fields)))
+    answers, none = np.full(runs, float(shape.num_prompts * G * spec.num_steps)), np.full(runs, np.nan)
+    fields = {
+        "area": area, "final": final, "lowest": lowest, "hitting_times": hits, "curve": curve, "average_std": std,
+        "cross_ratio": ratios, "largest_kl": largest, "limited_share": limited, "finite": finite.astype(bool),
+        "answers_drawn": answers, "held_out_area": none, "held_out_final": none,
+        "held_out_curve": np.full_like(curve, np.nan),
+    }  # fmt: skip
+    return jax.tree.map(np.asarray, Score(**jax.tree.map(jnp.asarray, fields)))

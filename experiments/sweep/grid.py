@@ -7,16 +7,22 @@ Independent check: tests/experiments/sweep/test_spec.py counts settings by hand.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 from curvature import rule
-from experiments.sweep.values import Check, integer, number, refuse, values_of, word
+from experiments.sweep.values import Check, integer, number, refuse, truth, values_of, word
 
 POLICIES = ("log-linear", "autoregressive", "log-bilinear")
 DESIGNS = ("kl-limited", "certified", "constant")
+LAWS = {"normal": None, "rollouts": (0.26, 3.6)}
+"""Of pass rates: with the grid's median and spread, or with those here."""
+LABELS = ("shared", "teacher")
+OPTIMISERS = ("sgd", "momentum", "adam")
+"""Those of `bandits.optimiser`."""
 RULES = ("none", "group", "batch", "pooled", "decoupled", "power(A)", *rule.REWEIGHING)
 """Of `curvature.rule`, those that a sweep runs."""
 Program = tuple[Any, ...]
@@ -54,10 +60,16 @@ class Grid:
     dimension: tuple[int, ...] = (0,)
     """0: equicorrelated features, every prompt has a direction of its own; r: e_x in R^r, so prompts may conflict for
     good; of log-bilinear policies the hidden units (0: 8)."""
+    labels: tuple[str, ...] = ("shared",)
+    """The right arms of the prompts that do not conflict: shared (one arm for all) or teacher (the likeliest arm of a
+    random linear policy on the same features, so that the prompts teach one another something)."""
     conflict: tuple[float, ...] = (1.0,)
-    """Share of the prompts whose right arm is drawn at random: 0 gives all the same arm."""
+    """Share of the prompts whose right arm is drawn at random; the others have the one that `labels` says."""
     coherence: tuple[float, ...] = (0.0,)
     """ρ of the features, in [0, 1]: 0 orthogonal prompts, 1 identical."""
+    law: tuple[str, ...] = ("normal",)
+    """Of the pass rates at the start: normal (their logits are) or rollouts (as a real run had them), once in the grid,
+    as its median and spread are its own."""
     pass_rate: tuple[float, ...] = (0.25,)
     """Of the median prompt at the start, in (0, 1)."""
     spread: tuple[float, ...] = (1.0,)
@@ -66,6 +78,15 @@ class Grid:
     """Responses a prompt and update, at least 2, or "exact": the population's gradient."""
     design: tuple[str, ...] = ("kl-limited",)
     """How long steps are: kl-limited (tuned, and at most kl_limit an update), constant (tuned), certified (T4)."""
+    optimiser: tuple[str, ...] = ("sgd",)
+    """What becomes of a rule's direction before it is stepped along: sgd (nothing), momentum (μ = .9) or adam (β = .9
+    and .999, ε = 1e-8)."""
+    prompts_per_update: tuple[int, ...] = (0,)
+    """B, a divisor of every num_prompts: prompts of one update, in shuffled epochs; 0: all."""
+    filter: tuple[bool, ...] = (False,)
+    """Whether groups whose rewards are all equal are drawn again, up to ten times in all (not with exact gradients)."""
+    held_out: tuple[int, ...] = (0,)
+    """M more prompts of the same law that are never trained on; not of log-bilinear policies."""
     rule: tuple[str, ...] = ("none", "group")
     """none (REINFORCE), group (GRPO), batch, pooled, power(A) for Σ g/σ^A, decoupled (T9), maxrl, focal(A), pass(K),
     leave_one_out (not with exact gradients)."""
@@ -86,9 +107,33 @@ class Grid:
                 "allowed: integers as group_size"
             )
 
+        for size in (size for size in self.prompts_per_update if size):
+            if odd := [n for n in self.num_prompts if n % size]:
+                raise ValueError(
+                    f"grid.prompts_per_update contains {size} with {odd[0]} num_prompts; allowed: 0 (all), or "
+                    "divisors of every num_prompts"
+                )
+        if True in self.filter and "exact" in self.group_size:
+            raise ValueError(
+                "grid.filter contains true with the group_size exact, which draws no groups; allowed: integers as "
+                "group_size"
+            )
+        if any(self.held_out) and "log-bilinear" in self.policy:
+            raise ValueError(
+                "grid.held_out contains prompts with the policy log-bilinear; allowed: log-linear, autoregressive"
+            )
+
     def horizons(self, policy: str) -> tuple[int, ...]:
         """The horizons that a policy is run at."""
         return self.horizon if policy == "autoregressive" else (1,)
+
+    def laws(self) -> list[tuple[str, float, float]]:
+        """(law, median, spread) of the pass rates."""
+        found: list[tuple[str, float, float]] = []
+        for law in self.law:
+            own = LAWS[law]
+            found += itertools.product((law,), self.pass_rate, self.spread) if own is None else [(law, *own)]
+        return found
 
 
 UNIT = number(0, 1)
@@ -99,12 +144,18 @@ AXIS_CHECKS: dict[str, Check] = {
     "num_arms": integer(2, 2**31 - 1),
     "horizon": integer(1, 10**6),
     "dimension": integer(0, 2**31 - 1),
+    "labels": word(*LABELS),
     "conflict": UNIT,
     "coherence": UNIT,
+    "law": word(*LAWS),
     "pass_rate": number(0, 1, "lh"),
     "spread": number(0, math.inf, "h"),
     "group_size": _group_size,
     "design": word(*DESIGNS),
+    "optimiser": word(*OPTIMISERS),
+    "prompts_per_update": integer(0, 2**31 - 1),
+    "filter": truth,
+    "held_out": integer(0, 2**31 - 1),
     "rule": _rule,
 }
 
@@ -122,12 +173,18 @@ class Setting:
     num_arms: int
     horizon: int
     dimension: int
+    labels: str
     conflict: float
     coherence: float
+    law: str
     pass_rate: float
     spread: float
     group_size: int | str
     design: str
+    optimiser: str
+    prompts_per_update: int
+    filter: bool
+    held_out: int
     rule: str
 
     @property
@@ -141,11 +198,7 @@ class Setting:
 
     @property
     def alpha(self) -> float:
-        """α of Σ g/σ^α; NaN where the rule is no power.
-
-        >>> Setting("log-linear", 2, 2, 1, 0, 0.0, 0.0, 0.5, 0.0, 8, "constant", "power(1.5)").alpha
-        1.5
-        """
+        """α of Σ g/σ^α; NaN where the rule is no power."""
         found = rule.parse(self.rule, allowed=RULES)
         return found.alpha if found.kind == "weight" else math.nan
 
@@ -154,5 +207,5 @@ class Setting:
         """What decides the shape of the compiled program."""
         return (
             self.policy, self.num_prompts, self.num_arms, self.horizon, self.dimension, self.group_size, self.design,
-            self.rule_kind,
+            self.optimiser, self.prompts_per_update, self.filter, self.held_out, self.rule_kind,
         )  # fmt: skip

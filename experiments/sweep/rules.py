@@ -11,7 +11,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bandits.update import Batch, Decoupled, Pooled, Power, UpdateRule, Weight, weight_of
+from bandits.estimate import UpdateRule
+from bandits.update import Batch, Decoupled, Pooled, Power
+from bandits.weight import Weight, weight_of
 from curvature.rule import parse
 from experiments.sweep.grid import RULES, Setting
 

@@ -26,22 +26,24 @@ from curvature.ranges import digits
 from experiments.sweep.grid import AXES, COUNT, Grid, Program, Setting
 from experiments.sweep.values import Check, integer, number, refuse, values_of
 
-PRESETS = ("quick", "published", "conflict", "policies")
+PRESETS = ("quick", "published", "practice", "conflict", "policies")
 PRESET_FOLDER = Path(__file__).resolve().parent / "presets"
+LAW_AXES = ("law", "pass_rate", "spread")
+"""Multiplied out together: some laws have a median and spread of their own."""
 MAX_RUNS = 10**7
 """Runs of the largest sweep that is not taken for a slip of the pen."""
 
 
-def _steps(value: Any) -> tuple[float, ...]:
+def _steps(key: str, value: Any) -> tuple[float, ...]:
     positive = number(0, math.inf, "lh")
     if isinstance(value, Mapping):
-        _check_keys("steps", value, ("low", "high", "count"), required=True)
-        low, high = positive("steps.low", value["low"], "is"), positive("steps.high", value["high"], "is")
-        count = integer(2, 1000)("steps.count", value["count"], "is")
+        _check_keys(key, value, ("low", "high", "count"), required=True)
+        low, high = positive(f"{key}.low", value["low"], "is"), positive(f"{key}.high", value["high"], "is")
+        count = integer(2, 1000)(f"{key}.count", value["count"], "is")
         if not low < high:
-            raise refuse("steps.high", high, f"numbers above steps.low ({digits(low)})")
+            raise refuse(f"{key}.high", high, f"numbers above {key}.low ({digits(low)})")
         value = np.geomspace(low, high, count)
-    return tuple(sorted(values_of("steps", value, positive)))
+    return tuple(sorted(values_of(key, value, positive)))
 
 
 def _check_keys(where: str, given: Mapping[str, Any], known: Sequence[str], *, required: bool = False) -> None:
@@ -87,6 +89,10 @@ class Spec:
     steps: tuple[float, ...] = tuple(np.geomspace(0.1, 10_000.0, 13).tolist())
     """Steps to choose from, on the SUM over prompts (designs kl-limited and constant); a list, or in TOML also
     {low = 0.1, high = 1e4, count = 13}, geometric."""
+    adam_steps: tuple[float, ...] = tuple(np.geomspace(0.001, 10.0, 13).tolist())
+    """The same of the optimiser adam, whose updates are about 1 in every coordinate."""
+    clip_norm: float = 0.0
+    """Greatest norm of a rule's direction, a SUM over prompts, before the optimiser has it; 0: any."""
     ridge: float = 0.01
     """λ of decoupled, relative to the mean deviation."""
     max_runs: int = 2048
@@ -98,7 +104,8 @@ class Spec:
             raise refuse("name", self.name, "a line of text")
         for name, check in _SCALARS.items():
             object.__setattr__(self, name, check(name, getattr(self, name), "is"))
-        object.__setattr__(self, "steps", _steps(self.steps))
+        for name in ("steps", "adam_steps"):
+            object.__setattr__(self, name, _steps(name, getattr(self, name)))
         if self.num_steps % self.num_curve:
             raise refuse("num_curve", self.num_curve, f"a divisor of num_steps ({self.num_steps})")
         if not isinstance(self.grid, Grid):
@@ -116,6 +123,7 @@ _SCALARS: dict[str, Check] = {
     "kl_limit": number(0, math.inf, "lh"),
     "tuning_seeds": integer(1, 10**6),
     "seeds": integer(2, 10**6),
+    "clip_norm": number(0, math.inf, "h"),
     "ridge": number(0, math.inf, "h"),
     "max_runs": COUNT,
 }
@@ -134,36 +142,46 @@ class Chunk:
 
 def settings(spec: Spec) -> list[Setting]:
     """All combinations, in the order of `Grid`'s fields, the last one fastest."""
-    axes = {name: getattr(spec.grid, name) for name in AXES}
-    return [
-        Setting(*values)
-        for policy in spec.grid.policy
-        for values in itertools.product(*(axes | {"policy": (policy,), "horizon": spec.grid.horizons(policy)}).values())
-    ]
+    grid = spec.grid
+    axes: dict[str, Sequence[Any]] = {name: getattr(grid, name) for name in AXES if name not in LAW_AXES[1:]}
+    found = []
+    for policy in grid.policy:
+        here = axes | {"policy": (policy,), "horizon": grid.horizons(policy), LAW_AXES[0]: grid.laws()}
+        for values in itertools.product(*here.values()):
+            given = dict(zip(here, values, strict=True))
+            found.append(Setting(**(given | dict(zip(LAW_AXES, given[LAW_AXES[0]], strict=True)))))
+    return found
 
 
-def runs_of(spec: Spec, design: str) -> int:
-    """Runs that one setting of a design costs."""
-    return spec.seeds + (0 if design == "certified" else len(spec.steps) * spec.tuning_seeds)
+def steps_of(spec: Spec, optimiser: str) -> tuple[float, ...]:
+    """The steps that are tried with an optimiser."""
+    return spec.adam_steps if optimiser == "adam" else spec.steps
+
+
+def runs_of(spec: Spec, design: str, optimiser: str) -> int:
+    """Runs that one setting costs."""
+    return spec.seeds + (0 if design == "certified" else len(steps_of(spec, optimiser)) * spec.tuning_seeds)
 
 
 def num_runs(spec: Spec) -> int:
     """Runs of the whole sweep, counted without listing its settings."""
     grid = spec.grid
     policies = sum(len(grid.horizons(policy)) for policy in grid.policy)
-    others = math.prod(len(getattr(grid, name)) for name in AXES if name not in ("policy", "horizon", "design"))
-    return policies * others * sum(runs_of(spec, design) for design in grid.design)
+    counted = ("policy", "horizon", "design", "optimiser", *LAW_AXES)
+    others = len(grid.laws()) * math.prod(len(getattr(grid, name)) for name in AXES if name not in counted)
+    return policies * others * sum(runs_of(spec, *both) for both in itertools.product(grid.design, grid.optimiser))
 
 
 def chunk_runs(spec: Spec, chunk: Chunk) -> int:
     """Runs of a chunk."""
-    return sum(runs_of(spec, setting.design) for setting in chunk.settings)
+    return sum(runs_of(spec, setting.design, setting.optimiser) for setting in chunk.settings)
 
 
 def chunk_work(spec: Spec, chunk: Chunk) -> float:
     """Runs × prompts × arms × tokens × updates: what its time is taken to be proportional to."""
     first = chunk.settings[0]
-    return float(chunk_runs(spec, chunk) * first.num_prompts * first.num_arms * first.horizon) * spec.num_steps
+    prompts = first.num_prompts + first.held_out
+    return float(chunk_runs(spec, chunk) * prompts * first.num_arms * first.horizon) * spec.num_steps
 
 
 def chunks(spec: Spec) -> list[Chunk]:
@@ -173,7 +191,7 @@ def chunks(spec: Spec) -> list[Chunk]:
         groups.setdefault(setting.program, []).append(setting)
     cut: list[Chunk] = []
     for group in groups.values():
-        size = max(1, spec.max_runs // runs_of(spec, group[0].design))
+        size = max(1, spec.max_runs // runs_of(spec, group[0].design, group[0].optimiser))
         cut += [Chunk(len(cut) + i, tuple(c)) for i, c in enumerate(_batches(group, size))]
     return cut
 

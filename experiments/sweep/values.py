@@ -57,6 +57,13 @@ def number(low: float, high: float, open_ends: str = "") -> Callable[[str, Any, 
     return check
 
 
+def truth(key: str, value: Any, verb: str = "is") -> bool:
+    """True or false."""
+    if not isinstance(value, bool | np.bool_):
+        raise refuse(key, value, "true, false", verb)
+    return bool(value)
+
+
 def word(*allowed: str) -> Callable[[str, Any, str], str]:
     """One of these words."""
 

@@ -33,6 +33,8 @@ OPTAX = {
     "adam": optax.adam(1.0),
     "other momentum": optax.sgd(1.0, momentum=0.5),
     "other adam": optax.adam(1.0, b1=0.8, b2=0.95, eps=0.1),
+    "clipped sgd": optax.chain(optax.clip_by_global_norm(0.1), optax.sgd(1.0)),
+    "clipped adam": optax.chain(optax.clip_by_global_norm(0.1), optax.adam(1.0)),
 }
 OURS = {
     "sgd": make_optimiser("sgd"),
@@ -40,6 +42,8 @@ OURS = {
     "adam": make_optimiser("adam"),
     "other momentum": make_optimiser("momentum", decay=0.5),
     "other adam": make_optimiser("adam", mean_decay=0.8, square_decay=0.95, epsilon=0.1),
+    "clipped sgd": make_optimiser("sgd", clip_norm=0.1),
+    "clipped adam": make_optimiser("adam", clip_norm=0.1),
 }
 
 
@@ -130,6 +134,12 @@ def test_sgd_and_momentum_do_not(G: int) -> None:
         assert np.abs(found - final("none", ours, G, constant(0.05))).max() > 1e-3
 
 
+def test_clipping_shortens_long_directions_alone() -> None:
+    made = make_optimiser("sgd", clip_norm=1.0)
+    for long, wanted in (([3.0, 4.0], [0.6, 0.8]), ([0.3, 0.4], [0.3, 0.4]), ([0.0, 0.0], [0.0, 0.0])):
+        np.testing.assert_allclose(made.update(jnp.array(long), made.init(jnp.zeros(2)))[0], wanted, rtol=1e-14)
+
+
 def test_learnt_features_have_a_memory_of_their_own_shape() -> None:
     made = bilinear_problem([0.1, 0.5, 0.9], num_arms=3, num_hidden=2, coherence=0.4, key=KEY)
     done = run(made, make_rule("group", made.features), kl_limited(1.0), 8, key=KEY, optimiser=OURS["adam"])
@@ -160,6 +170,7 @@ def test_coordinates_matter_to_adam_alone() -> None:
         (lambda: make_optimiser("adam", mean_decay=-0.1), "mean_decay contains -0.1"),
         (lambda: make_optimiser("adam", square_decay=1.0), "square_decay contains 1.0"),
         (lambda: make_optimiser("adam", epsilon=0.0), r"epsilon contains 0.0; allowed: numbers in \(0, inf\)"),
+        (lambda: make_optimiser("sgd", clip_norm=0.0), r"clip_norm contains 0.0; allowed: numbers in \(0, inf\)"),
         (lambda: make_optimiser("adam", epsilon=[1e-8]), r"epsilon has shape \(1,\)"),
     ],
 )

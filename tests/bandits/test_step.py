@@ -19,6 +19,7 @@ from bandits import (
     make_rule,
     problem,
 )
+from curvature import log_odds_step_along
 
 KEY = jax.random.key(0)
 RULES = ("none", "group", "power", "batch", "decoupled")
@@ -72,6 +73,27 @@ def test_certified_stays_where_the_direction_does_not_ascend():
         Certified().multiple(local, Move(change), Softmax()),
         rtol=1e-12,
     )
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_certified_of_right_or_wrong_rewards_is_longer_and_gains_what_is_promised(rule):
+    for seed in range(2):
+        made = make_problem(seed)
+        local, change = changes(made, rule)
+        s3 = float(Certified().multiple(local, Move(change), Softmax()))
+        s = float(Certified(right_or_wrong=True).multiple(local, Move(change), Softmax()))
+        assert s > s3
+        slopes = (local.coefficients * change).sum(axis=-1)
+        promised = float(log_odds_step_along(slopes, local.value, jnp.ptp(change, axis=-1)).gain)
+        assert promised > guarantee(local, change, np.array([s3]))[0]
+        after = locate(made, made.offsets + s * change)
+        assert float((after.value - local.value).sum()) >= promised
+
+
+def test_certified_of_right_or_wrong_rewards_is_refused_for_sequences():
+    local, change = changes(make_problem(0), "none")
+    with pytest.raises(ValueError, match=r"step_size is Certified\(right_or_wrong=True\)"):
+        Certified(right_or_wrong=True).multiple(local, Move(change), object())
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -24,7 +24,7 @@ from bandits import (
     random_arms,
     run,
 )
-from bandits.update import Monomial
+from bandits.weight import Monomial
 from curvature.rule import REWEIGHING, parse
 from tests.bandits.counted import Given
 

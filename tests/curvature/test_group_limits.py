@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from curvature import group_failure_lower_bound, group_start_lower_bound
+from curvature import failure_width, group_failure_lower_bound, group_start_lower_bound, start_width, update_lengths
 from tests.strategies import pass_rates, seeds
 
 EXAMPLES = settings(max_examples=25)
@@ -105,6 +105,53 @@ def test_t16_smaller_widths_are_refused():
     assert reached * float(group_start_lower_bound(1e-3, 1e-3 * np.exp(0.099), width=w / 2.2)) > answers
 
 
+@EXAMPLES
+@given(
+    seeds(),
+    st.sampled_from([(1, 2, 4), (1, 5, 3), (2, 3, 2), (2, 4, 2)]),
+    st.sampled_from(["none", "group", "power(2)", "any"]),
+    st.floats(-1, 0.5),
+    pass_rates(low=1e-4),
+)
+def test_t16_sharper_by_the_widths_of_each_group(seed, sizes, name, exponent, p):
+    """Rules that move all prompts alike, as far as their widths allow."""
+    N, G, updates = sizes
+    rng = np.random.default_rng(seed)
+    lengths = rng.uniform(size=G + 1) if name == "any" else update_lengths(name, np.ones(G + 1))
+    w = 10.0**exponent * lengths
+    w[[0, G]] = 0
+    rule = Rule(np.tile(w[None, :, None], (N, 1, N)))
+    z = np.log(p / (1 - p)) + rng.normal(size=N)
+    q = failure(z)
+    sharp = failure_width(w[1:-1])
+    assert sharp <= w.max() * (1 + 1e-12)
+    bound = 1 / q + np.expm1(float(sharp)) * G * updates
+    assert rule.expected(lambda z: 1 / failure(z), z, updates) <= bound * (1 + 1e-12)
+    assert rule.expected(failure, z, updates) >= float(group_failure_lower_bound(q, G * updates, width=sharp)) * (
+        1 - 1e-12
+    )
+    level = 1.5 * (1 - q)
+    assume(level < 1)
+    early = start_width(w[1:-1])
+    assert early <= w.max() * (1 + 1e-12)
+    reached, answers = rule.stopped(level, z, updates)
+    assert reached * float(group_start_lower_bound(1 - q, level, width=early)) <= answers * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("name", ["none", "group", "power(2)"])
+def test_t16_sharper_widths_are_met_in_the_limit(name):
+    """One prompt: 1/q grows by (e^w − 1) per answer as q → 0, 1/p falls by 1 − e^(−w) as p → 0; less is refused."""
+    w = 2 * update_lengths(name, np.ones(7))
+    rule = Rule(w[None, :, None])
+    z = np.array([np.log(1e7)])
+    growth = (rule.expected(lambda z: 1 / failure(z), z, 1) - 1 / failure(z)) / 6
+    np.testing.assert_allclose(
+        growth, np.expm1(failure_width(w[1:-1])), rtol=1e-5
+    )  # q = 1e-7, of several wrong answers
+    fall = (1 / sigmoid(-z[0]) - rule.expected(lambda z: 1 / sigmoid(z[0]), -z, 1)) / 6
+    np.testing.assert_allclose(fall, -np.expm1(-start_width(w[1:-1])), rtol=1e-5)
+
+
 def test_t16_needs_silence():
     """No baseline: a group of right answers pushes as well, and the bound is broken."""
     w, q = np.log(2.0), 0.5
@@ -146,5 +193,10 @@ def test_refusals():
         group_failure_lower_bound(0.5, -1, width=1.0)
     with pytest.raises(ValueError, match=r"width contains -1\.0"):
         group_start_lower_bound(0.5, 0.6, width=-1.0)
+    for sharper in (failure_width, start_width):
+        with pytest.raises(ValueError, match=r"widths contains -1\.0"):
+            sharper([1.0, -1.0])
+        with pytest.raises(ValueError, match=r"widths has shape \(1, 1\)"):
+            sharper([[1.0]])
     with pytest.raises(ValueError, match=r"level contains 1\.5"):
         group_start_lower_bound(0.5, 1.5, width=1.0)

@@ -9,6 +9,7 @@ from curvature import group_update
 from curvature.group_update import (
     COUNTED,
     effective_groups,
+    greatest_moved_share,
     greatest_weight_ratio,
     length_cosine,
     moved_share,
@@ -106,18 +107,16 @@ def test_dividing_moves_no_more_than_the_ratio_allows(size: int, data: st.DataOb
     """Weights within a factor R of each other move at most (√R − 1)/(√R + 1); a smaller bound is broken somewhere."""
     histogram = data.draw(st.lists(st.integers(0, 50), min_size=size + 1, max_size=size + 1).filter(any))
     moved = moved_share(update_lengths("group", histogram), update_lengths("none", histogram), histogram)
-    root = np.sqrt(greatest_weight_ratio(size))
-    assert moved <= (root - 1) / (root + 1) + 1e-12
+    assert moved <= greatest_moved_share(size) + 1e-12
 
 
 def test_that_bound_is_reached() -> None:
-    root = np.sqrt(greatest_weight_ratio(8))
     c, d = update_lengths("group", [1] * 9), update_lengths("none", [1] * 9)
     found = max(
         moved_share(c, d, np.eye(9)[1] * share / d[1] + np.eye(9)[4] * (1 - share) / d[4])
         for share in np.linspace(0.01, 0.99, 99)
     )
-    bound = (root - 1) / (root + 1)
+    bound = greatest_moved_share(8)
     assert 0.99 * bound < found <= bound
 
 
@@ -148,6 +147,7 @@ def test_refusals() -> None:
     assert message(update_lengths, "none", [1, 1]).startswith("histogram has shape (2,)")
     assert message(moved_share, [1.0], [1.0, 1.0], [1, 1]).startswith("lengths has shape (1,)")
     assert message(moved_share, [1.0, 1.0], [1.0, -1.0], [1, 1]).startswith("other contains -1.0")
-    assert message(greatest_weight_ratio, 1).startswith("group_size is 1; allowed")
+    for function in (greatest_weight_ratio, greatest_moved_share):
+        assert message(function, 1).startswith("group_size is 1; allowed")
     assert "decoupled" not in COUNTED
     assert group_update.COUNTED[0] == "none"

@@ -332,7 +332,7 @@ def test_bad_directions_are_named(f):
 
 def test_parts_need_arms():
     m = moments([0.0, 0.0], [[1.0], [0.0]], [1.0, 0.0])
-    with pytest.raises(ValueError, match=r"moments carries no arms; allowed: the result of curvature\.moments"):
+    with pytest.raises(ValueError, match=r"moments has no arms; allowed: the result of curvature\.moments"):
         curvature_parts(Moments(m.value, m.std, m.gradient, m.hessian), [1.0])
     with pytest.raises(ValueError, match="neither arms nor a hessian"):
         local_curvature(Moments(m.value, m.std, m.gradient, None), [1.0])

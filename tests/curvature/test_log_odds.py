@@ -5,11 +5,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from curvature import diameter, log_odds_certificate, log_odds_step, moments, width
+from curvature import (
+    best_step_along,
+    diameter,
+    log_odds_certificate,
+    log_odds_step,
+    log_odds_step_along,
+    moments,
+    width,
+)
 from curvature._moments import Moments
 from tests.curvature.coins import coin, expected_reward
-from tests.strategies import bandits, pass_rates
+from tests.strategies import bandits, pass_rates, seeds
 
 EXAMPLES = settings(max_examples=25)
 NAN = float("nan")
@@ -86,6 +95,54 @@ def test_t19_from_a_rare_start_certifies_more_than_t4():
     assert float(log_odds_step(m, 1.0).gain) == pytest.approx(6.38e-4, rel=1e-2)
 
 
+def promised(p, slopes, widths, s, bend=1 / 8):
+    """[len(s)] Σ_x of the better of T3 and T19 after each multiple, written out; `bend` of w² in T19."""
+    p, g, w, s = (np.asarray(x, float) for x in (p, slopes, widths, np.atleast_1d(s)[:, None]))
+    σ, L = np.sqrt(p * (1 - p)), np.log(p / (1 - p))
+    with np.errstate(over="ignore"):
+        T3 = s * g - σ * (np.expm1(s * w / 2) - s * w / 2)
+    T19 = 1 / (1 + np.exp(-L - s * g / σ**2 + bend * (s * w) ** 2)) - p
+    return np.maximum(T3, np.maximum(T19, 1 / (1 + np.exp(-L + s * w)) - p)).sum(axis=1)
+
+
+@settings(max_examples=15)
+@given(seeds(), st.sampled_from([1, 3, 8]))
+def test_t19_along_a_shared_direction_is_promised_most(seed, N):
+    rng = np.random.default_rng(seed)
+    p = 1 / (1 + np.exp(-rng.uniform(-9, 4, N)))
+    w = np.exp(rng.normal(size=N))
+    g = p * (1 - p) * w * rng.uniform(-0.3, 1, N)
+    step, T3 = log_odds_step_along(g, p, w), best_step_along(g, np.sqrt(p * (1 - p)), w)
+    if g.sum() <= 0:
+        assert (float(step.length), float(step.gain)) == (0.0, 0.0)
+        return
+    assert float(step.gain) == pytest.approx(promised(p, g, w, float(step.length))[0], rel=1e-9, abs=1e-14)
+    assert float(step.gain) >= float(T3.gain) * (1 - 1e-9)
+    best = promised(p, g, w, float(T3.length) * np.geomspace(1, 1e6, 4000)).max()
+    assert float(step.gain) >= best * (1 - 1e-3)  # of several maxima it may miss one by what 80 points do not see
+
+
+def test_t19_along_its_own_gradient_is_the_best_own_step():
+    for p in (1e-6, 1e-3, 0.3, 0.9):
+        φ, m = coin(p)
+        step, own = log_odds_step_along(m.gradient, [p], [1.0]), log_odds_step(m, 1.0)
+        gain = max(float(own.gain), float(best_step_along(m.gradient, m.std[None], [1.0]).gain))
+        assert float(step.gain) == pytest.approx(gain, rel=1e-7)
+        after = expected_reward([np.log(p / (1 - p)), 0.0], φ, [1.0, 0.0], [float(step.length)]) - p
+        assert after >= float(step.gain)
+    assert float(step.length) > 0
+
+
+def test_t19_along_a_direction_half_of_its_bend_is_refused():
+    """Wrong arms at 0 and 1, as likely, a right one at 0: log-odds fall by s/2 + s²/8, nearly."""
+    φ, r, z = [[0.0], [0.0], [1.0]], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]
+    m = moments(z, φ, r)
+    s = np.linspace(0.1, 3, 30)
+    kept = np.asarray([expected_reward(z, φ, r, [one]) - float(m.value) for one in s])
+    assert (kept >= promised([m.value], m.gradient, [1.0], s)).all()
+    assert not (kept >= promised([m.value], m.gradient, [1.0], s, bend=1 / 16)).all()
+
+
 @pytest.mark.parametrize("gap", [650.0, 700.0, 720.0, 800.0, 2000.0])
 @pytest.mark.parametrize("share", [0.2, 0.9, 1.0, 2.0])
 @pytest.mark.parametrize("right", [0, 1])
@@ -128,5 +185,7 @@ def test_refusals():
         log_odds_certificate(m, φ, [0.5, 0.5])
     with pytest.raises(ValueError, match="delta contains nan; allowed: finite numbers"):
         log_odds_certificate(m, φ, [NAN])
+    with pytest.raises(ValueError, match=r"pass_rates contains 1\.5; allowed: numbers in \[0, 1\]"):
+        log_odds_step_along([1.0], [1.5], [1.0])
     with pytest.raises(ValueError, match="diameter contains 0"):
         log_odds_step(m, 0.0)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 
 from bandits.enumeration import enumerate_responses, unrolled
-from curvature._certificate import curvature_bound, gradient_bound, log_std_bound, remainder_bound
 from curvature._length_constant import length_constant, length_constant_bound, length_constant_lower
+from curvature.deviation_bounds import curvature_bound, gradient_bound, log_std_bound, remainder_bound
 from curvature.sequence import (
     sequence_width,
 )

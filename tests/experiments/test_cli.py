@@ -41,7 +41,7 @@ def truncated_parquet(path: Path) -> Path:
 
 
 BAD_ARGUMENTS = {
-    "no command": ([], "Expected one of {reproduce, sweep, figure, phases, prove, gsm8k, logs}"),
+    "no command": (["--no-cache"], "Expected one of {reproduce, sweep, figure, phases, prove, gsm8k, logs, advise}"),
     "unknown command": (["reproduse"], "reproduse"),
     "unknown flag": (["reproduce", "--outt", "x"], "--outt"),
     "seed not a number": (["reproduce", "--seed", "abc"], "abc"),
@@ -131,6 +131,16 @@ def test_a_folder_that_cannot_be_made_gives_one_line_and_exit_2(tmp_path: Path) 
     assert done.stderr.count("\n") == 1
     assert f"--out is {file / 'out'}" in done.stderr
     assert "allowed: a folder that can be written to" in done.stderr
+
+
+def test_the_bare_command_says_what_it_is_and_how_to_begin(tmp_path: Path) -> None:
+    done = call(cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("Should you divide each prompt's advantage by the standard deviation of its rewards")
+    begun = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("    grpo-curvature ")]
+    assert begun == ["reproduce", "sweep", "logs"]
+    for command in begun:
+        assert call(command, "--help", cwd=tmp_path).returncode == 0
 
 
 def test_help_names_every_flag_and_exits_0(tmp_path: Path) -> None:

@@ -37,12 +37,17 @@ def test_the_commit_is_that_of_the_code_s_own_checkout(tmp_path: Path, monkeypat
         return done.stdout.strip()
 
     git("init", "-q")
-    (tmp_path / "code.py").write_text("")
+    code = tmp_path / "curvature" / "code.py"
+    code.parent.mkdir()
+    code.write_text("")
     git("add", ".")
     git("commit", "-qm", "one")
     monkeypatch.setattr("experiments.provenance.ROOT", tmp_path)
     assert commit() == git("rev-parse", "HEAD")
-    (tmp_path / "code.py").write_text("x = 1")
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "rows").write_text("a run's folder is no code")
+    assert commit() == git("rev-parse", "HEAD")
+    code.write_text("x = 1")
     assert commit() == git("rev-parse", "HEAD") + "+changes"
     inside = tmp_path / "venv" / "site-packages"
     inside.mkdir(parents=True)

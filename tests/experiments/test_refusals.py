@@ -58,7 +58,7 @@ OURS = {
 """What the manifest of the folder "ours" says of each command's run, seed 0."""
 
 CASES: dict[str, tuple[tuple[str, ...], str]] = {
-    "no command": ((), "Expected one of"),
+    "no command": (("--no-cache",), "Expected one of"),
     "reproduce, a flag": (("reproduce", "--num-steps", "9"), "--num-steps is 9"),
     "reproduce, digits of a language": (("reproduce", "--seed", "٣.٥"), "--seed"),
     "reproduce, no file": (("reproduce", "--pass-rates", "none.csv"), "none.csv is not a file"),
@@ -76,6 +76,12 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "logs report, somebody's folder": (("logs", "report", "log.csv", "--out", "theirs"), "theirs, which holds rows of"),
     "logs report, no folder": (("logs", "report", "log.csv", "--out", "text.txt/out"), "text.txt is not a folder"),
     "logs example, somebody's folder": (("logs", "example", "--out", "theirs"), "theirs, which holds something else"),
+    "logs follow, a flag": (("logs", "follow", "log.csv", "--every", "0"), "--every is 0"),
+    "logs follow, no log": (("logs", "follow", "rows", "--once"), "rows, which holds no file of a known"),
+    "advise, no path": (("advise", "none"), "PATH is none, which does not exist"),
+    "advise, no order": (("advise", "log.csv", "--chi", "1", "0"), "--chi is 1 0; allowed: two numbers, the lower"),
+    "advise, no deviation": (("advise", "log.csv", "--run-std", "2"), "--run-std is 2.0; allowed: at most 1"),
+    "advise, no column": (("advise", "log.csv", "--correct", "right"), "--correct is right: column is"),
     "prove, a flag": (("prove", "--only", "T99"), "--only is T99"),
     "sweep, no file": (("sweep", "none.toml"), "none.toml, which is not a file"),
     "sweep, out of range": (("sweep", "bad.toml"), "seeds is 1; allowed: integers from 2"),

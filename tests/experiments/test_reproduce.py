@@ -19,8 +19,20 @@ from tests.command import COMMAND, call
 
 pytestmark = pytest.mark.early
 
-PARTS = ("theorem", "pass_rates", "tails", "hitting", "window", "certificates", "counterexamples", "comparison")
-FIGURES = ("theorem", "pass_rates", "tails", "window", "certificates", "counterexamples", "comparison")
+FIGURES = (
+    "theorem",
+    "pass_rates",
+    "tails",
+    "window",
+    "certificates",
+    "counterexamples",
+    "comparison",
+    "overtaking",
+    "sampled",
+    "coherence",
+    "right_or_wrong",
+)
+PARTS = (*FIGURES, "hitting", "own_rates", "mean_rates", "divisors", "own_sums", "starts", "beyond", "rare")
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +66,12 @@ def test_the_summary_is_what_it_was(summary: dict) -> None:
     golden.check("reproduce", {k: v for k, v in summary.items() if k != "run"}, rel=1e-6)
 
 
-def test_every_proved_bound_holds_on_more_than_1e5_checks(summary: dict) -> None:
-    assert summary["num_checks"] >= 100_000
+def test_every_proved_bound_holds_on_more_than_2e6_checks(summary: dict) -> None:
+    assert summary["num_checks"] >= 2_000_000
     assert summary["num_violations"] == 0
     assert sum(entry["num_checks"] for entry in summary["checks"]) == summary["num_checks"]
-    assert {entry["statement"] for entry in summary["checks"]} == {"T6", "T3", "T1, T2", "T13"}
+    found = {entry["statement"] for entry in summary["checks"]}
+    assert found == {"T6", "T3", "T1, T2", "T13", "T15", "T16", "T17", "T18", "T19", "T20"}
 
 
 def test_the_same_checks_refuse_false_claims(summary: dict) -> None:
@@ -99,6 +112,57 @@ def test_grpo_loses_where_the_theory_says(summary: dict) -> None:
     assert x1["group"]["first_gain"] == pytest.approx(-1.48e-4, rel=0.01)  # three digits are stated
     assert x1["none"]["first_gain"] == pytest.approx(4.6e-6, rel=0.01)
     assert c6["group"]["first_gain"] < 0 < c6["none"]["first_gain"]
+
+
+def test_grpo_overtakes_reinforce_at_every_step(summary: dict) -> None:
+    raced = summary["own_rates"]["overtaken"]
+    steps = [entry["step_size"] for entry in raced]
+    assert len(steps) == 20
+    assert steps[-1] / steps[0] == pytest.approx(1e4)
+    assert all(1 <= entry["ahead_from"] <= entry["proved_from"] < np.inf for entry in raced)
+    assert raced[0]["ahead_from"] == 1 < raced[-1]["ahead_from"] < 20_000
+
+
+def test_a_divisor_of_the_whole_batch_needs_every_prompt_to_be_solvable(summary: dict) -> None:
+    found = {entry["rule"]: entry for entry in summary["own_rates"]["divisors"]}
+    for rule, limit, stuck in (("none", -1, -1), ("group", -2, -2), ("batch", -2, -1), ("pooled", -2, -1)):
+        # limits: after 20,000 steps the starts still weigh up to .05
+        assert found[rule]["exponent"] == pytest.approx(limit, abs=0.06)
+        assert found[rule]["exponent_with_stuck_prompt"] == pytest.approx(stuck, abs=0.06)
+
+
+def test_each_rule_ascends_its_own_sum_where_the_sum_of_pass_rates_falls(summary: dict) -> None:
+    found = {(entry["example"], entry["alpha"]): entry for entry in summary["own_sums"]}
+    assert all(entry["own_sum_falls"] == 0 for entry in found.values())
+    assert found["X1", 1.0]["value_falls"] > 0
+    assert found["C6", 1.0]["value_falls"] > 0
+    assert found["X1", 0.0]["value_falls"] == found["C6", 0.0]["value_falls"] == 0
+
+
+def test_from_rare_success_dividing_by_the_variance_takes_a_few_steps(summary: dict) -> None:
+    for entry in summary["own_rates"]["rare"]:
+        assert entry["power"] <= entry["power_proved"] < 0.2 * entry["group"] < 0.1 * entry["none"]
+
+
+def test_groups_stay_at_1_over_n_and_exact_gradients_leave(summary: dict) -> None:
+    for entry in summary["sampled"]["reached"]:
+        assert (
+            0.3 * entry["sharp_constant"] < entry["speed"] < entry["sharp_constant"] <= entry["plain_constant"] + 1e-12
+        )
+        assert 3 < entry["speed_together"] / entry["speed_apart"] < 5  # four prompts
+    last = {entry["rule"]: entry["scaled"] for entry in summary["sampled"]["beyond"]}  # at the last n
+    for rule in ("momentum", "adam"):
+        assert last[rule] == pytest.approx(last["group"], rel=0.25)
+    assert max(last["exact"], last["no_baseline"]) < 0.01 * last["group"]
+
+
+def test_one_stuck_prompt_takes_grpos_guarantee_away(summary: dict) -> None:
+    solvable, stuck = summary["coherence"]["paths"]
+    assert solvable["spread_last"] < 1.001
+    assert solvable["ascent_last"] > 0.69
+    assert stuck["spread_last"] > 8
+    assert stuck["ascent_last"] < 0
+    assert all(value > 1 for value in summary["coherence"]["tightest"].values())
 
 
 def test_rows_carry_their_provenance(out: Path) -> None:

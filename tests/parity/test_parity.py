@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from experiments.language.model import transformer as model
+from experiments.language.model.architecture import Architecture, initial_parameters
 from experiments.language.model.pretrained import load_model, save_model
 from experiments.language.model.rope import Linear, Llama3
-from experiments.language.model.transformer import Architecture, initial_parameters
 from tests.experiments.language import whole
 
 pytestmark = pytest.mark.parity

@@ -26,10 +26,10 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from experiments.language.learning.state import State
+from experiments.language.model.architecture import Architecture, Parameters
 from experiments.language.model.model import Model, make_model
 from experiments.language.model.part import Whole
 from experiments.language.model.pretrained import load_model, save_model
-from experiments.language.model.transformer import Architecture, Parameters
 from experiments.language.problems.tokens import Vocabulary, pretrained_vocabulary
 from experiments.store import write_bytes
 

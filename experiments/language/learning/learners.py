@@ -21,9 +21,9 @@ from experiments.language.learning.objective import group_loss, likelihood_loss,
 from experiments.language.learning.pass_rates import summary
 from experiments.language.learning.state import Row, State, epoch_rows, make_update
 from experiments.language.learning.weights import PopulationWeight
+from experiments.language.model.architecture import Parameters
 from experiments.language.model.model import Batch, Model
 from experiments.language.model.sample import Sampler
-from experiments.language.model.transformer import Parameters
 from experiments.language.problems.task import Task
 
 

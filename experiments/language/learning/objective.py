@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from experiments.language.learning.weights import PopulationWeight
+from experiments.language.model.architecture import Parameters
 from experiments.language.model.model import Batch, Model
-from experiments.language.model.transformer import Parameters
 
 
 def population_loss(

@@ -11,7 +11,7 @@ import optax
 from jaxtyping import Array, Float
 
 from experiments.language.learning.choices import OptimiserName, ScheduleName
-from experiments.language.model.transformer import Parameters
+from experiments.language.model.architecture import Parameters
 
 
 def make_transform(name: str, *, max_norm: float | None = None) -> optax.GradientTransformation:

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from experiments.language.learning.state import Row
+from experiments.language.model.architecture import Parameters
 from experiments.language.model.model import Batch, Model
 from experiments.language.model.sample import Sampler
-from experiments.language.model.transformer import Parameters
 from experiments.language.problems.answers import is_exact
 from experiments.language.problems.task import Task
 from experiments.language.streams import Stream

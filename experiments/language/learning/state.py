@@ -13,7 +13,7 @@ from jaxtyping import Integer
 
 from experiments.language.learning.devices import everywhere
 from experiments.language.learning.optimiser import descend
-from experiments.language.model.transformer import Parameters
+from experiments.language.model.architecture import Parameters
 
 Row = dict[str, float]
 """What was measured in one step, by name."""

@@ -20,13 +20,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Integer
 
+from experiments.language.model.architecture import Architecture, Parameters
 from experiments.language.model.part import Part, Whole
 from experiments.language.model.transformer import (
-    Architecture,
     Cache,
-    Parameters,
     encode,
     log_probabilities,
+    through_both,
     through_prompts,
     through_responses,
 )
@@ -102,7 +102,10 @@ class Model(eqx.Module):
         low, high = self.part.divided(parameters)
         first = jnp.full_like(batch.responses[..., :1], self.separator)
         fed = jnp.concatenate([first, batch.responses[..., :-1]], axis=-1)
-        prompts, responses = ((low or high)["embedding"][tokens] for tokens in (batch.prompts, fed))
+        # looked up at once: the gradient of each lookup would be as large as the embedding
+        x = (low or high)["embedding"][jnp.concatenate([batch.prompts.ravel(), fed.ravel()])]
+        prompts = x[: batch.prompts.size].reshape(*batch.prompts.shape, -1)
+        responses = x[batch.prompts.size :].reshape(*fed.shape, -1)
         if low is None:
             return States(prompts, responses)
         x, cache = through_prompts(low["blocks"], self.architecture, prompts, batch.lengths)
@@ -130,8 +133,7 @@ class Model(eqx.Module):
         """Log π of each response token; 0 beyond the response."""
         a, high = self.architecture, self.part.divided(parameters)[1]
         states = batch.states or self.states(parameters, batch)
-        _, cache = through_prompts(high["blocks"], a, states.prompts, batch.lengths)
-        x = through_responses(high["blocks"], a, cache, states.responses)
+        x = through_both(high["blocks"], a, states.prompts, states.responses, batch.lengths)
         return log_probabilities(high, a, x, batch.responses, batch.response_lengths)
 
     def response_log_probabilities(self, parameters: Parameters, batch: Batch) -> Float[Array, "P G"]:

@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.language.model.architecture import Parameters
 from experiments.language.model.sizes import check_part
-from experiments.language.model.transformer import Parameters
 
 MATRICES = ("q", "k", "v", "o", "gate", "up", "down")
 """What low-rank corrections are added to, in every layer."""

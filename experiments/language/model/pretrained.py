@@ -23,9 +23,9 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
+from experiments.language.model.architecture import Architecture, Parameters, initial_parameters
 from experiments.language.model.rope import Llama3
 from experiments.language.model.rope_fields import TABLES, read_stretch, write_stretch
-from experiments.language.model.transformer import Architecture, Parameters, initial_parameters
 from experiments.store import write_bytes
 
 TENSORS = {

@@ -16,8 +16,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from experiments.language.model.architecture import Parameters
 from experiments.language.model.model import Batch, Model
-from experiments.language.model.transformer import Cache, Parameters, encode, next_logits
+from experiments.language.model.transformer import Cache, encode, next_logits
 
 
 class Samples(eqx.Module):

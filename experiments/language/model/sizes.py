@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from experiments.language.model.transformer import Architecture
+    from experiments.language.model.architecture import Architecture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Sizes:
         Raises:
             ValueError: sizes that make no transformer.
         """
-        from experiments.language.model.transformer import Architecture
+        from experiments.language.model.architecture import Architecture
 
         return Architecture(vocabulary, **asdict(self))
 

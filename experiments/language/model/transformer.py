@@ -11,103 +11,18 @@ Parity with `transformers`: tests/parity. Cached against uncached: tests/experim
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int
 
-from curvature.ranges import check_count
-from experiments.language.model.rope import Stretch
+from experiments.language.model.architecture import Architecture, Parameters
 
-Parameters = dict  # nested: a pytree of arrays, see `initial_parameters`
 NEVER = -1e30
 """Added to attention logits that may not be seen; finite, so that a row of padding gives no NaN."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Sizes and constants of the transformer. Hashable: a static argument of jitted functions."""
-
-    vocabulary: int
-    width: int = 128
-    num_layers: int = 4
-    num_heads: int = 4
-    num_kv_heads: int = 2
-    """Grouped-query attention: query heads share keys and values; must divide `num_heads`."""
-    mlp_width: int = 352
-    head_size: int | None = None
-    """Default: width / num_heads."""
-    rope_theta: float = 10_000.0
-    rope_stretch: Stretch | None = None
-    """How positions are stretched beyond the first training's length."""
-    norm_epsilon: float = 1e-6
-    tied: bool = True
-    """The output matrix is the embedding."""
-    qkv_bias: bool = False
-    """Qwen2 adds biases to queries, keys and values."""
-
-    def __post_init__(self) -> None:
-        for name in ("vocabulary", "width", "num_layers", "num_heads", "num_kv_heads", "mlp_width"):
-            check_count(name, getattr(self, name), 1)
-        if self.num_heads % self.num_kv_heads:
-            raise ValueError(f"num_kv_heads is {self.num_kv_heads}; allowed: a divisor of num_heads, {self.num_heads}")
-        if self.head_size is None and self.width % self.num_heads:
-            raise ValueError(f"num_heads is {self.num_heads}; allowed: a divisor of width, {self.width}")
-        if self.head % 2:
-            raise ValueError(f"head_size is {self.head}; allowed: an even number (RoPE turns pairs)")
-
-    @property
-    def head(self) -> int:
-        """Size of one head."""
-        return self.head_size or self.width // self.num_heads
-
-
-def initial_parameters(architecture: Architecture, *, key: Key[Array, ""]) -> Parameters:
-    """Random float32 parameters: N(0, .02²), and residual outputs scaled by 1/√(2 layers) (GPT-2's recipe).
-
-    Returns:
-        {"embedding": [V, d], "final_norm": [d], "blocks": {...}} with a leading axis of layers in "blocks"; "head":
-        [d, V] where the output is not tied; "q_bias", "k_bias", "v_bias" in "blocks" where the layout has them.
-    """
-    a = architecture
-    L, d, q, kv, f = a.num_layers, a.width, a.num_heads * a.head, a.num_kv_heads * a.head, a.mlp_width
-    keys = iter(jax.random.split(key, 9))
-
-    def normal(*shape: int, scale: float = 1.0) -> Float[Array, "..."]:
-        return 0.02 * scale * jax.random.normal(next(keys), shape, jnp.float32)
-
-    ones = jnp.ones((L, d), jnp.float32)
-    residual = (2 * L) ** -0.5
-    blocks = {
-        "attention_norm": ones,
-        "q": normal(L, d, q),
-        "k": normal(L, d, kv),
-        "v": normal(L, d, kv),
-        "o": normal(L, q, d, scale=residual),
-        "mlp_norm": ones,
-        "gate": normal(L, d, f),
-        "up": normal(L, d, f),
-        "down": normal(L, f, d, scale=residual),
-    }
-    if a.qkv_bias:
-        blocks |= {f"{n}_bias": jnp.zeros((L, size), jnp.float32) for n, size in (("q", q), ("k", kv), ("v", kv))}
-    parameters = {"embedding": normal(a.vocabulary, d), "blocks": blocks, "final_norm": jnp.ones(d, jnp.float32)}
-    if not a.tied:
-        parameters["head"] = normal(d, a.vocabulary)
-    return parameters
-
-
-def num_parameters(parameters: Parameters) -> int:
-    """How many numbers the pytree holds.
-
-    >>> num_parameters(initial_parameters(Architecture(vocabulary=2048), key=jax.random.key(0)))
-    1000576
-    """
-    return sum(x.size for x in jax.tree.leaves(parameters))
 
 
 class Cache(eqx.Module):
@@ -145,24 +60,23 @@ def _turn(x: Float[Array, "*batch T n h"], rope: tuple[Array, Array]) -> Float[A
     return jnp.concatenate([left * cos - right * sin, right * cos + left * sin], axis=-1)
 
 
-def _project(block: Parameters, x: Array, a: Architecture, rope: tuple[Array, Array]) -> tuple[Array, Array, Array]:
-    """Queries [*batch, kv, r, T, h], scaled, keys and values [*batch, kv, T, h] of the normalised input [*batch, T, d].
+def _project(block: Parameters, x: Float[Array, "*batch d"], a: Architecture) -> list[Array]:
+    """Queries, keys and values of the normalised input, their heads side by side."""
+    n = _norm(x, block["attention_norm"], a.norm_epsilon)
+    flat = [_times(n, block[name]) for name in "qkv"]
+    return [y + block[f"{name}_bias"] for name, y in zip("qkv", flat, strict=True)] if a.qkv_bias else flat
+
+
+def _heads(flat: list[Array], a: Architecture, rope: tuple[Array, Array]) -> tuple[Array, Array, Array]:
+    """Queries [*batch, kv, r, T, h], turned and scaled, keys and values [*batch, kv, T, h], of [*batch, T, :] each.
 
     Heads come before tokens: batched products of contiguous matrices are twice as fast on a CPU as what einsum makes.
     """
-    n = _norm(x, block["attention_norm"], a.norm_epsilon)
-
-    def heads(name: str, number: int) -> Array:
-        y = _times(n, block[name])
-        if a.qkv_bias:
-            y = y + block[f"{name}_bias"]
-        return y.reshape(*y.shape[:-1], number, a.head)
-
-    q = jnp.moveaxis(_turn(heads("q", a.num_heads), rope) * a.head**-0.5, -3, -2)
-    k, v = _turn(heads("k", a.num_kv_heads), rope), heads("v", a.num_kv_heads)
-    r = a.num_heads // a.num_kv_heads
-    q = q.reshape(*q.shape[:-3], a.num_kv_heads, r, *q.shape[-2:])
-    return q, jnp.moveaxis(k, -3, -2), jnp.moveaxis(v, -3, -2)
+    numbers = a.num_heads, a.num_kv_heads, a.num_kv_heads
+    q, k, v = (y.reshape(*y.shape[:-1], number, a.head) for y, number in zip(flat, numbers, strict=True))
+    q = jnp.moveaxis(_turn(q, rope) * a.head**-0.5, -3, -2)
+    q = q.reshape(*q.shape[:-3], a.num_kv_heads, a.num_heads // a.num_kv_heads, *q.shape[-2:])
+    return q, jnp.moveaxis(_turn(k, rope), -3, -2), jnp.moveaxis(v, -3, -2)
 
 
 def _mlp(block: Parameters, x: Array, a: Architecture) -> Array:
@@ -209,20 +123,23 @@ def through_prompts(
         x: what enters the first of them.
     """
     a, S = architecture, x.shape[1]
-    rope = _rope(jnp.arange(S), a, x.dtype)
-    causal = jnp.where(jnp.tril(jnp.ones((S, S), bool)), 0, NEVER).astype(x.dtype)
+    rope, causal = _rope(jnp.arange(S), a, x.dtype), _causal_mask(S, x.dtype)
 
     def layer(x: Array, block: Parameters) -> tuple[Array, tuple[Array, Array]]:
-        q, k, v = _project(block, x, a, rope)
-        rows = q.reshape(*q.shape[:2], -1, a.head)
-        weights = (rows @ k.swapaxes(-1, -2)).reshape(*q.shape[:-1], S) + causal
-        mixed = jax.nn.softmax(weights, axis=-1).reshape(*rows.shape[:-1], S) @ v
-        mixed = jnp.moveaxis(mixed.reshape(-1, a.num_heads, S, a.head), 1, 2)
-        x = x + _times(mixed.reshape(*x.shape[:-1], -1), block["o"])
+        q, k, v = _heads(_project(block, x, a), a, rope)
+        x = x + _times(_over_prompt(q, k, v, causal), block["o"])
         return _mlp(block, x, a), (k, v)
 
     x, (keys, values) = _layers(layer, x, blocks)
     return x, Cache(keys, values, lengths)
+
+
+def _over_prompt(q: Array, k: Array, v: Array, mask: Array) -> Array:
+    """Attention of prompts over their own tokens; q: [P, kv, r, S, h], k, v: [P, kv, S, h] → [P, S, heads · h]."""
+    P, kv, r, S, h = q.shape
+    weights = (q.reshape(P, kv, r * S, h) @ k.swapaxes(-1, -2)).reshape(P, kv, r, S, S) + mask
+    mixed = jax.nn.softmax(weights, axis=-1).reshape(P, kv, r * S, S) @ v
+    return jnp.moveaxis(mixed.reshape(P, kv * r, S, h), 1, 2).reshape(P, S, kv * r * h)
 
 
 def _own_and_prompt(
@@ -244,9 +161,17 @@ def _own_and_prompt(
     return jnp.moveaxis(mixed, 4, 2).reshape(P, G, T, kv * r * h)
 
 
-def _prompt_mask(cache: Cache, dtype: jnp.dtype) -> Array:
-    S = cache.keys.shape[3]
-    return jnp.where(jnp.arange(S, dtype=cache.lengths.dtype) < cache.lengths[:, None], 0, NEVER).astype(dtype)
+def _causal_mask(num_tokens: int, dtype: jnp.dtype) -> Array:
+    return jnp.where(jnp.tril(jnp.ones((num_tokens, num_tokens), bool)), 0, NEVER).astype(dtype)
+
+
+def _prompt_mask(lengths: Int[Array, " P"], num_tokens: int, dtype: jnp.dtype) -> Array:
+    return jnp.where(jnp.arange(num_tokens, dtype=lengths.dtype) < lengths[:, None], 0, NEVER).astype(dtype)
+
+
+def _after(lengths: Int[Array, " P"], num_tokens: int) -> Int[Array, "P 1 T"]:
+    """Positions of a response's tokens, the separator's first."""
+    return (lengths[:, None] + jnp.arange(num_tokens, dtype=lengths.dtype))[:, None, :]
 
 
 def _output(parameters: Parameters, a: Architecture) -> Float[Array, "V d"]:
@@ -264,17 +189,49 @@ def through_responses(
         x: what enters the first of them, from the separator on.
     """
     a, T = architecture, x.shape[-2]
-    rope = _rope((cache.lengths[:, None] + jnp.arange(T, dtype=cache.lengths.dtype))[:, None, :], a, x.dtype)
-    own_mask = jnp.where(jnp.tril(jnp.ones((T, T), bool)), 0, NEVER).astype(x.dtype)
-    prompt_mask = _prompt_mask(cache, x.dtype)
+    rope = _rope(_after(cache.lengths, T), a, x.dtype)
+    own_mask = _causal_mask(T, x.dtype)
+    prompt_mask = _prompt_mask(cache.lengths, cache.keys.shape[3], x.dtype)
 
     def layer(x: Array, inputs: tuple[Parameters, Array, Array]) -> tuple[Array, None]:
         block, cache_k, cache_v = inputs
-        q, k, v = _project(block, x, a, rope)
+        q, k, v = _heads(_project(block, x, a), a, rope)
         x = x + _times(_own_and_prompt(q, k, v, own_mask, cache_k, cache_v, prompt_mask), block["o"])
         return _mlp(block, x, a), None
 
     return _layers(layer, x, (blocks, cache.keys, cache.values))[0]
+
+
+def through_both(
+    blocks: Parameters,
+    architecture: Architecture,
+    prompts: Float[Array, "P S d"],
+    responses: Float[Array, "P G T d"],
+    lengths: Int[Array, " P"],
+) -> Float[Array, "P G T d"]:
+    """States of responses after these layers: `through_prompts`, then `through_responses`, and the same numbers.
+
+    Many layers take both at once: each matrix is then read once, and its gradient is one product. A few do not, see
+    `_unrolled`.
+    """
+    a, (P, S, d), (G, T) = architecture, prompts.shape, responses.shape[1:3]
+    if _unrolled(len(blocks["q"])):
+        _, cache = through_prompts(blocks, a, prompts, lengths)
+        return through_responses(blocks, a, cache, responses)
+    dtype, cut = prompts.dtype, P * S
+    ropes = _rope(jnp.arange(S), a, dtype), _rope(_after(lengths, T), a, dtype)
+    causal, own_mask, prompt_mask = _causal_mask(S, dtype), _causal_mask(T, dtype), _prompt_mask(lengths, S, dtype)
+
+    def layer(x: Array, block: Parameters) -> tuple[Array, None]:
+        flat = _project(block, x, a)
+        q, k, v = _heads([y[:cut].reshape(P, S, -1) for y in flat], a, ropes[0])
+        own = _heads([y[cut:].reshape(P, G, T, -1) for y in flat], a, ropes[1])
+        mixed = _over_prompt(q, k, v, causal), _own_and_prompt(*own, own_mask, k, v, prompt_mask)
+        x = x + _times(jnp.concatenate([y.reshape(-1, y.shape[-1]) for y in mixed]), block["o"])
+        return _mlp(block, x, a), None
+
+    x = jnp.concatenate([prompts.reshape(cut, d), responses.reshape(-1, d)])
+    return _layers(layer, x, blocks)[0][cut:].reshape(P, G, T, d)
 
 
 def extend(
@@ -303,11 +260,11 @@ def next_logits(
     rope = _rope((cache.lengths + time.astype(cache.lengths.dtype))[:, None, None], a, x.dtype)
     keys, values = own
     own_mask = jnp.where(jnp.arange(keys.shape[4], dtype=time.dtype) <= time, 0, NEVER).astype(x.dtype)
-    prompt_mask = _prompt_mask(cache, x.dtype)
+    prompt_mask = _prompt_mask(cache.lengths, cache.keys.shape[3], x.dtype)
 
     def layer(index: int | Array, x: Array, keys: Array, values: Array) -> tuple[Array, Array, Array]:
         block = jax.tree.map(lambda w: w[index], parameters["blocks"])
-        q, k, v = _project(block, x, a, rope)
+        q, k, v = _heads(_project(block, x, a), a, rope)
         zero = jnp.zeros((), time.dtype)
         place = (jnp.asarray(index, time.dtype), zero, zero, zero, time, zero)
         keys, values = (jax.lax.dynamic_update_slice(x, new[None], place) for x, new in ((keys, k), (values, v)))

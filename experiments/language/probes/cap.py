@@ -18,9 +18,9 @@ from jaxtyping import Array
 
 from curvature import Estimator
 from curvature.groups import adaptivity, adaptivity_window
+from experiments.language.model.architecture import Parameters
 from experiments.language.model.model import Batch, Model
 from experiments.language.model.sample import Sampler
-from experiments.language.model.transformer import Parameters
 from experiments.language.streams import Stream
 
 

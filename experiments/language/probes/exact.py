@@ -28,9 +28,9 @@ from curvature._phases import own_surplus
 from curvature.coherence import cross_ratio_of_gram, orthogonality_of_gram, relative_gain
 from curvature.local import extreme_eigenvalues_of
 from experiments.language.learning.pass_rates import summary
+from experiments.language.model.architecture import Parameters
 from experiments.language.model.model import Batch, Model
 from experiments.language.model.sample import Sampler
-from experiments.language.model.transformer import Parameters
 from experiments.language.probes.effort import STANDARD, Effort
 from experiments.language.probes.gradients import Gradients
 

@@ -18,9 +18,9 @@ from jaxtyping import Array, Float
 
 from curvature import along, sampled_curvature, sampled_variance
 from curvature.halves import split_half_indices_of
+from experiments.language.model.architecture import Parameters
 from experiments.language.model.model import Batch, Model
 from experiments.language.model.sample import Sampler
-from experiments.language.model.transformer import Parameters
 from experiments.language.problems.task import Task
 from experiments.language.streams import Stream
 

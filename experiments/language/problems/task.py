@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Integer
 
+from experiments.language.model.architecture import Parameters
 from experiments.language.model.model import Batch, Model
 from experiments.language.model.sample import Samples
-from experiments.language.model.transformer import Parameters
 from experiments.language.problems.answers import is_correct
 from experiments.language.problems.encode import Encoded, describe, encode
 from experiments.language.problems.questions import Questions

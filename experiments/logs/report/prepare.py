@@ -14,9 +14,6 @@ from experiments.logs.report.config import Example, Report
 from experiments.logs.report.filtered import read_filtered
 from experiments.study import Study
 
-MOST_FILTERED = 10**7
-"""Dropped groups at most: more than any log has."""
-
 
 def prepare_report(config: Report) -> Compute:
     """Read the log.
@@ -26,8 +23,6 @@ def prepare_report(config: Report) -> Compute:
             written to.
     """
     filtered = None if config.filtered_counts is None else read_filtered(config.filtered_counts)
-    if filtered is not None and sum(filtered) > MOST_FILTERED:
-        raise ValueError(f"--filtered-counts names {sum(filtered)} groups; allowed: at most {MOST_FILTERED}")
     folder.look(config.out, config.identity(), fresh=True)
     groups = read(config.source)
     if config.correct is not None:

@@ -44,6 +44,7 @@ def report(config: Report, study: Study, groups: Groups, filtered: tuple[int, in
         store.write_rows(study.out / "groups.parquet", group_rows(groups, measured), study.source, None)
         study.draw(drawings(summary, config.source.step_column or "step"))
         print(" ".join(filter(None, (plain_answer(summary), dead_sentence(summary)))))
+        print(summary["advice"]["sentence"])
         study.publish(summary, lambda full: text.report(full, study.figures))
     return 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 
 from curvature.best_kernel import BiasAware, bias_aware_half_width, bias_aware_interval
@@ -10,13 +12,15 @@ from curvature.count_kernels import dead_kernel, rate_spread
 from curvature.group_update import effective_groups, greatest_weight_ratio, length_cosine, moved_share, step_ratios
 from curvature.law_of_rates import law_of_rates
 from curvature.seeds import seeds_needed
+from experiments.logs.advice import RUN_STD, advise
+from experiments.logs.advise.evidence import evidence
 from experiments.logs.groups import UNKNOWN_STEP, Groups
 from experiments.logs.report.abstain import DRIFT, FEWEST_LAWS, FEWEST_SHARES, WIDEST, abstained, stationary_p
 from experiments.logs.report.classes import class_starts, in_classes
 from experiments.logs.report.estimator import Estimator
 from experiments.logs.report.measure import LOGGED, Measured
 from experiments.logs.report.resample import Resamples, resamples
-from experiments.logs.report.tables import DeadShare, RuleRow, Seeds, Summary, Unanimous, Window
+from experiments.logs.report.tables import Advised, DeadShare, RuleRow, Seeds, Summary, Unanimous, Window
 
 LEADS = (0.002, 0.005, 0.01, 0.02, 0.05)
 """Of which the seeds needed are said."""
@@ -26,8 +30,6 @@ LARGEST_GROUP = 64
 """Up to which other sizes than smaller ones are said: larger groups have no need of it, and take minutes."""
 LARGEST_LAW = 512
 """Up to which a law of pass rates is fitted: in larger groups k/G is the pass rate to .02 and less."""
-RUN_STD = (0.01, 0.03)
-"""From run to run, where the reader does not say."""
 
 
 def sizes(group_size: int) -> list[int]:
@@ -73,7 +75,7 @@ def summarise(
     dead = (int((~measured.live).sum()) + wrong + right) / number
     counts = measured.counts
     all_right = None if counts is None else (int((counts == measured.group_size).sum()) + right) / number
-    return Summary(
+    found = Summary(
         format=groups.format,
         grouped_by=groups.grouped_by,
         notes=[note.text for note in groups.notes],
@@ -113,7 +115,10 @@ def summarise(
         windows=[_window(groups, part) for part in _windows(measured, num_windows)],
         seeds=_seeds(run_std),
         abstained=silent,
+        advice=Advised(verdict="", sentence="", reasons=[], limits=[]),
     )
+    found["advice"] = Advised(**asdict(advise(evidence(found, groups.notes, run_std=run_std))))
+    return found
 
 
 def _histogram(measured: Measured, filtered: tuple[int, int]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 
@@ -80,6 +81,16 @@ class Seeds(TypedDict):
     seeds: int
 
 
+class Advised(TypedDict):
+    """Whether to divide (`experiments.logs.advice`)."""
+
+    verdict: str
+    """"nothing to decide", "no difference", "do not divide", "divide", "abstains"."""
+    sentence: str
+    reasons: Sequence[str]
+    limits: Sequence[str]
+
+
 class Summary(TypedDict):
     """Everything that the log decides."""
 
@@ -129,3 +140,4 @@ class Summary(TypedDict):
     windows: list[Window]
     seeds: list[Seeds]
     abstained: dict[str, str]
+    advice: Advised

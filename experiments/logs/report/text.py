@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from experiments.logs.advise.text import advice_html
 from experiments.logs.report.abstain import DRIFT, FEWEST_LAWS, FEWEST_SHARES
 from experiments.logs.report.answer import dead_sentence, moved, narrow, percent, plain_answer
 from experiments.logs.report.rules import rules_section
@@ -228,10 +229,12 @@ def report(summary: dict[str, Any], figures: Path) -> bytes:
     more = f" {len(silent)} things the log cannot say are listed at the end."
     dead = dead_sentence(summary)
     verdict = f'<div class="verdict"><b>{_code(plain_answer(summary))}</b> {dead}{more}</div>'
+    advice = f'<h2>Should you divide?</h2><div class="verdict">{"".join(advice_html(summary["advice"]))}</div>'
     return page(
         "What normalisation did in this run",
         [
             verdict,
+            advice,
             *_read(summary, figures),
             *rules_section(summary, figures),
             *_sizes(summary, figures),

@@ -22,9 +22,9 @@ from experiments.folder import MANIFEST
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.language.learning.checkpoint import save_checkpoint
 from experiments.language.learning.state import State
+from experiments.language.model.architecture import initial_parameters
 from experiments.language.model.model import make_model
 from experiments.language.model.sizes import Sizes
-from experiments.language.model.transformer import initial_parameters
 from experiments.language.problems.questions import Questions
 from experiments.language.problems.task import make_task
 from tests import golden

@@ -6,8 +6,8 @@ from pathlib import Path
 import jax
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from experiments.language.model.architecture import Architecture, initial_parameters
 from experiments.language.model.pretrained import save_model
-from experiments.language.model.transformer import Architecture, initial_parameters
 from experiments.language.problems.generator import generate
 
 

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from experiments.language.model.architecture import Architecture, initial_parameters
 from experiments.language.model.model import Batch, Model
-from experiments.language.model.transformer import Architecture, initial_parameters
 from experiments.language.problems.rows import Problem
 from experiments.language.problems.task import Task
 from experiments.language.problems.tokens import Vocabulary

@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from experiments.language.model.transformer import Architecture, Cache, Parameters, extend
+from experiments.language.model.architecture import Architecture, Parameters
+from experiments.language.model.transformer import Cache, extend
 
 
 def all_logits(parameters: Parameters, architecture: Architecture, tokens: Int[Array, "B T"]) -> Float[Array, "B T V"]:

@@ -30,7 +30,7 @@ def made(spec, plant):
     """Rows of a sweep; plant(setting, seed_index) gives the columns that differ, `area` at least."""
     rows = [run_row(setting, seed, **plant(setting, seed)) for setting in settings(spec) for seed in range(spec.seeds)]
     tuned = [run_row(setting, 0, 0.0, stage="tune", best_known=np.nan) for setting in settings(spec)]
-    return {name: np.array([row[name] for row in [*tuned, *rows]]) for name in rows[0]}
+    return {name: np.array([row.get(name, rows[0][name]) for row in [*tuned, *rows]]) for name in rows[0]}
 
 
 def small(**axes):

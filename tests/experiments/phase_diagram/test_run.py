@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.phase_diagram import interactive
-from experiments.phase_diagram.run import draw
+from experiments.phase_diagram.run import draw, with_axes
 from experiments.sweep.spec import Spec
 from tests import golden
 from tests.experiments.phase_diagram.made import made, planted, small, write
@@ -46,6 +46,25 @@ def folder(tmp_path_factory):
 def test_the_summary_is_what_it_was(folder) -> None:
     summary = json.loads((folder / "summary.json").read_text())
     golden.check("phase_diagram", {k: v for k, v in summary.items() if k != "run"}, rel=1e-9)
+
+
+def test_rows_of_older_code_have_the_axes_of_now_at_their_defaults() -> None:
+    rows = made(small(rule=RULES, optimiser=("sgd", "adam")), plant)
+    old = {name: column for name, column in rows.items() if name not in ("optimiser", "rule")} | {
+        "rule": rows["rule"][:4]
+    }
+    assert with_axes(old)["optimiser"].tolist() == ["sgd"] * 4
+    np.testing.assert_array_equal(with_axes(rows)["optimiser"], rows["optimiser"])
+
+
+def test_adam_and_clipping_are_said(tmp_path) -> None:
+    spec = small(rule=RULES, optimiser=("sgd", "adam"))
+    spec = Spec(**{**vars(spec), "adam_steps": (0.25, 0.5), "clip_norm": 3.0})
+    write(tmp_path, spec, made(spec, plant))
+    assert draw(tmp_path)["axes"]["optimiser"] == ["sgd", "adam"]
+    text = (tmp_path / "report.html").read_text()
+    assert "With Adam, steps are the best of 2 from 0.25 to 0.5." in text
+    assert "Directions longer than 3 are shortened" in text
 
 
 def test_everything_is_written_and_nothing_is_left_behind(folder) -> None:

@@ -25,11 +25,12 @@ SPEC = Spec(
 )  # fmt: skip
 """24 settings of 7 runs; 4 programs, of 8, 8, 4 and 4 settings; 12 chunks of 2."""
 EARNEST = Spec(
-    num_steps=4, num_curve=2, seeds=2, max_runs=4,
-    grid=Grid(num_prompts=3, num_arms=2, coherence=(0.0, 0.6), group_size=2, design="certified",
-              rule=("none", "group", "power(2)")),
+    num_steps=4, num_curve=2, seeds=2, max_runs=4, steps=(1.0,), adam_steps=(0.1,), tuning_seeds=1, clip_norm=1.0,
+    grid=Grid(num_prompts=4, num_arms=2, dimension=2, labels="teacher", coherence=0.6, group_size=2,
+              optimiser=("sgd", "adam"), prompts_per_update=2, filter=True, held_out=3,
+              rule=("none", "group", "pooled")),
 )  # fmt: skip
-"""One small program, 3 chunks of 2 settings of 2 runs."""
+"""Four small programs, with every axis beside the oldest: 6 chunks of one setting of 3 runs."""
 SIZES = {"num_prompts": 6, "num_arms": 3}
 TUNED = Spec(
     num_steps=12, num_curve=4, tuning_seeds=2, seeds=3, steps=(0.5, 5.0, 50.0),

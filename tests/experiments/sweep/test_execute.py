@@ -4,17 +4,18 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bandits import Certified, Exact, Sampled, kl_limited, make_rule, run
-from bandits.achievable import best_known_value
-from experiments.sweep import execute
+from bandits import Certified, Exact, Sampled, constant, kl_limited, make_optimiser, make_rule, run
+from bandits.held_out import held_out_value
+from bandits.optimiser import OPTIMISERS
+from experiments.sweep import execute, grid
 from experiments.sweep.grid import Grid
-from experiments.sweep.problems import Numbers, Shape, build
+from experiments.sweep.problems import Shape, build, build_held_out, numbers_of
 from experiments.sweep.spec import Spec, chunks
 from tests.experiments.sweep.fakes import SIZES, tuned_in_small_blocks
 from tests.experiments.sweep.fakes import TUNED as SPEC
@@ -23,13 +24,25 @@ from tests.experiments.sweep.fakes import TUNED as SPEC
 def by_hand(spec, setting, stage, index, step):
     """One run through `bandits.run`."""
     problem_key, run_key = jax.random.split(execute.seed_key(spec, stage, index))
-    values = (setting.conflict, setting.coherence, setting.pass_rate, setting.spread)
-    made = build(Shape.of(setting), Numbers(*(jnp.asarray(x) for x in values)), key=problem_key)
+    made = build(Shape.of(setting), jax.tree.map(lambda leaf: leaf[0], numbers_of([setting])), key=problem_key)
     size = None if setting.group_size == "exact" else setting.group_size
     rule = make_rule(setting.rule, made.features, group_size=size)
-    oracle = Exact() if setting.group_size == "exact" else Sampled(setting.group_size)
-    size = Certified() if setting.design == "certified" else kl_limited(step, spec.kl_limit)
-    return run(made, rule, size, spec.num_steps, key=run_key, oracle=oracle)
+    B = setting.prompts_per_update
+    exact = setting.group_size == "exact"
+    oracle = (
+        Exact(prompts_per_update=B)
+        if exact
+        else Sampled(setting.group_size, prompts_per_update=B, filter=setting.filter)
+    )
+    size = (
+        Certified()
+        if setting.design == "certified"
+        else constant(step)
+        if setting.design == "constant"
+        else kl_limited(step, spec.kl_limit)
+    )
+    optimiser = make_optimiser(setting.optimiser, clip_norm=spec.clip_norm or None)
+    return run(made, rule, size, spec.num_steps, key=run_key, oracle=oracle, optimiser=optimiser)
 
 
 def test_rows_are_those_of_runs_one_by_one():
@@ -75,6 +88,98 @@ def test_rules_of_one_kind_share_a_program_and_keep_their_own_weights(group_size
     assert np.unique(areas[:, 1].round(6)).size == len(rules)
 
 
+@pytest.mark.parametrize("clip_norm", [0.0, 0.3])
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_optimisers_have_steps_of_their_own(optimiser, clip_norm):
+    spec = Spec(
+        num_steps=6, num_curve=1, tuning_seeds=1, seeds=2, steps=(2.0, 3.0), adam_steps=(0.1,), clip_norm=clip_norm,
+        grid=Grid(**SIZES, coherence=0.3, optimiser=optimiser, design="constant", rule="group"),
+    )  # fmt: skip
+    (chunk,) = chunks(spec)
+    rows = execute.compute_chunk(spec, chunk, 2**28)
+    report = rows["stage"] == "report"
+    steps = {0.1} if optimiser == "adam" else {2.0, 3.0}
+    assert set(rows["step_size"][~report]) == steps
+    (chosen,) = set(rows["step_size"][report])
+    assert set(rows["optimiser"]) == {optimiser}
+    wanted = [by_hand(spec, chunk.settings[0], 1, i, chosen).trajectory.value.mean() for i in range(2)]
+    np.testing.assert_allclose(rows["area"][report], wanted, rtol=1e-10)
+    unclipped = [by_hand(replace(spec, clip_norm=0.0), chunk.settings[0], 1, i, chosen) for i in range(2)]
+    assert np.allclose(wanted, [r.trajectory.value.mean() for r in unclipped], rtol=1e-6) == (clip_norm == 0)
+
+
+@pytest.mark.parametrize("axes", [
+    {"prompts_per_update": 2}, {"filter": True}, {"prompts_per_update": 3, "filter": True, "optimiser": "adam"},
+    {"prompts_per_update": 2, "group_size": "exact"},
+], ids=str)  # fmt: skip
+def test_batches_of_prompts_and_the_filter_are_those_of_single_runs(axes):
+    spec = Spec(
+        num_steps=6, num_curve=1, tuning_seeds=1, seeds=2, steps=(2.0,), adam_steps=(0.1,),
+        grid=Grid(**SIZES | {"coherence": 0.3, "group_size": 4, "rule": ("group", "pooled")} | axes),
+    )  # fmt: skip
+    for chunk in chunks(spec):
+        rows = execute.compute_chunk(spec, chunk, 2**28)
+        report = rows["stage"] == "report"
+        (step,) = set(rows["step_size"])
+        runs = [by_hand(spec, chunk.settings[0], 1, i, step) for i in range(2)]
+        np.testing.assert_allclose(rows["area"][report], [r.trajectory.value.mean() for r in runs], rtol=1e-10)
+        np.testing.assert_array_equal(rows["answers_drawn"][report], [r.final.answers for r in runs])
+        for name, value in axes.items():
+            assert set(rows[name].tolist()) == {value}
+        if axes.get("group_size") == "exact":
+            assert not rows["answers_drawn"].any()
+        else:
+            least = 6 * (axes.get("prompts_per_update") or 6) * 4
+            assert ((rows["answers_drawn"] > least) == axes.get("filter", False)).all()
+
+
+@pytest.mark.parametrize(
+    "axes", [{}, {"dimension": 3, "labels": "teacher"}, {"policy": "autoregressive", "horizon": 2}]
+)
+def test_held_out_prompts_change_nothing_in_training(axes):
+    base = Spec(
+        num_steps=6, num_curve=2, tuning_seeds=1, seeds=2, steps=(2.0, 4.0),
+        grid=Grid(**SIZES | {"coherence": 0.5, "conflict": 0.0, "group_size": 4, "rule": "group"} | axes),
+    )  # fmt: skip
+    with_more = replace(base, grid=replace(base.grid, held_out=5))
+    (before,), (chunk,) = chunks(base), chunks(with_more)
+    alone, rows = execute.compute_chunk(base, before, 2**28), execute.compute_chunk(with_more, chunk, 2**28)
+    of_held_out = {"held_out", "held_out_area", "held_out_final", "held_out_curve"}
+    for name in rows.keys() - of_held_out:
+        if rows[name].dtype.kind == "f":
+            np.testing.assert_allclose(rows[name], alone[name], rtol=1e-12, err_msg=name)
+        else:
+            np.testing.assert_array_equal(rows[name], alone[name], err_msg=name)
+    assert all(np.isnan(alone[name]).all() for name in of_held_out - {"held_out"})
+    setting, seed = chunk.settings[0], 1
+    (step,) = set(rows["step_size"][rows["stage"] == "report"])
+    path = by_hand(with_more, setting, 1, seed, step)
+    problem_key, _ = jax.random.split(execute.seed_key(with_more, 1, seed))
+    values = jax.tree.map(lambda leaf: leaf[0], numbers_of([setting]))
+    unseen = build_held_out(Shape.of(setting), values, key=problem_key)
+    wanted = held_out_value(unseen, path.final.parameters)
+    np.testing.assert_allclose(rows["held_out_final"][rows["stage"] == "report"][seed], wanted, rtol=1e-10)
+    assert rows["held_out_curve"].shape == (6, 2)
+    assert not np.allclose(rows["held_out_final"], rows["held_out_curve"][:, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("group_size", [2, 3, 8])
+def test_group_is_none_under_adam_at_two_and_three(group_size):
+    spec = Spec(
+        num_steps=30, num_curve=3, tuning_seeds=2, seeds=3, adam_steps=(0.03, 0.3),
+        grid=Grid(**SIZES, coherence=0.5, group_size=group_size, optimiser="adam", rule=("none", "group")),
+    )  # fmt: skip
+    (chunk,) = chunks(spec)
+    rows = execute.compute_chunk(spec, chunk, 2**28)
+    none, group = (rows["area"][rows["rule"] == rule] for rule in ("none", "group"))
+    # ε = 1e-8 over the root mean square of a coordinate that saw gradients: at least 1e-5 of an update
+    assert np.allclose(none, group, rtol=0, atol=1e-6) == (group_size < 8)
+
+
+def test_the_grid_knows_all_optimisers():
+    assert grid.OPTIMISERS == OPTIMISERS
+
+
 def test_tuning_and_reporting_seeds_differ():
     keys = [jax.random.key_data(execute.seed_key(SPEC, stage, i)).tolist() for stage in (0, 1) for i in range(16)]
     assert len({tuple(key) for key in keys}) == 32
@@ -88,22 +193,6 @@ def test_certified_steps_are_not_tuned():
     assert np.isnan(rows["step_size"]).all()
     found = by_hand(spec, chunk.settings[1], 1, 1, None).trajectory.value.mean()
     np.testing.assert_allclose(rows["area"][3], found, rtol=1e-10)
-
-
-def test_best_known_value_where_labels_cannot_all_be_right():
-    spec = Spec(
-        num_steps=4, num_curve=1, tuning_seeds=1, seeds=2, steps=(1.0,),
-        grid=Grid(num_prompts=12, num_arms=3, dimension=2, conflict=1.0, group_size="exact", rule="none"),
-    )  # fmt: skip
-    (chunk,) = chunks(spec)
-    best = execute.best_known(spec, chunk.settings)
-    assert best.shape == (1, 2)
-    key, start_key = jax.random.split(execute.seed_key(spec, 1, 1))
-    made = build(Shape.of(chunk.settings[0]), Numbers(*map(jnp.asarray, (1.0, 0.0, 0.25, 1.0))), key=key)
-    np.testing.assert_allclose(best[0, 1], best_known_value(made, key=start_key), rtol=1e-9)
-    assert 0.3 < best[0, 1] < 0.999
-    rows = execute.compute_chunk(spec, chunk, 2**28)
-    np.testing.assert_array_equal(rows["best_known"][rows["stage"] == "report"], best[0])
 
 
 def test_degenerate_designs_are_marked():

@@ -33,7 +33,7 @@ SPEC = {"num_steps": 30, "num_curve": 5, "tuning_seeds": 1, "seeds": 2, "steps":
 
 def both(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict], list[dict]]:
     """The rows of every chunk by the kernel, and by the JAX program."""
-    assert all(fast.serves(setting, spec.kl_limit) for setting in settings(spec))
+    assert all(fast.serves(spec, setting) for setting in settings(spec))
     ours = [compute_chunk(spec, chunk, 2**28) for chunk in chunks(spec)]
     monkeypatch.setattr(fast, "serves", lambda *_: False)
     return ours, [compute_chunk(spec, chunk, 2**28) for chunk in chunks(spec)]
@@ -86,21 +86,26 @@ def test_exponential() -> None:
     assert np.isnan(kernel._exp(np.nan))
 
 
-def one(**axes: object) -> bool:
-    (setting,) = settings(Spec(grid=Grid(**{"rule": "group"} | axes)))  # pyright: ignore
-    return fast.serves(setting, 0.05)
+def one(kl_limit: float = 0.05, clip_norm: float = 0.0, **axes: object) -> bool:
+    spec = Spec(kl_limit=kl_limit, clip_norm=clip_norm, grid=Grid(**{"rule": "group"} | axes))  # pyright: ignore
+    (setting,) = settings(spec)
+    return fast.serves(spec, setting)
 
 
 def test_what_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast, "installed", lambda: True)
     assert one()
-    assert one(design="constant", dimension=3, group_size="exact", rule="batch")
+    assert one(design="constant", dimension=3, group_size="exact", rule="batch", labels="teacher", law="rollouts")
     assert not one(rule="decoupled")
     assert not one(design="certified")
     assert not one(policy="autoregressive")
     assert not one(policy="log-bilinear")
-    (setting,) = settings(Spec(grid=Grid(rule="group")))
-    assert not fast.serves(setting, 1e-5)
+    assert not one(optimiser="adam")
+    assert not one(prompts_per_update=8)
+    assert not one(filter=True)
+    assert not one(held_out=4)
+    assert not one(clip_norm=1.0)
+    assert not one(kl_limit=1e-5)
     monkeypatch.setattr(fast, "installed", lambda: False)
     assert not one()
 
@@ -108,11 +113,12 @@ def test_what_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_of_a_sweep_is_unknown_to_it() -> None:
     """Whoever adds an axis or a number has to say in `fast.serves` whether the kernel knows it."""
     assert set(AXES) == {
-        "policy", "num_prompts", "num_arms", "horizon", "dimension", "conflict", "coherence", "pass_rate", "spread",
-        "group_size", "design", "rule",
+        "policy", "num_prompts", "num_arms", "horizon", "dimension", "labels", "conflict", "coherence", "law",
+        "pass_rate", "spread", "group_size", "design", "optimiser", "prompts_per_update", "filter", "held_out", "rule",
     }  # fmt: skip
     assert set(SCALARS) == {
-        "name", "seed", "num_steps", "num_curve", "kl_limit", "tuning_seeds", "seeds", "steps", "ridge", "max_runs",
+        "name", "seed", "num_steps", "num_curve", "kl_limit", "tuning_seeds", "seeds", "steps", "adam_steps",
+        "clip_norm", "ridge", "max_runs",
     }  # fmt: skip
 
 

@@ -6,17 +6,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import polygamma
+from scipy.stats import betabinom
 
 from bandits import locate, realisable
-from experiments.sweep.grid import Grid
-from experiments.sweep.problems import Numbers, Shape, always_realisable, build, embeddings, log_odds
-from experiments.sweep.spec import Spec, settings
+from experiments.sweep.grid import LAWS, Grid
+from experiments.sweep.problems import (
+    ROLLOUTS,
+    Numbers,
+    Shape,
+    always_realisable,
+    build,
+    build_held_out,
+    embeddings,
+    log_odds,
+    numbers_of,
+)
+from experiments.sweep.spec import Spec, num_runs, settings
 
 KEY = jax.random.key(0)
 
 
-def numbers(conflict=1.0, coherence=0.3, pass_rate=0.2, spread=1.5):
-    return Numbers(*(jnp.asarray(x) for x in (conflict, coherence, pass_rate, spread)))
+def numbers(conflict=1.0, coherence=0.3, pass_rate=0.2, spread=1.5, labels=0, law=0):
+    return Numbers(*(jnp.asarray(x) for x in (conflict, coherence, pass_rate, spread, labels, law)))
 
 
 @pytest.mark.parametrize("policy", ["log-linear", "log-bilinear", "autoregressive"])
@@ -85,3 +97,110 @@ def test_always_realisable_agrees_with_the_linear_programme():
         assert all(truth) or not claimed
         seen.add((claimed, all(truth)))
     assert {(True, True), (False, False)} <= seen
+
+
+TEACHER = Shape("log-linear", 9, 4, 1, 5, 40)
+
+
+def both(shape, key=KEY, **given):
+    """The trained and the held-out prompts, by a teacher unless told otherwise."""
+    these = numbers(**{"labels": 1} | given)
+    trained, unseen = build(shape, these, key=key), build_held_out(shape, these, key=key)
+    assert unseen is not None
+    return trained, unseen
+
+
+@pytest.mark.parametrize("policy", ["log-linear", "autoregressive"])
+@pytest.mark.parametrize("dimension", [0, 5])
+def test_held_out_prompts_have_the_law_of_the_trained(policy, dimension):
+    horizon = 5 if policy == "autoregressive" else 1
+    shape = Shape(policy, 9, 4, horizon, dimension, 40)
+    trained, unseen = both(shape)
+    p = np.sort(np.asarray(locate(unseen, unseen.offsets).value))
+    np.testing.assert_allclose(np.log(p) - np.log1p(-p), log_odds(40, jnp.asarray(0.2), jnp.asarray(1.5)), rtol=1e-10)
+    same = build(replace(shape, held_out=0), numbers(labels=1), key=KEY)
+    for a, b in zip(jax.tree.leaves(trained), jax.tree.leaves(same), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert trained.features.shape == unseen.features.shape
+    e, f = trained.features.embeddings(), unseen.features.embeddings()
+    products = np.asarray(e @ f.T)
+    if dimension == 0:
+        np.testing.assert_allclose(products, 0.3, rtol=1e-12)
+    else:
+        many = [np.asarray(t.features.embeddings() @ u.features.embeddings().T).mean()
+                for t, u in (both(shape, jax.random.key(i)) for i in range(30))]  # fmt: skip
+        assert abs(np.mean(many) - 0.3) < 4.5 * np.std(many) / np.sqrt(30)
+
+
+def test_a_teacher_s_labels_are_a_linear_function_of_the_features():
+    trained, unseen = both(TEACHER, conflict=0.0)
+    labels, others = (np.asarray(each.rewards).argmax(axis=1) for each in (trained, unseen))
+    assert len(set(others)) > 1
+    # one θ makes every label of both the likeliest: the linear programme finds it
+    e = np.concatenate([trained.features.embeddings(), unseen.features.embeddings()])
+    from bandits import Features
+    from bandits.simplex import Simplex
+
+    assert realisable(Features(Simplex(49, 4, jnp.ones(())), jnp.asarray(e)), np.concatenate([labels, others]))
+    random = np.asarray(both(TEACHER, conflict=1.0)[1].rewards).argmax(axis=1)
+    joined = np.concatenate([labels, random])
+    assert not realisable(Features(Simplex(49, 4, jnp.ones(())), jnp.asarray(e)), joined)
+
+
+def test_the_common_direction_has_the_teacher_s_labels_in_common():
+    # at coherence 1 all labels are one, of the trained and of the held-out; at 0 they know nothing of each other
+    def agreement(ρ):
+        found = []
+        for i in range(40):
+            trained, unseen = both(Shape("log-linear", 9, 4, 1, 0, 9), jax.random.key(i), conflict=0.0, coherence=ρ)
+            found.append(float(np.mean(np.asarray(trained.rewards).argmax(axis=1)[:, None]
+                                       == np.asarray(unseen.rewards).argmax(axis=1)[None])))  # fmt: skip
+        return np.mean(found), np.std(found) / np.sqrt(40)
+
+    assert agreement(1.0)[0] == 1
+    mean, error = agreement(0.0)
+    assert abs(mean - 0.25) < 4.5 * error
+    assert agreement(0.6)[0] > 0.3
+
+
+def test_the_shared_arm_is_shared_with_the_held_out():
+    trained, unseen = both(TEACHER, labels=0, conflict=0.0)
+    assert (np.asarray(trained.rewards)[0] == np.asarray(unseen.rewards)).all()
+    assert build_held_out(replace(TEACHER, held_out=0), numbers(), key=KEY) is None
+
+
+def test_a_teacher_s_problems_are_realisable():
+    axes = {"num_prompts": 12, "num_arms": 3, "dimension": 2, "conflict": 0.0, "coherence": 0.0, "labels": "teacher"}
+    (setting,) = settings(Spec(grid=Grid(**axes, rule="none")))
+    assert always_realisable(setting)
+    assert not always_realisable(replace(setting, labels="shared"))
+    made = build(Shape.of(setting), numbers(conflict=0.0, coherence=0.0, labels=1), key=KEY)
+    assert realisable(made.features, np.asarray(made.rewards).argmax(axis=1))
+
+
+def test_the_law_of_a_real_run_is_a_beta_law():
+    a, b = ROLLOUTS
+    made = build(Shape("log-linear", 400, 4, 1, 0), numbers(law=1), key=KEY)
+    p = np.asarray(locate(made, made.offsets).value)
+    # moments of the Beta law by formula; midpoint quantiles miss them by little
+    mean, variance = a / (a + b), a * b / ((a + b) ** 2 * (a + b + 1))
+    assert abs(p.mean() - mean) < 1e-3
+    assert abs(p.var() - variance) < 1e-3
+    odds = np.asarray(log_odds(401, jnp.asarray(0.5), jnp.asarray(0.0), 1))
+    assert round(1 / (1 + np.exp(-odds[200])), 2) == LAWS["rollouts"][0]
+    assert round(np.sqrt(polygamma(1, a) + polygamma(1, b)), 1) == LAWS["rollouts"][1]
+    assert np.isfinite(odds).all()
+    # the law of k of 8 is beta-binomial: what the run's first visits were
+    shares = betabinom.pmf(np.arange(9), 8, a, b)
+    assert abs(shares[0] - 0.36) < 0.02
+    assert abs(shares[8] - 0.08) < 0.02
+
+
+def test_a_law_with_numbers_of_its_own_is_in_the_grid_once():
+    spec = Spec(grid=Grid(law=("normal", "rollouts"), pass_rate=(0.1, 0.3), spread=(0.0, 1.0, 2.0), rule="none"))
+    found = [(s.law, s.pass_rate, s.spread) for s in settings(spec)]
+    assert len(found) == len(set(found)) == 7
+    assert found[-1] == ("rollouts", *LAWS["rollouts"])
+    assert num_runs(spec) == 7 * (13 * 8 + 16)
+    stacked = numbers_of(settings(spec))
+    assert stacked.law.tolist() == [0] * 6 + [1]

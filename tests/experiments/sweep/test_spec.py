@@ -89,6 +89,17 @@ def test_powers_share_a_program_and_carry_their_exponents() -> None:
     assert len({s.program for s in points}) == 3
 
 
+def test_adam_has_steps_of_its_own() -> None:
+    # 2 rules × (sgd 1 step × 8 seeds + 16, adam 3 steps × 8 seeds + 16)
+    spec = from_mapping(
+        {"steps": [1.0], "adam_steps": {"low": 0.01, "high": 1.0, "count": 3}, "grid": {"optimiser": ["sgd", "adam"]}}
+    )
+    assert spec.adam_steps == pytest.approx((0.01, 0.1, 1.0))
+    assert num_runs(spec) == 2 * (24 + 40) == sum(chunk_runs(spec, chunk) for chunk in chunks(spec))
+    with pytest.raises(ValueError, match=r"adam_steps.high is 0.5; allowed: numbers above adam_steps.low \(1\)"):
+        from_mapping({"adam_steps": {"low": 1.0, "high": 0.5, "count": 3}, "grid": {"rule": "none"}})
+
+
 def test_identity_is_json_with_defaults_and_any_change_changes_the_digest() -> None:
     text = json.dumps(identity(MIXED))
     assert from_mapping(json.loads(text)) == MIXED
@@ -96,7 +107,8 @@ def test_identity_is_json_with_defaults_and_any_change_changes_the_digest() -> N
         Spec(**{**vars(MIXED), key: value})
         for key, value in {
             "name": "other", "seed": 1, "num_steps": 12, "num_curve": 5, "kl_limit": 0.1, "tuning_seeds": 3,
-            "seeds": 4, "steps": (0.1,), "ridge": 0.0, "max_runs": 21, "grid": Grid(),
+            "seeds": 4, "steps": (0.1,), "adam_steps": (0.1,), "clip_norm": 1.0, "ridge": 0.0, "max_runs": 21,
+            "grid": Grid(),
         }.items()
     ]  # fmt: skip
     assert len({digest(s) for s in [MIXED, *changed]}) == 1 + len(changed) == 1 + len(module.SCALARS) + 1
@@ -131,6 +143,20 @@ BAD = {
     "no others to leave": (
         "[grid]\nrule = ['leave_one_out']\ngroup_size = [8, 'exact']",
         "grid.rule contains leave_one_out with the group_size exact, which has no other responses to leave; allowed",
+    ),
+    "filter": ("[grid]\nfilter = 1", "grid.filter is 1; allowed: true, false"),
+    "filter exact": (
+        "[grid]\nfilter = [false, true]\ngroup_size = [4, 'exact']",
+        "grid.filter contains true with the group_size exact, which draws no groups; allowed: integers",
+    ),
+    "batch": (
+        "[grid]\nprompts_per_update = [0, 8]\nnum_prompts = [16, 20]",
+        "grid.prompts_per_update contains 8 with 20 num_prompts; allowed: 0 (all), or divisors of every num_prompts",
+    ),
+    "law": ("[grid]\nlaw = 'beta'", "grid.law is 'beta'; allowed: normal, rollouts"),
+    "held out": (
+        "[grid]\nheld_out = 4\npolicy = 'log-bilinear'",
+        "grid.held_out contains prompts with the policy log-bilinear; allowed: log-linear, autoregressive",
     ),
     "focal without exponent": ("[grid]\nrule = 'focal'", "grid.rule is 'focal'; allowed"),
     "power without exponent": ("[grid]\nrule = 'power'", "grid.rule is 'power'; allowed"),
@@ -248,18 +274,32 @@ def test_flags_replace_what_the_file_says(tmp_path: Path) -> None:
     assert parse("--rule", "none", "power(2)").read().grid.rule == ("none", "power(2)")  # over the preset quick
     every = parse(*itertools.chain.from_iterable((f"--{name.replace('_', '-')}", value) for name, value in {
         "name": "n", "seed": "1", "num_steps": "9", "num_curve": "3", "kl_limit": ".1", "tuning_seeds": "1",
-        "seeds": "2", "steps": "3", "ridge": ".5", "max_runs": "6", "policy": "autoregressive", "num_prompts": "3",
+        "seeds": "2", "steps": "3", "adam_steps": ".5", "clip_norm": "4", "ridge": ".5",
+        "max_runs": "6", "policy": "autoregressive", "num_prompts": "3",
         "num_arms": "2", "horizon": "5", "dimension": "4", "conflict": ".5", "coherence": ".25", "pass_rate": ".5",
-        "spread": "2", "group_size": "8", "design": "certified", "rule": "batch",
+        "spread": "2", "group_size": "8", "design": "certified", "optimiser": "adam", "labels": "teacher",
+        "law": "normal", "prompts_per_update": "1", "filter": "True", "held_out": "7", "rule": "batch",
     }.items())).read()  # fmt: skip
-    assert settings(every) == [
-        Setting("autoregressive", 3, 2, 5, 4, 0.5, 0.25, 0.5, 2.0, 8, "certified", "batch"),
-    ]
+    one = ("autoregressive", 3, 2, 5, 4, "teacher", 0.5, 0.25, "normal", 0.5, 2.0, 8, "certified", "adam", 1, True, 7)
+    assert settings(every) == [Setting(*one, "batch")]
     scalars = {name: getattr(every, name) for name in module.SCALARS}
-    assert list(scalars.values()) == ["n", 1, 9, 3, 0.1, 1, 2, (3.0,), 0.5, 6]
+    assert list(scalars.values()) == ["n", 1, 9, 3, 0.1, 1, 2, (3.0,), (0.5,), 4.0, 0.5, 6]
 
 
 BAD_FLAGS = {
+    "batch": (
+        ["--prompts-per-update", "3"],
+        "grid.prompts_per_update contains 3 with 16 num_prompts; allowed: 0 (all)",
+    ),
+    "filter": (["--filter", "True", "--group-size", "exact"], "grid.filter contains true with the group_size exact"),
+    "held out": (
+        ["--held-out", "4"],
+        "grid.held_out contains prompts with the policy log-bilinear; allowed: log-linear",
+    ),
+    "labels": (["--labels", "mine"], "grid.labels contains 'mine'; allowed: shared, teacher"),
+    "optimiser": (["--optimiser", "adamw"], "grid.optimiser contains 'adamw'; allowed: sgd, momentum, adam"),
+    "clip": (["--clip-norm", "-1"], "clip_norm is -1.0; allowed: finite numbers in [0, inf)"),
+    "adam": (["--adam-steps", "0"], "adam_steps contains 0.0; allowed: finite numbers in (0, inf)"),
     "coherence": (["--coherence", "2"], "grid.coherence contains 2.0; allowed"),
     "no value": (["--coherence"], "grid.coherence is []; allowed"),
     "group": (["--group-size", "lots"], "grid.group_size contains 'lots'; allowed: 'exact' or integers from 2"),

@@ -20,9 +20,9 @@ from experiments.language.learning.checkpoint import (
 from experiments.language.learning.optimiser import make_transform
 from experiments.language.learning.state import State, start
 from experiments.language.model import pretrained
+from experiments.language.model.architecture import Architecture
 from experiments.language.model.model import make_model
 from experiments.language.model.part import divide
-from experiments.language.model.transformer import Architecture
 from experiments.language.problems.tokens import train_vocabulary
 from tests.experiments.language import tiny
 

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.language.model.architecture import Architecture
 from experiments.language.model.model import Model
 from experiments.language.model.part import LowRank, divide
 from experiments.language.model.sample import Sampler
-from experiments.language.model.transformer import Architecture
 from tests.experiments.language import tiny
 
 ARCHITECTURE = Architecture(vocabulary=6, width=8, num_layers=3, num_heads=2, num_kv_heads=1, mlp_width=8)

@@ -12,9 +12,9 @@ import pytest
 import safetensors.numpy
 
 from experiments.language.model import pretrained
+from experiments.language.model.architecture import Architecture, initial_parameters
 from experiments.language.model.pretrained import load_model, save_model
 from experiments.language.model.rope import Linear, Llama3
-from experiments.language.model.transformer import Architecture, initial_parameters
 from tests.experiments.language.whole import all_logits
 
 LLAMA = {

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from experiments.language.model import transformer as model
+from experiments.language.model.architecture import Architecture, initial_parameters, num_parameters
 from experiments.language.model.rope import Linear, Llama3
-from experiments.language.model.transformer import Architecture, Cache, initial_parameters, num_parameters
+from experiments.language.model.transformer import Cache
 from tests.experiments.language import whole
 
 SMALL = Architecture(vocabulary=13, width=16, num_layers=2, mlp_width=24)
@@ -224,6 +225,30 @@ def test_cached_log_probabilities_are_those_of_whole_sequences(a, dtype, toleran
         expected = log_π[np.arange(4), responses[p, g]]
         np.testing.assert_allclose(found[p, g, :R], expected[:R], rtol=0, atol=tolerance)
         np.testing.assert_array_equal(found[p, g, R:], 0)
+
+
+@pytest.mark.parametrize("a", [DEEP, replace(BIASED, num_layers=9)], ids=["deep", "biased"])
+def test_prompts_and_responses_at_once_are_one_after_the_other(a):
+    """States and their gradients in every parameter, through both orders of the same sums."""
+    parameters, _, lengths, _, _ = setting(a)
+    rng = np.random.default_rng(4)
+    prompts, responses, weights = (jnp.asarray(rng.normal(size=(4, *n, a.width))) for n in ((5,), (3, 4), (3, 4)))
+
+    def at_once(blocks, x, y, lengths):
+        return jnp.sum(weights * model.through_both(blocks, a, x, y, lengths))
+
+    def one_after_the_other(blocks, x, y, lengths):
+        _, cache = model.through_prompts(blocks, a, x, lengths)
+        return jnp.sum(weights * model.through_responses(blocks, a, cache, y))
+
+    found, expected = (
+        jax.jit(jax.value_and_grad(f, (0, 1, 2)))(parameters["blocks"], prompts, responses, lengths)
+        for f in (at_once, one_after_the_other)
+    )
+    for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-11 * float(jnp.abs(theirs).max()))
+    longer = jax.jit(at_once)(parameters["blocks"], prompts, responses, lengths.at[0].add(1))
+    assert abs(float(longer - expected[0])) > 1e-3
 
 
 @ARCHITECTURES

@@ -80,7 +80,7 @@ def test_a_reason_to_say_nothing_is_told_at_once_and_at_the_end(tmp_path: Path) 
     figures = tmp_path
     (figures / "right_answers.png").write_bytes(b"")
     page = report(found | {"run": run}, figures).decode()
-    assert page.count("fewer than 50: give a longer log") == 2
+    assert page.count("fewer than 50: give a longer log") == 3  # first, in the advice, at the end
     assert "What rules do to the update" not in page
     assert "What this log cannot say" in page
 

@@ -1,0 +1,64 @@
+"""The band of the lead in a replay: the log's likeliest law of pass rates, its group size, and every overlap.
+
+Prompts take the quantiles of that law. The band is from the least lower end to the greatest upper end of the leads over
+`OVERLAPS`. How often it holds the true lead of a run that is known: `python -m experiments.logs.replay` (docs/logs.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from curvature.law_of_rates import law_of_rates
+from experiments.logs.advice import Lead
+from experiments.logs.report.abstain import FEWEST_LAWS
+
+OVERLAPS = np.array([0.0, 0.3, 0.6, 0.9])
+"""ρ, of which a log says nothing."""
+NUM_PROMPTS, SEED = 32, 0
+LARGEST_GROUP = 64
+"""G beyond which nothing is simulated."""
+
+
+def quantiles(rates: np.ndarray, weights: np.ndarray, number: int = NUM_PROMPTS) -> np.ndarray:
+    """[number] pass rates at the levels (i + ½)/number of a law with atoms.
+
+    >>> print(quantiles(np.array([0.2, 0.8]), np.array([0.5, 0.5]), 4))
+    [0.2 0.2 0.8 0.8]
+    """
+    order = np.argsort(rates)
+    below = np.cumsum(weights[order])
+    index = np.searchsorted(below, (np.arange(number) + 0.5) / number * below[-1])
+    return rates[order][np.minimum(index, len(rates) - 1)]
+
+
+def why_not(summary: Mapping[str, Any]) -> str:
+    """Why a log cannot be replayed; "" where it can."""
+    s = summary
+    if s["rewards"] != "binary":
+        return "a replay is of right-or-wrong rewards, while the log's have more than two values."
+    if "law" in s["abstained"]:
+        return s["abstained"]["law"]
+    if s["law"] is None or s["histogram"] is None or s["num_live"] < FEWEST_LAWS:
+        return "the log does not tell a law of pass rates."
+    if s["group_size"] > LARGEST_GROUP:
+        return f"groups of {s['group_size']} are too large to be simulated (at most {LARGEST_GROUP})."
+    return ""
+
+
+def replay(summary: Mapping[str, Any], *, seed: int = SEED) -> Lead:
+    """The band of a log that can be replayed (`why_not`).
+
+    Arguments:
+        summary: of `experiments.logs.report.summary.summarise`.
+        seed: of the replay's random draws.
+    """
+    from experiments.logs.replay.leads import NUM_STEPS, leads
+
+    law = law_of_rates(np.asarray(summary["histogram"]))
+    found = leads(quantiles(law.rates, law.weights), summary["group_size"], OVERLAPS, seed=seed)
+    low, high = (found.mean - found.half_width).min(), (found.mean + found.half_width).max()
+    source = f"in a replay of {NUM_STEPS} updates from your pass rates, over overlaps of 0 to {OVERLAPS[-1]:g}"
+    return Lead(float(low), float(high), source, replayed=True)

@@ -1,0 +1,97 @@
+"""The report's first words, whether to divide: every rule against REINFORCE on held-out and on training prompts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from experiments.looks import looks
+from experiments.phase_diagram.axes import AXIS, show
+from experiments.phase_diagram.summary import counted
+from experiments.phase_diagram.tables import Cell, Lead, Summary
+from experiments.report import escape, paragraph, table
+
+WORDS = ("better", "no difference", "worse")
+WHERE = ("held-out", "training")
+
+
+def leads(cells: list[Cell], rule: str, where: str) -> list[Lead]:
+    """Of one rule over REINFORCE in each cell that has one."""
+    found = []
+    for cell in cells:
+        entry = cell["rules"][rule]
+        unseen = entry["held_out"]
+        found.append(entry["lead"] if where == "training" else unseen["lead"] if unseen is not None else None)
+    return [lead for lead in found if lead is not None]
+
+
+def should_i_divide(summary: Summary) -> str:
+    """Group against none over all cells that count, on the prompts that were not trained on first."""
+    kept = counted(summary["cells"])
+    said = []
+    for where in WHERE:
+        found = leads(kept, "group", where) if "group" in summary["rules"] else []
+        if found:
+            better, same, worse = (sum(lead["verdict"] == word for lead in found) for word in WORDS)
+            said.append(
+                f"On {where} prompts: better in {better:,}, worse in {worse:,}, no difference in {same:,} of "
+                f"{len(found):,} cell{'' if len(found) == 1 else 's'}, {_mean(found)} of mean J on average, "
+                f"{_size(found)}."
+            )
+    return " ".join(["Should I divide?", *(said or ["No cell can tell."])])
+
+
+def _mean(found: list[Lead]) -> str:
+    return f"{np.mean([lead['difference'][0] for lead in found]):+.4f}"
+
+
+def _size(found: list[Lead]) -> str:
+    """The median lead in deviations of a seed, and the seeds that see it in half of the cells."""
+    sizes = [abs(lead["deviations"]) for lead in found if lead["deviations"] is not None]
+    if not sizes:
+        return "seeds do not differ"
+    seeds = float(np.median([np.inf if lead["seeds"] is None else lead["seeds"] for lead in found]))
+    return f"median lead {np.median(sizes):.2g} deviations of a seed, which {_count(seeds)} can see"
+
+
+def _count(seeds: float) -> str:
+    return f"{int(seeds):,} seeds an arm" if np.isfinite(seeds) else "no number of seeds"
+
+
+def rules_table(summary: Summary) -> list[str]:
+    """Every rule against REINFORCE, and group by the values of each axis, on held-out prompts beside training."""
+    kept, look = counted(summary["cells"]), looks(summary["rules"])
+    rules = [rule for rule in summary["rules"] if rule != "none" and "none" in summary["rules"]]
+    places = [where for where in WHERE if any(leads(kept, rule, where) for rule in rules)]
+    if not places:
+        return []
+    header = ("", *(f"{name} ({where})" for where in places for name in ("better / same / worse", "mean difference")))
+    rows = [(look[rule].name, *_numbers(kept, rule, places)) for rule in rules]
+    blocks = [
+        "<h2>Should I divide?</h2>",
+        paragraph(
+            "Every rule against REINFORCE (none), each with its own best step, by mean J over the run, paired by seed. "
+            "Steps are tuned on training prompts. A deviation of a seed is that of one arm over seeds, each of which "
+            "draws problem and luck anew; seeds an arm are those of a two-sided test at 5% that sees the lead four "
+            "times of five."
+        ),
+        table(header, rows),
+    ]
+    if "group" in rules:
+        axes = [(axis, value) for axis, values in summary["axes"].items() if len(values) > 1 for value in values]
+        split = [
+            (f"{AXIS[axis]} {show(value)}", *_numbers([c for c in kept if c["axes"][axis] == value], "group", places))
+            for axis, value in axes
+        ]
+        blocks += [paragraph(f"{escape(look['group'].name)} by axis:"), table(header, split)] if split else []
+    return blocks
+
+
+def _numbers(cells: list[Cell], rule: str, places: list[str]) -> list[Any]:
+    found: list[Any] = []
+    for where in places:
+        here = leads(cells, rule, where)
+        counts = " / ".join(str(sum(lead["verdict"] == word for lead in here)) for word in WORDS)
+        found += [counts, _mean(here)] if here else ["–", "–"]
+    return found

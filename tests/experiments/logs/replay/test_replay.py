@@ -1,0 +1,103 @@
+"""The replay of a log: quantiles of its law, the band over overlaps, who is not replayed, and a case of the count."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments import cli
+from experiments.logs.replay import coverage, replay
+from experiments.logs.replay import leads as simulated
+from experiments.logs.replay.leads import Leads
+from tests.experiments.logs.report.logs import drawn, write_counts
+
+
+def test_quantiles_have_the_law_s_shares() -> None:
+    found = replay.quantiles(np.array([0.9, 0.0, 0.4]), np.array([0.25, 0.5, 0.25]), 32)
+    assert found.tolist() == [0.0] * 16 + [0.4] * 8 + [0.9] * 8
+
+
+def summary(**changes: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {
+        "rewards": "binary", "abstained": {}, "law": {}, "num_live": 300, "group_size": 8,
+        "histogram": [300, 100, 80, 70, 60, 60, 70, 90, 200],
+    }  # fmt: skip
+    return base | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"rewards": "real"}, "more than two values"),
+        ({"abstained": {"law": "There are 100 live groups, fewer than 200."}}, "fewer than 200"),
+        ({"law": None}, "does not tell a law"),
+        ({"group_size": 128}, "too large to be simulated"),
+    ],
+)
+def test_who_is_not_replayed(changes: dict, words: str) -> None:
+    assert words in replay.why_not(summary(**changes))
+    assert replay.why_not(summary()) == ""
+
+
+def test_the_band_spans_the_intervals_of_all_overlaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def instead(rates, group_size, coherence, *, seed):
+        asked.append((rates, group_size, coherence.tolist(), seed))
+        mean, half = np.array([0.01, 0.03, 0.0, 0.005]), np.array([0.001, 0.003, 0.004, 0.001])
+        return Leads(coherence, mean, half, np.ones((4, 2)))
+
+    monkeypatch.setattr(simulated, "leads", instead)
+    found = replay.replay(summary(), seed=3)
+    assert (found.low, found.high) == pytest.approx((-0.004, 0.033))
+    assert found.replayed
+    rates, size, overlaps, seed = asked[0]
+    assert (size, overlaps, seed) == (8, replay.OVERLAPS.tolist(), 3)
+    k = np.arange(9)
+    mean = (np.array(summary()["histogram"]) @ k) / (8 * sum(summary()["histogram"]))
+    assert rates.mean() == pytest.approx(
+        mean, abs=0.02
+    )  # a law of maximal likelihood keeps the mean; 32 quantiles do so nearly
+
+
+def test_the_advice_is_by_the_replay_and_says_so(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    def instead(rates, group_size, coherence, *, seed):
+        return Leads(coherence, np.linspace(-0.002, 0.017, 4), np.zeros(4), np.ones((4, 2)))
+
+    monkeypatch.setattr(simulated, "leads", instead)
+    path = write_counts(tmp_path / "a.csv", drawn(2000), step=np.arange(2000) // 20)
+    cli.main(["advise", str(path), "--replay"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "the replay lets it lead by -0.2 to +1.7 points of accuracy" in printed
+    assert "over overlaps of 0 to 0.9, a band that holds 0" in printed
+    cli.main(["advise", str(write_counts(tmp_path / "b.csv", drawn(300))), "--replay"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "not replayed: There are " in printed
+    assert "in the published sweep" in printed
+
+
+def test_a_case_is_written_read_and_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short runs and few seeds; the log has the groups of the run's own states."""
+    monkeypatch.setattr(simulated, "NUM_STEPS", 20)
+    monkeypatch.setattr(simulated, "STEPS", (3.0, 30.0))
+    monkeypatch.setattr(coverage, "TRUE_SEEDS", 2)
+    for program in (simulated._areas, simulated._path):
+        program.cache_clear()
+    case = coverage.one_case(1, 8, tmp_path)
+    for program in (simulated._areas, simulated._path):
+        program.cache_clear()
+    assert case.low is not None
+    assert case.truth is not None
+    assert case.high is not None
+    assert case.covered == (case.low <= case.truth <= case.high)
+    rows = (tmp_path / "run1.csv").read_text().splitlines()
+    assert len(rows) == 1 + coverage.LOGGED * coverage.TRUE_PROMPTS
+    assert coverage.row(case)["covered"] == case.covered
+
+
+def test_a_log_that_is_not_replayed_has_no_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coverage, "LOGGED", 2)
+    case = coverage.one_case(1, 8, tmp_path)
+    assert "fewer than 200" in case.abstained
+    assert case.covered is None
