@@ -70,7 +70,7 @@ def _exp(x):
     p = p * r + TAYLOR[2]
     p = p * r + 1.0
     p = p * r + 1.0
-    value = p * _number((_bits(shifted) + 1023) << 52)
+    value = p * _number((_bits(shifted) + 1023) << 52)  # pyright: ignore[reportCallIssue]
     return 0.0 if x < -708.0 else value
 
 
@@ -120,7 +120,7 @@ def uniforms(k0, k1, first, second, out):
             first[n], second[n] = _threefry(k0, k1, np.uint32(0), np.uint32(n * G + g))
         for n in range(N):
             mantissa = (np.int64(first[n]) << 20) | (np.int64(second[n]) >> 12)
-            row[n] = _number(mantissa | 0x3FF0000000000000) - 1.0
+            row[n] = _number(mantissa | 0x3FF0000000000000) - 1.0  # pyright: ignore[reportCallIssue]
 
 
 @summed
