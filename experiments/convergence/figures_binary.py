@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from curvature import binary_curvature_bound, curvature_bound
@@ -34,7 +35,7 @@ def overtaking(race: Rows, rates: Rows) -> Figure:
     return figure
 
 
-def _between(axis: plt.Axes, rates: Rows) -> None:
+def _between(axis: Axes, rates: Rows) -> None:
     prompt = of(rates, num_arms=4, geometry="simplex", prompt=2, share=own_rates.SHARES[0])
     for i, alpha in enumerate(own_rates.ALPHAS):
         one = where(prompt, (prompt["alpha"] == alpha) & (prompt["time"] > 0))

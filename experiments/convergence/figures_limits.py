@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.convergence import coherence as overlap
@@ -69,7 +70,7 @@ def coherence(rows: Rows) -> Figure:
     return figure
 
 
-def _gains(axis: plt.Axes, rows: Rows) -> None:
+def _gains(axis: Axes, rows: Rows) -> None:
     """Both in units of what would be guaranteed without overlap."""
     spreads = np.unique(rows["spread"].round(6))
     for i, spread in enumerate(spreads):
@@ -89,7 +90,7 @@ def _gains(axis: plt.Axes, rows: Rows) -> None:
     axis.legend(fontsize=8, loc="lower left")
 
 
-def _map(axis: plt.Axes, rows: Rows) -> None:
+def _map(axis: Axes, rows: Rows) -> None:
     """How small σ̄/σ_max has to be, and two runs."""
     found = of(rows, kind="map")
     shape = len(overlap.COHERENCES), len(overlap.SPREADS)
