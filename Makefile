@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FAST_STAMP := $(VENV)/.installed-fast
 TRL := .venv-trl
 TRL_STAMP := $(TRL)/.installed
 PARITY_STAMP := $(VENV)/.installed-parity
@@ -19,7 +20,7 @@ CORRECT ?=
 PYTEST = $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --strip-extras
 
-.PHONY: help setup reproduce sweep phases validate logs test quick prove docs parity trl browser wheel slow check format bench mutants lock clean
+.PHONY: help setup reproduce sweep phases validate logs test quick prove docs fast parity trl browser wheel slow check format bench mutants lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -89,6 +90,14 @@ wheel: $(STAMP) ## Build the wheel, install it into an empty environment, run tw
 	cd build/wheel && venv/bin/grpo-curvature reproduce --out reproduction --num-steps 30 --num-seeds 2
 	cd build/wheel && venv/bin/grpo-curvature sweep quick --out sweep
 
+fast: $(FAST_STAMP) ## Install numba, with which sweeps are faster, and test sweeps with it (CI runs this too)
+	$(BIN)/python -m pytest -q tests/experiments/sweep/test_kernel.py tests/experiments/sweep/test_execute.py \
+		tests/experiments/sweep/test_golden.py tests/experiments/sweep/test_old_rows.py
+
+$(FAST_STAMP): $(STAMP) requirements-fast.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fast.lock
+	@touch $(FAST_STAMP)
+
 docs: $(DOCS_STAMP) ## The site of docs/ with the reference of every public name, strictly, into build/site (CI runs this too)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --site-dir build/site
 
@@ -140,6 +149,7 @@ mutants: $(STAMP) ## Mutation testing of curvature/ and bandits/update.py (an ho
 lock: $(STAMP) ## Renew requirements.lock and those of the extras
 	$(LOCK) --extra dev --extra test --allow-unsafe --output-file requirements.lock pyproject.toml
 	$(LOCK) --extra docs --constraint requirements.lock --output-file requirements-docs.lock pyproject.toml
+	$(LOCK) --extra fast --constraint requirements.lock --output-file requirements-fast.lock pyproject.toml
 	$(LOCK) --extra parity --constraint requirements.lock --unsafe-package torch --output-file requirements-parity.lock pyproject.toml
 	$(LOCK) --extra trl --extra test --build-deps-for editable --constraint requirements.lock --unsafe-package torch --output-file requirements-trl.lock pyproject.toml
 

@@ -1,5 +1,7 @@
 """float64, strict promotion, shape checking and one cache of compiled programs for every test."""
 
+from importlib.util import find_spec
+
 import jax
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +16,9 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 settings.register_profile("default", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
+
+# imports numba, which is an extra (`make fast` installs it)
+collect_ignore = [] if find_spec("numba") else ["experiments/sweep/kernel.py"]
 
 # stays in force: every later import of these modules is checked
 install_import_hook(shapes.CHECKED, "tests.shapes.check")

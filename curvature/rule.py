@@ -32,6 +32,8 @@ NAMES = ("none", "group", "batch", "pooled", "power(A)", "decoupled")
 """All rules that a language model here can train with; A is a number of at least 0."""
 REWEIGHING = ("maxrl", "focal(A)", "pass(K)", "leave_one_out")
 """Further rules, by which logs are reweighed and simulated policies run."""
+ALIASES = {"rloo": "none", "nemo": "leave_one_out"}
+"""Trainers' names of rules; RLOO's advantages are G/(G − 1) times those of `none`. And passk(K) is pass(K)."""
 PARAMETERS = {
     "power(A)": "a number A of at least 0",
     "focal(A)": "a number A of at least 0",
@@ -163,7 +165,7 @@ def parse(
     """A rule by its name.
 
     Arguments:
-        name: one of `allowed`; "power" alone takes its exponent from `alpha`.
+        name: one of `allowed`, or one of `ALIASES`; "power" alone takes its exponent from `alpha`.
         alpha: exponent of "power" where the name has none.
         allowed: the entries of `NAMES`, and of `REWEIGHING`, that the caller can serve.
         argument: what the caller calls the rule, for its refusals.
@@ -173,11 +175,15 @@ def parse(
 
     >>> parse("power(2.0)")
     Rule(name='power(2)', kind='weight', alpha=2.0)
+    >>> parse("passk(4)", allowed=REWEIGHING).name
+    'pass(4)'
     >>> parse("grpo", allowed=("none", "group"))
     Traceback (most recent call last):
     ValueError: rule is 'grpo'; allowed: none, group
     """
     text = name.replace(" ", "") if isinstance(name, str) else ""
+    plain = text == name
+    text = ALIASES.get(text, text).replace("passk(", "pass(")
     match = re.fullmatch(r"power(?:\(([^()]*)\))?", text)
     if match and "power(A)" in allowed:
         given = match[1] is None and alpha is not None
@@ -193,7 +199,7 @@ def parse(
             return Rule(f"focal({_short(value)})", "focal", value + 0.0)
         if match[1] == "pass" and 1 <= value < math.inf and value == int(value):
             return Rule(f"pass({int(value)})", "pass", value)
-    if text in allowed and text == name:
+    if plain and text in allowed:
         if text in EXPONENT:
             return Rule(text, "weight", EXPONENT[text])
         if text in ("batch", "pooled", "decoupled", "maxrl", "leave_one_out"):

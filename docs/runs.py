@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom
 
-from curvature.group_update import moved_share, update_lengths
+from curvature.group_update import greatest_moved_share, moved_share, update_lengths
 from experiments import cli
 
 ROOT = Path(__file__).resolve().parent
@@ -141,7 +141,7 @@ def page() -> str:
                 "As the first, in groups of 2.",
                 pairs,
                 "One right and one wrong is the only live group there is, so there is nothing to weigh against. The same holds "
-                "for 3 answers, and up to 7 dividing never moves more than 8.6% of the update.",
+                f"for 3 answers, and up to 7 dividing never moves more than {100 * greatest_moved_share(7):.1f}% of the update.",
             ),
         ]
     )

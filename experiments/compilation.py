@@ -1,6 +1,7 @@
 """Compiled programs are kept in the user's cache folder: what was compiled once, by any process, is only loaded.
 
     ~/.cache/grpo-curvature/jax/DIGEST/        DIGEST: processor, its features, number of cores, version of jaxlib
+    ~/.cache/grpo-curvature/numba/             of the sweep's kernel, where numba is installed
 
 An executable is machine code for one processor, split for its number of cores, and JAX's own key has neither: hence the
 folder's name. The numbers are those of a run without a cache, to the bit; a damaged entry is compiled again. Settings
@@ -81,6 +82,7 @@ def use_cache(enabled: bool = True) -> None:
             return
         prune(folder)
         _set({"JAX_COMPILATION_CACHE_DIR": str(folder)})
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(folder.parent.parent / "numba"))
     _set({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
     _quiet()
 

@@ -6,6 +6,7 @@ what would be computed again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -21,6 +22,8 @@ SCHEMA_VERSION = 1
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("curvature", "bandits", "experiments")
 LIBRARIES = ("grpo-curvature", "jax", "numpy", "scipy", "equinox", "pyarrow")
+OPTIONAL = ("numba",)
+"""Named where they are installed: with numba, sweeps use the kernel (experiments/sweep/fast.py)."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,11 @@ def commit() -> str:
 
 def versions() -> dict[str, str]:
     """Of the libraries that decide numbers, and of Python."""
-    return {name: importlib.metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()}
+    found = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    for name in OPTIONAL:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found | {"python": platform.python_version()}
 
 
 def device() -> str:

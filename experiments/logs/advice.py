@@ -239,7 +239,7 @@ def _holds_0(lead: Lead) -> str:
 
 def _none(e: Evidence) -> str:
     """The verdict for what the trainer does now."""
-    now = {"group": ": leave the division, or drop it", "none": ": leave it undivided, or divide"}
+    now = {"group": " (leave the division, or drop it)", "none": " (leave it undivided, or divide)"}
     return f"No difference that you could see{now.get(e.rule or '', '')}"
 
 
@@ -269,7 +269,7 @@ def _limits(e: Evidence, verdict: Verdict) -> tuple[str, ...]:
         if not e.binary:
             found.append("and of right-or-wrong rewards, while yours have more values.")
     if e.chi is None and verdict in ("no difference", "divide", "abstains"):
-        found.append("whether prompts hinder each other (χ) is not in a log of rewards; dividing loses there.")
+        found.append("whether prompts hinder each other (χ) is not in a log of rewards; dividing can lose there.")
     elif e.chi is not None and 0 <= e.chi[1] < HINDERED:
         found.append(
             f"χ below {HINDERED}: prompts undo most of each other's gain; all losses of the sweep lay where they do."

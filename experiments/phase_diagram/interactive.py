@@ -36,7 +36,9 @@ def embedded(value: Any) -> str:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
-    kept = {name: entry[name] for name in ("area", "final", "regret", "difference", "verdict", "hitting", "ratio")}
+    kept: dict[str, Any] = {
+        name: entry[name] for name in ("area", "final", "regret", "difference", "verdict", "hitting", "ratio")
+    }
     counts = {name: entry[name] for name in ("not_finite", "below_start", "missed_90", "step_size", "at_edge")}
     unseen = entry["held_out"]
     if unseen is not None:

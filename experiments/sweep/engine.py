@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from experiments import folder
 from experiments.rows import Rows, join
-from experiments.sweep import parts
+from experiments.sweep import fast, parts
 from experiments.sweep.memory import check_memory
 from experiments.sweep.outcome import Compute, Outcome, timed
 from experiments.sweep.spec import Chunk, Spec, chunk_runs, chunk_work, chunks
@@ -70,7 +70,8 @@ def run_sweep(
             client = stack.enter_context(_client(workers, scheduler))
         stack.enter_context(folder.locked(out))
         everything = chunks(spec)
-        source = parts.begin(spec, out, len(everything))
+        by_kernel = sum(fast.serves(spec, chunk.settings[0]) for chunk in everything)
+        source = parts.begin(spec, out, len(everything), by_kernel)
         todo = [chunk for chunk in everything if not parts.is_finished(out, chunk.index, source)]
         if not todo:
             return

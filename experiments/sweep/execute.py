@@ -28,6 +28,7 @@ from bandits.optimiser import make_optimiser
 from bandits.oracle import Exact, Oracle, Sampled
 from bandits.weight import Weight
 from experiments.rows import Rows, join
+from experiments.sweep import fast
 from experiments.sweep.best_known import best_known
 from experiments.sweep.grid import AXES, Setting
 from experiments.sweep.problems import (
@@ -187,7 +188,11 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
     settings = chunk.settings
     first = settings[0]
     block, size = slice_size(first, memory)
-    program = _program(Recipe.of(spec, first), block)
+
+    def scores(jobs: Job) -> Score:
+        if fast.serves(spec, first):
+            return fast.score_all(spec, first, jobs, LEVELS)
+        return execute(_program(Recipe.of(spec, first), block), jobs, size)
 
     def run(stage: int, indices: range, steps: Float[np.ndarray, "settings B"], best: np.ndarray) -> tuple[Rows, Score]:
         """Rows in the order setting, step, seed."""
@@ -201,7 +206,7 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
             keys[i],
             jax.tree.map(lambda leaf: leaf[s], weights(settings)),
         )
-        result = execute(program, jobs, size)
+        result = scores(jobs)
         named = np.array([str(setting.group_size) for setting in settings])
         rows: Rows = {
             name: named[s] if name == "group_size" else np.array([getattr(setting, name) for setting in settings])[s]

@@ -47,13 +47,21 @@ def spec_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in manifest["config"].items() if key != "command"}
 
 
-def begin(spec: Spec, out: Path, num_chunks: int) -> Provenance:
+def begin(spec: Spec, out: Path, num_chunks: int, kernel_chunks: int = 0) -> Provenance:
     """The provenance of the folder's rows: of the first start. Writes the manifest if there is none yet.
+
+    Arguments:
+        spec: the sweep.
+        out: its folder.
+        num_chunks: of the sweep.
+        kernel_chunks: those that the numba kernel computes, for the manifest.
 
     Raises:
         ValueError: the folder holds another run, or one of other code, libraries or device; it says which.
     """
-    source = folder.claim(out, config_of(spec), seed=spec.seed, extra={"num_chunks": num_chunks})
+    source = folder.claim(
+        out, config_of(spec), seed=spec.seed, extra={"num_chunks": num_chunks, "kernel_chunks": kernel_chunks}
+    )
     (out / "parts").mkdir(exist_ok=True)
     return source
 

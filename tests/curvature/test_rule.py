@@ -179,3 +179,10 @@ def test_settings_of_the_deviation_are_checked() -> None:
     for bad in (-1.0, math.inf, math.nan):
         with pytest.raises(ValueError, match=r"epsilon is .*; allowed: numbers in"):
             parse("group").group_weights(4, epsilon=bad)
+
+
+@pytest.mark.parametrize(("alias", "name"), [("rloo", "none"), ("nemo", "leave_one_out"), ("passk(3)", "pass(3)")])
+def test_trainers_names_are_taken_where_the_rule_is(alias, name):
+    assert parse(alias, allowed=(*NAMES, *REWEIGHING)) == parse(name, allowed=(*NAMES, *REWEIGHING))
+    with pytest.raises(ValueError, match="rule is"):
+        parse(alias, allowed=("group", "batch"))
