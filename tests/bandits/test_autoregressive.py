@@ -302,6 +302,12 @@ def test_a_certified_run_of_sampled_groups_gains_what_it_promises():
     assert float(row.value[-1]) > float(row.value[0]) + 0.05
 
 
+def test_certified_by_log_odds_is_refused():
+    made = sequence_problem([0.3, 0.6], horizon=3, num_tokens=3, key=KEY)
+    with pytest.raises(ValueError, match=r"step_size is Certified\(right_or_wrong=True\); allowed with sequences"):
+        run(made, make_rule("none", made.features), Certified(right_or_wrong=True), 1, key=KEY)
+
+
 def test_a_remainder_without_its_length_is_refused():
     # T3's own remainder, which certifies a single choice, does not certify five
     made = sequence_problem([0.001, 0.002, 0.004], horizon=5, num_tokens=3, key=KEY)

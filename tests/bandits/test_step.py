@@ -90,12 +90,6 @@ def test_certified_of_right_or_wrong_rewards_is_longer_and_gains_what_is_promise
         assert float((after.value - local.value).sum()) >= promised
 
 
-def test_certified_of_right_or_wrong_rewards_is_refused_for_sequences():
-    local, change = changes(make_problem(0), "none")
-    with pytest.raises(ValueError, match=r"step_size is Certified\(right_or_wrong=True\)"):
-        Certified(right_or_wrong=True).multiple(local, Move(change), object())
-
-
 @pytest.mark.parametrize("rule", RULES)
 def test_limited_steps_meet_their_limit(rule):
     @jax.jit

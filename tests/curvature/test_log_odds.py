@@ -101,8 +101,8 @@ def promised(p, slopes, widths, s, bend=1 / 8):
     σ, L = np.sqrt(p * (1 - p)), np.log(p / (1 - p))
     with np.errstate(over="ignore"):
         T3 = s * g - σ * (np.expm1(s * w / 2) - s * w / 2)
-    T19 = 1 / (1 + np.exp(-L - s * g / σ**2 + bend * (s * w) ** 2)) - p
-    return np.maximum(T3, np.maximum(T19, 1 / (1 + np.exp(-L + s * w)) - p)).sum(axis=1)
+        T19 = 1 / (1 + np.exp(-L - s * g / σ**2 + bend * (s * w) ** 2)) - p
+        return np.maximum(T3, np.maximum(T19, 1 / (1 + np.exp(-L + s * w)) - p)).sum(axis=1)
 
 
 @settings(max_examples=15)

@@ -1,5 +1,6 @@
 """The replay of a log: quantiles of its law, the band over overlaps, who is not replayed, and a case of the count."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,19 @@ def test_a_case_is_written_read_and_replayed(tmp_path: Path, monkeypatch: pytest
     rows = (tmp_path / "run1.csv").read_text().splitlines()
     assert len(rows) == 1 + coverage.LOGGED * coverage.TRUE_PROMPTS
     assert coverage.row(case)["covered"] == case.covered
+
+
+def test_the_page_has_the_count_that_was_made() -> None:
+    """docs/results/replay.json is what `python -m experiments.logs.replay` printed."""
+    docs = Path(__file__).resolve().parents[4] / "docs"
+    told = json.loads((docs / "results" / "replay.json").read_text(encoding="utf-8"))
+    page = (docs / "logs.md").read_text(encoding="utf-8")
+    covered = [row["low"] <= row["truth"] <= row["high"] for row in told]
+    assert covered == [row["covered"] for row in told]
+    assert f"{sum(covered)} of {len(told)} bands held the true lead" in page
+    assert f"{sum(row['low'] <= 0 <= row['high'] for row in told)} of the {len(told)} hold 0" in page
+    assert f"{100 * np.median([row['high'] - row['low'] for row in told]):.1f} points in the median" in page
+    assert sum(covered) >= 0.9 * len(told) >= 45
 
 
 def test_a_log_that_is_not_replayed_has_no_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
