@@ -49,12 +49,13 @@ class CapCheck:
         The factor's standard error is the delta method's for a ratio of means over groups. NaN where no group varies.
         """
         G, M = self.group_size, self.num_groups
-        samples = self._sampler(parameters, batch, jax.random.fold_in(jax.random.key(seed), Stream.CAP), G * M)
-        right = np.asarray(self.model.is_right(samples.responses, batch))
+        key = jax.random.fold_in(jax.random.key(seed), Stream.CAP)
         rows: dict[str, list[float]] = {name: [] for name in ("pass_rate", "factor", "factor_error", "predicted")}
         for i in range(len(batch)):
-            log_p, slopes = self._slopes(parameters, batch[i], samples.responses[i], samples.lengths[i])
-            r = right[i].reshape(M, G).astype(np.float64)
+            one = batch[i : i + 1]  # alone: G·M responses times the vocabulary is what memory holds
+            samples = self._sampler(parameters, one, jax.random.fold_in(key, i), G * M)
+            log_p, slopes = self._slopes(parameters, batch[i], samples.responses[0], samples.lengths[0])
+            r = np.asarray(self.model.is_right(samples.responses, one)).reshape(M, G).astype(np.float64)
             a = np.float64(slopes).reshape(M, G)
             top = (np.asarray(Estimator()(r)) * a).mean(axis=1)
             bottom = (np.asarray(Estimator(scale="none")(r)) * a).mean(axis=1)
