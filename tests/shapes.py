@@ -11,6 +11,7 @@ CHECKED = (
     "experiments.phases.recipe",
     "experiments.sweep.best_known",
     "experiments.sweep.execute",
+    "experiments.sweep.fast",
     "experiments.sweep.problems",
     "experiments.sweep.rules",
 )

@@ -159,7 +159,7 @@ def test_held_out_prompts_change_nothing_in_training(axes):
     unseen = build_held_out(Shape.of(setting), values, key=problem_key)
     wanted = held_out_value(unseen, path.final.parameters)
     np.testing.assert_allclose(rows["held_out_final"][rows["stage"] == "report"][seed], wanted, rtol=1e-10)
-    assert rows["held_out_curve"].shape == (6, 2)
+    assert rows["held_out_curve"].shape == (2 * 1 + 2, 2)
     assert not np.allclose(rows["held_out_final"], rows["held_out_curve"][:, 0], rtol=1e-6)
 
 
