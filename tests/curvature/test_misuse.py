@@ -85,6 +85,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "gradient_bound": BOUND,
     "gradient_norm_bound": {"scale": 0.3, "diameter": 1.5, "gap": [0.5, 0.6], "num_steps": 100},
     "gram": {"gradients": G},
+    "greatest_moved_share": {"group_size": 4},
     "greatest_weight_ratio": {"group_size": 4},
     "group_factor": {"pass_rate": [0.1, 0.3], "group_size": 4},
     "group_failure_lower_bound": {"initial_failure": 0.5, "num_answers": [10, 20], "width": 0.7},

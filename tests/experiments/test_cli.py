@@ -138,7 +138,7 @@ def test_the_bare_command_says_what_it_is_and_how_to_begin(tmp_path: Path) -> No
     assert done.returncode == 0
     assert done.stdout.startswith("Should you divide each prompt's advantage by the standard deviation of its rewards")
     begun = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("    grpo-curvature ")]
-    assert begun == ["reproduce", "sweep", "logs"]
+    assert begun == ["reproduce", "sweep", "logs", "advise"]
     for command in begun:
         assert call(command, "--help", cwd=tmp_path).returncode == 0
 
