@@ -96,7 +96,12 @@ def test_a_wrong_column_is_not_waited_for(tmp_path: Path) -> None:
 def test_ctrl_c_ends_it_with_the_advice(tmp_path: Path) -> None:
     write_counts(tmp_path / "a.csv", drawn(300))
     command = [str(Path(sys.executable).parent / "grpo-curvature"), "logs", "follow", str(tmp_path / "a.csv")]
-    process = subprocess.Popen([*command, "--every", "60"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, "--every", "60"],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a job in the background ignores
+    )
     assert process.stdout is not None
     first = process.stdout.readline()
     time.sleep(0.2)
