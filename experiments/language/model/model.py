@@ -102,10 +102,7 @@ class Model(eqx.Module):
         low, high = self.part.divided(parameters)
         first = jnp.full_like(batch.responses[..., :1], self.separator)
         fed = jnp.concatenate([first, batch.responses[..., :-1]], axis=-1)
-        # looked up at once: the gradient of each lookup would be as large as the embedding
-        x = (low or high)["embedding"][jnp.concatenate([batch.prompts.ravel(), fed.ravel()])]
-        prompts = x[: batch.prompts.size].reshape(*batch.prompts.shape, -1)
-        responses = x[batch.prompts.size :].reshape(*fed.shape, -1)
+        prompts, responses = ((low or high)["embedding"][tokens] for tokens in (batch.prompts, fed))
         if low is None:
             return States(prompts, responses)
         x, cache = through_prompts(low["blocks"], self.architecture, prompts, batch.lengths)
