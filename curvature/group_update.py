@@ -164,7 +164,7 @@ def greatest_moved_share(group_size: int) -> float:
         ValueError: G < 2.
 
     >>> [round(greatest_moved_share(G), 3) for G in (2, 4, 7, 8, 16)]
-    [0.0, 0.036, 0.086, 0.103, 0.18]
+    [0.0, 0.036, 0.086, 0.103, 0.179]
     """
     root = greatest_weight_ratio(group_size) ** 0.5
     return (root - 1) / (root + 1)

@@ -48,8 +48,8 @@ def moves(rule: str, group_size: int) -> Float[np.ndarray, " counts"]:
 def live(log_odds: Float[np.ndarray, "*shape"], group_size: int) -> Float[np.ndarray, "*shape"]:
     """1 − p^G − q^G, to full relative accuracy.
 
-    >>> print(live(np.asarray(0.0), 2))
-    0.5
+    >>> print(live(np.asarray([0.0]), 2))
+    [0.5]
     """
     away = np.abs(log_odds)
     return -np.expm1(-group_size * np.log1p(np.exp(-away))) - np.exp(-group_size * np.logaddexp(0, away))
