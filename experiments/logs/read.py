@@ -45,6 +45,26 @@ def read(source: Source) -> Groups:
     return assemble(blocks, form, size=source.group_size, cut=form == "ms_swift")
 
 
+class WrongColumnError(ValueError):
+    """--correct names no column of this log that says what is right: waiting does not help."""
+
+
+def read_counted(source: Source, correct: str | None) -> Groups:
+    """The groups of a log, whose column `correct`, where one is named, says which answers are right.
+
+    Raises:
+        WrongColumnError: it does not.
+        ValueError, OSError: as `read`.
+    """
+    groups = read(source)
+    if correct is not None:
+        try:
+            groups.counts(correct)
+        except ValueError as error:
+            raise WrongColumnError(f"--correct is {correct}: {error}") from error
+    return groups
+
+
 def _read_trl(files: Sequence[Path], source: Source) -> Groups:
     folders = list(dict.fromkeys(path.parent for path in files))
     histories = {folder: find_history(_run_of(folder)) for folder in folders}

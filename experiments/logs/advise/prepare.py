@@ -12,16 +12,11 @@ def prepare(config: Advise) -> Compute:
     Raises:
         ValueError: a log that cannot be read, or a column that does not say what is right.
     """
-    from experiments.logs.read import read
+    from experiments.logs.read import read_counted
     from experiments.logs.report.filtered import read_filtered
 
     filtered = None if config.filtered_counts is None else read_filtered(config.filtered_counts)
-    groups = read(config.source)
-    if config.correct is not None:
-        try:
-            groups.counts(config.correct)
-        except ValueError as error:
-            raise ValueError(f"--correct is {config.correct}: {error}") from error
+    groups = read_counted(config.source, config.correct)
 
     def compute() -> int:
         from experiments.logs.advise.run import run

@@ -10,7 +10,7 @@ from experiments.logs.advise.text import advice_text
 from experiments.logs.detect import NoLogError
 from experiments.logs.follow.config import Follow
 from experiments.logs.follow.metrics import Metrics, find_metrics, metrics_line, metrics_text
-from experiments.logs.read import read
+from experiments.logs.read import WrongColumnError, read_counted
 from experiments.logs.report.answer import moved, percent
 from experiments.logs.report.estimator import recover
 from experiments.logs.report.measure import measure
@@ -19,10 +19,6 @@ from experiments.logs.report.summary import summarise
 QUARTERS = 4
 READING = 5
 """So many times as long as a look takes is waited at least."""
-
-
-class WrongColumnError(ValueError):
-    """--correct names no column of this log: waiting does not help."""
 
 
 def follow(config: Follow) -> int:
@@ -63,17 +59,12 @@ def look(config: Follow) -> Metrics | dict[str, Any]:
         ValueError: neither, or a file that is damaged or not written to its end.
     """
     try:
-        groups = read(config.source)
+        groups = read_counted(config.source, config.correct)
     except NoLogError:
         found = find_metrics(config.source.paths)
         if found is None:
             raise
         return found
-    if config.correct is not None:
-        try:
-            groups.counts(config.correct)
-        except ValueError as error:
-            raise WrongColumnError(f"--correct is {config.correct}: {error}") from error
     estimator = recover(groups)
     measured = measure(groups, estimator, config.correct)
     options = {"correct": config.correct, "filtered": None, "num_windows": QUARTERS, "run_std": None}

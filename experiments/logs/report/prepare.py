@@ -9,7 +9,7 @@ import numpy as np
 from experiments import folder
 from experiments.command import Compute
 from experiments.logs.groups import Groups
-from experiments.logs.read import read
+from experiments.logs.read import read_counted
 from experiments.logs.report.config import Example, Report
 from experiments.logs.report.filtered import read_filtered
 from experiments.study import Study
@@ -24,12 +24,7 @@ def prepare_report(config: Report) -> Compute:
     """
     filtered = None if config.filtered_counts is None else read_filtered(config.filtered_counts)
     folder.look(config.out, config.identity(), fresh=True)
-    groups = read(config.source)
-    if config.correct is not None:
-        try:
-            groups.counts(config.correct)
-        except ValueError as error:
-            raise ValueError(f"--correct is {config.correct}: {error}") from error
+    groups = read_counted(config.source, config.correct)
     study = Study(config.out, config.identity(), seed=0, inputs=digest(groups), fresh=True, clock=False)
 
     def compute() -> int:
