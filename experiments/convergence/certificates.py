@@ -5,12 +5,10 @@ Random directions, random lengths, prompts that share all their parameters: noth
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float
 
 from curvature import (
     Moments,
@@ -33,41 +31,43 @@ FALSE_FACTOR = 0.5
 """The false variant claims half of T3's remainder."""
 
 
-def _one(key: Key[Array, ""], N: int, K: int, d: int) -> dict[str, Array]:
-    k = jax.random.split(key, 7)
-    φ = jax.random.normal(k[0], (N, K, d)) * jnp.exp(jax.random.normal(k[1], (N, 1, 1)) / 2)
-    z = jax.random.normal(k[2], (N, K)) * 3 * jax.random.uniform(k[3], (N, 1))
-    real = jax.random.normal(k[4], (N, K))
-    binary = (real > 0).astype(z.dtype)
-    r = jnp.where(jax.random.bernoulli(k[5], 0.5, (N, 1)), real, binary)
-    u = jax.random.normal(k[6], (d + 1,))
-    δ = u[:d] / jnp.linalg.norm(u[:d]) * 10 ** (-2 + 2.477 * jax.scipy.stats.norm.cdf(u[d]))  # |δ| from .01 to 3
-
-    def prompt(z: Float[Array, " K"], φ: Float[Array, "K d"], r: Float[Array, " K"]) -> dict[str, Array]:
-        m: Moments = moments(z, φ, r, hessian=False)
-        c = deviation_certificate(m, φ, δ)
-        w = width(φ, δ)
-        gain = tilt(z + φ @ δ, r)[0] - m.value
-        return {
-            "lower": c.lower, "upper": c.upper, "gain": gain, "std": m.std,
-            "curvature": local_curvature(m, δ), "curvature_bound": curvature_bound(m.std, w),
-            "slope": m.gradient @ δ, "slope_bound": gradient_bound(m.std, w),
-        }  # fmt: skip
-
-    return {"length": jnp.broadcast_to(jnp.linalg.norm(δ), (N,)), **jax.vmap(prompt)(z, φ, r)}
+def _draw(random: np.random.Generator, N: int, K: int, d: int) -> tuple[np.ndarray, ...]:
+    """Logits [B, N, K], features [B, N, K, d], rewards [B, N, K] and steps [B, d]; by NumPy, as XLA takes seconds to
+    compile the draws of each shape.
+    """
+    B = PER_SHAPE
+    φ = random.standard_normal((B, N, K, d)) * np.exp(random.standard_normal((B, N, 1, 1)) / 2)
+    z = random.standard_normal((B, N, K)) * 3 * random.random((B, N, 1))
+    real = random.standard_normal((B, N, K))
+    r = np.where(random.random((B, N, 1)) < 0.5, real, real > 0)
+    way = random.standard_normal((B, d))
+    length = 10 ** random.uniform(-2, 0.477, (B, 1))  # |δ| from .01 to 3
+    return z, φ, r, way / np.linalg.norm(way, axis=1, keepdims=True) * length
 
 
-@partial(jax.jit, static_argnums=(1, 2, 3))
-def _many(keys: Key[Array, " B"], N: int, K: int, d: int) -> dict[str, Array]:
-    return jax.vmap(lambda key: _one(key, N, K, d))(keys)
+def _prompt(
+    z: Float[Array, " K"], φ: Float[Array, "K d"], r: Float[Array, " K"], δ: Float[Array, " d"]
+) -> dict[str, Array]:
+    m: Moments = moments(z, φ, r, hessian=False)
+    c = deviation_certificate(m, φ, δ)
+    w = width(φ, δ)
+    return {
+        "length": jnp.linalg.norm(δ), "lower": c.lower, "upper": c.upper, "gain": tilt(z + φ @ δ, r)[0] - m.value,
+        "std": m.std, "curvature": local_curvature(m, δ), "curvature_bound": curvature_bound(m.std, w),
+        "slope": m.gradient @ δ, "slope_bound": gradient_bound(m.std, w),
+    }  # fmt: skip
+
+
+# [B, N]: prompts of a problem share its step
+_many = jax.jit(jax.vmap(jax.vmap(_prompt, in_axes=(0, 0, 0, None))))
 
 
 def rows(seed: int) -> Rows:
     """One row a prompt of a random problem: certificates beside what they bound."""
     parts = []
     for i, (N, K, d) in enumerate(SHAPES):
-        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), i), PER_SHAPE)
-        columns = {name: np.asarray(values).ravel() for name, values in _many(keys, N, K, d).items()}
+        drawn = _draw(np.random.default_rng([seed, i]), N, K, d)
+        columns = {name: np.asarray(values).ravel() for name, values in _many(*drawn).items()}
         n = PER_SHAPE * N
         labels = {"num_prompts": np.full(n, N), "num_arms": np.full(n, K), "num_parameters": np.full(n, d)}
         parts.append({**labels, "problem": np.repeat(np.arange(PER_SHAPE), N), **columns})

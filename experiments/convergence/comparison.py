@@ -16,20 +16,20 @@ from jaxtyping import Array, Float, Key
 from bandits import (
     Problem,
     Sampled,
-    coherent,
     draw_labels,
-    equicorrelation,
     make_rule,
     offsets_for_pass_rate,
     one_hot_rewards,
     problem,
-    simplex_arms,
     simulate,
 )
 from bandits._run import Trajectory
 from bandits._step import KLLimited
 from bandits.estimate import UpdateRule
+from bandits.features import Equicorrelated
+from bandits.simplex import Simplex
 from experiments.convergence.tables import Compared
+from experiments.phase_diagram.lead import verdict
 from experiments.rows import Rows, join
 from experiments.statistics import interval
 
@@ -41,6 +41,8 @@ NUM_PROMPTS, NUM_ARMS, GROUP_SIZE = 32, 8, 8
 NUM_STEPS = 200
 KL_LIMIT = 0.05
 TUNING_SEEDS = 8
+BLOCK = 32
+"""Runs computed side by side."""
 STEPS = np.geomspace(0.1, 10_000.0, 13)
 
 
@@ -49,7 +51,7 @@ def build(coherence: float, *, key: Key[Array, ""]) -> Problem:
     rate_key, label_key = jax.random.split(key)
     rates = jax.nn.sigmoid(jax.random.uniform(rate_key, (NUM_PROMPTS,), minval=-4, maxval=2))
     rewards = one_hot_rewards(draw_labels(NUM_PROMPTS, NUM_ARMS, key=label_key), NUM_ARMS)
-    features = coherent(equicorrelation(NUM_PROMPTS, coherence), simplex_arms(NUM_ARMS))
+    features = Equicorrelated(Simplex(NUM_PROMPTS, NUM_ARMS, jnp.ones(())), jnp.asarray(coherence))
     return problem(features, offsets_for_pass_rate(rewards, rates), rewards, diameter=1.0)
 
 
@@ -64,16 +66,27 @@ def stack(num_seeds: int, *, key: Key[Array, ""]) -> tuple[Problem, Key[Array, "
 
 
 @eqx.filter_jit
-def _runs(problems: Problem, keys: Array, steps: Float[Array, "C B"], rule: UpdateRule) -> Trajectory:
-    """[coherence, seed, step]; groups depend on the seed alone, so steps and rules are compared on the same luck."""
+def _block(problems: Problem, keys: Array, steps: Float[Array, " B"], rule: UpdateRule) -> Trajectory:
+    """[run, update]; groups depend on the key alone, so steps and rules are compared on the same luck."""
 
     def one(p: Problem, key: Array, step_size: Array) -> Trajectory:
         size = KLLimited(step_size, jnp.asarray(KL_LIMIT))
         return simulate(p, rule, Sampled(GROUP_SIZE), size, NUM_STEPS, key=key).trajectory
 
-    over_steps = jax.vmap(one, in_axes=(None, None, 0))
-    over_seeds = jax.vmap(over_steps, in_axes=(0, 0, None))
-    return jax.vmap(over_seeds)(problems, keys, steps)
+    return jax.vmap(one)(problems, keys, steps)
+
+
+def _runs(problems: Problem, keys: Array, steps: Float[np.ndarray, "C B"], rule: UpdateRule) -> Trajectory:
+    """[coherence, seed, step, update], in blocks of one size: one program a rule, whatever there is to run."""
+    shape = (*keys.shape, steps.shape[1])
+    c, s, b = (index.ravel() for index in np.indices(shape))
+    blocks = []
+    for first in range(0, len(c), BLOCK):
+        run = np.arange(first, first + BLOCK) % len(c)  # the last one is filled up with the first runs
+        which = c[run], s[run]
+        mine = jax.tree.map(lambda x, which=which: x[which], problems)
+        blocks.append(_block(mine, keys[which], jnp.asarray(steps[c[run], b[run]]), rule))
+    return jax.tree.map(lambda *x: np.concatenate(x)[: len(c)].reshape(*shape, -1), *blocks)
 
 
 def rows(seed: int, num_seeds: int) -> Rows:
@@ -85,9 +98,9 @@ def rows(seed: int, num_seeds: int) -> Rows:
     reporting = stack(num_seeds, key=report_key)
     parts: list[Rows] = []
     for rule in RULES:
-        grid = jnp.broadcast_to(jnp.asarray(STEPS), (len(COHERENCES), len(STEPS)))
+        grid = np.broadcast_to(STEPS, (len(COHERENCES), len(STEPS)))
         area = _add(parts, rule, "tune", *tuning, grid)
-        best = jnp.asarray(STEPS[np.argmax(area.mean(axis=1), axis=1)])[:, None]
+        best = STEPS[np.argmax(area.mean(axis=1).round(9), axis=1)][:, None]  # the smallest of equals
         _add(parts, rule, "report", *reporting, best)
     return join(parts)
 
@@ -98,23 +111,25 @@ def _add(
     stage: str,
     problems: Problem,
     keys: Array,
-    steps: Float[Array, "C B"],
+    steps: Float[np.ndarray, "C B"],
 ) -> Float[np.ndarray, "C S B"]:
-    # the arms are shared, so the spans that `decoupled` asks about are those of any one prompt
-    made = make_rule(rule, coherent(None, simplex_arms(NUM_ARMS), num_prompts=1), ridge=RIDGE)
+    made = make_rule(rule, problems.features, ridge=RIDGE)
     path = _runs(problems, keys, steps, made)
-    C, S, B = path.value.shape[:3]
-    area = np.asarray(path.value.mean(axis=-1))
+    value, gain, kl, multiple, certificate = map(
+        np.asarray, (path.value, path.gain, path.kl, path.multiple, path.certificate)
+    )
+    C, S, B = value.shape[:3]
+    area = value.mean(axis=-1)
     c, s, b = np.meshgrid(np.arange(C), np.arange(S), np.arange(B), indexing="ij")
-    step_size = np.asarray(steps)[c, b].ravel()
+    step_size = steps[c, b].ravel()
     parts.append({
         "rule": np.full(C * S * B, rule), "stage": np.full(C * S * B, stage),
         "coherence": np.asarray(COHERENCES)[c].ravel(), "seed_index": s.ravel(), "step_size": step_size,
-        "mean_value": area.ravel(), "initial_value": np.asarray(path.value[..., 0]).ravel(),
-        "final_value": np.asarray(path.value[..., -1] + path.gain[..., -1]).ravel(),
-        "largest_kl": np.asarray(path.kl.max(axis=-1)).ravel(),
-        "limited_share": np.asarray((path.multiple < steps[:, None, :, None]).mean(axis=-1)).ravel(),
-        "num_certificate_violations": np.asarray(jnp.sum(path.certificate > path.gain + 1e-12, axis=-1)).ravel(),
+        "mean_value": area.ravel(), "initial_value": value[..., 0].ravel(),
+        "final_value": (value[..., -1] + gain[..., -1]).ravel(),
+        "largest_kl": kl.max(axis=-1).ravel(),
+        "limited_share": (multiple < steps[:, None, :, None]).mean(axis=-1).ravel(),
+        "num_certificate_violations": (certificate > gain + 1e-12).sum(axis=-1).ravel(),
         "at_edge": np.isin(step_size, STEPS[[0, -1]]),
     })  # fmt: skip
     return area
@@ -134,20 +149,12 @@ def table(rows: Rows, metric: str = "mean_value") -> list[Compared]:
         for rule in RULES:
             mean, low, high = interval(values(rule)).ends
             difference = interval(values(rule) - values("none")).ends if rule != "none" else (0.0, 0.0, 0.0)
-            verdict = (
-                "baseline"
-                if rule == "none"
-                else "better"
-                if difference[1] > 0
-                else "worse"
-                if difference[2] < 0
-                else "no difference"
-            )
+            said = "baseline" if rule == "none" else verdict(difference)
             mine = at & (rows["rule"] == rule)
             entries.append({
                 "coherence": coherence, "rule": rule, "mean": mean, "low": low, "high": high,
                 "difference": difference[0], "difference_low": difference[1], "difference_high": difference[2],
-                "verdict": verdict, "step_size": float(rows["step_size"][mine][0]),
+                "verdict": said, "step_size": float(rows["step_size"][mine][0]),
                 "at_edge": bool(rows["at_edge"][mine][0]), "limited_share": float(rows["limited_share"][mine].mean()),
             })  # fmt: skip
     return entries

@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float
 
 from curvature import (
     binary_curvature_bound,
@@ -37,14 +34,21 @@ FALSE_CURVATURE, FALSE_GAIN, FALSE_OWN = 0.8, 0.5, 0.5
 """The false variants claim four fifths of T18's bound, half of T19's remainder and half of T20's Λ."""
 
 
-def _one(key: Key[Array, ""], K: int, d: int) -> dict[str, Array]:
-    k = jax.random.split(key, 5)
-    φ = jnp.round(jax.random.normal(k[0], (K, d)) * jnp.asarray(2.0)) / 2  # ties: arms at both ends of the width
-    z = jax.random.normal(k[1], (K,)) * 2
-    right = jax.random.permutation(k[2], jnp.arange(K)) < jax.random.randint(k[3], (), 1, K)
-    r = right.astype(z.dtype)
-    u = jax.random.normal(k[4], (d + 1,))
-    δ = u[:d] / jnp.linalg.norm(u[:d]) * 10 ** (-2 + 2.477 * jax.scipy.stats.norm.cdf(u[d]))  # |δ| from .01 to 3
+def _draw(random: np.random.Generator, K: int, d: int) -> tuple[np.ndarray, ...]:
+    """Logits [B, K], features [B, K, d], rewards [B, K], at least one of each kind, and steps [B, d]."""
+    B = PER_SHAPE
+    φ = np.round(random.standard_normal((B, K, d)) * 2) / 2  # ties: arms at both ends of the width
+    z = random.standard_normal((B, K)) * 2
+    order = random.permuted(np.tile(np.arange(K), (B, 1)), axis=1)
+    r = (order < random.integers(1, K, (B, 1))).astype(float)
+    way = random.standard_normal((B, d))
+    length = 10 ** random.uniform(-2, 0.477, (B, 1))  # |δ| from .01 to 3
+    return z, φ, r, way / np.linalg.norm(way, axis=1, keepdims=True) * length
+
+
+def _prompt(
+    z: Float[Array, " K"], φ: Float[Array, "K d"], r: Float[Array, " K"], δ: Float[Array, " d"]
+) -> dict[str, Array]:
     m = moments(z, φ, r, hessian=False)
     split, w = curvature_split(m, δ), width(φ, δ)
     T3, T19 = deviation_certificate(m, φ, δ), log_odds_certificate(m, φ, δ)
@@ -57,17 +61,15 @@ def _one(key: Key[Array, ""], K: int, d: int) -> dict[str, Array]:
     }  # fmt: skip
 
 
-@partial(jax.jit, static_argnums=(1, 2))
-def _many(keys: Key[Array, " B"], K: int, d: int) -> dict[str, Array]:
-    return jax.vmap(lambda key: _one(key, K, d))(keys)
+_many = jax.jit(jax.vmap(_prompt))
 
 
 def rows(seed: int) -> Rows:
     """One row a prompt and direction that moves it: its curvature and gain beside their bounds."""
     parts = []
     for i, (K, d) in enumerate(SHAPES):
-        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 100 + i), PER_SHAPE)
-        columns = {name: np.asarray(values) for name, values in _many(keys, K, d).items()}
+        drawn = _draw(np.random.default_rng([seed, 100 + i]), K, d)
+        columns = {name: np.asarray(values) for name, values in _many(*drawn).items()}
         parts.append({"num_arms": np.full(PER_SHAPE, K), "num_parameters": np.full(PER_SHAPE, d), **columns})
     joined = join(parts)
     return where(joined, joined["width"] > 0)

@@ -1,4 +1,4 @@
-"""The whole experiment: parts one after the other, each kept as soon as it is finished, then figures and the report."""
+"""The whole experiment: parts two at a time, each kept as soon as it is finished, then figures and the report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from bandits.pass_rates import PassRates
 from experiments.convergence import (
@@ -30,18 +29,16 @@ from experiments.convergence import (
 from experiments.convergence.config import Reproduce
 from experiments.convergence.summary import summarise
 from experiments.convergence.text import report
+from experiments.parallel import each
 from experiments.rows import Rows, join
 from experiments.study import Study
 
+LONGEST = ("comparison", "theorem")
+"""The parts that begin first."""
+
 
 def _grid(config: Reproduce) -> Rows:
-    parts = []
-    batches = theorem.grid_rows(config.seed, config.num_steps)
-    with tqdm(batches, total=2 * len(theorem.ARMS), desc="  grid", leave=False) as bar:
-        for what, columns in bar:
-            bar.set_postfix_str(what)
-            parts.append(columns)
-    return join(parts)
+    return join([columns for _, columns in theorem.grid_rows(config.seed, config.num_steps)])
 
 
 def parts_of(config: Reproduce, rates: PassRates) -> dict[str, tuple[str, Callable[[], Rows]]]:
@@ -81,8 +78,15 @@ def reproduce(rates: PassRates, config: Reproduce, study: Study) -> dict[str, An
     """
     todo = parts_of(config, rates)
     study.num_parts = len(todo)
+
+    def part(name: str) -> Rows:
+        what, compute = todo[name]
+        return study.part(name, compute, what=what)
+
     with study:
-        parts = {name: study.part(name, compute, what=what) for name, (what, compute) in todo.items()}
+        order = sorted(todo, key=lambda name: name not in LONGEST)
+        found = dict(zip(order, each(part, order, alike=False), strict=True))
+        parts = {name: found[name] for name in todo}
         study.draw(drawings(parts, rates))
         return study.publish(summarise(parts, rates), lambda summary: report(summary, study.figures))
 

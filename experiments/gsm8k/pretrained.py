@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from experiments.gsm8k.arms import arms
 from experiments.gsm8k.legs import ExactLeg, SampledLeg
-from experiments.gsm8k.parallel import each
 from experiments.gsm8k.plan import with_optimiser
 from experiments.gsm8k.results import Results
 from experiments.gsm8k.runs import (
@@ -32,6 +31,7 @@ from experiments.gsm8k.tables import Tried
 from experiments.language.learning.checkpoint import load_checkpoint
 from experiments.language.problems.questions import Questions
 from experiments.language.problems.rows import Splits
+from experiments.parallel import each
 from experiments.rows import Rows, join
 from experiments.study import Study
 

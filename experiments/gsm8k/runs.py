@@ -8,7 +8,6 @@ import numpy as np
 
 from experiments.gsm8k.arms import Arm
 from experiments.gsm8k.legs import ExactLeg, LegRun, SampledLeg
-from experiments.gsm8k.parallel import each
 from experiments.gsm8k.plan import Plan
 from experiments.gsm8k.predictions.regions import sides
 from experiments.gsm8k.results import Probed
@@ -18,6 +17,7 @@ from experiments.gsm8k.starts import Starts
 from experiments.gsm8k.tables import Tried
 from experiments.language.probes.cap import CapCheck
 from experiments.language.probes.sampled import SampledProber
+from experiments.parallel import each
 from experiments.rows import Rows, Tables, join, stack
 from experiments.study import Study
 

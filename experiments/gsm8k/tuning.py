@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from experiments.gsm8k.arms import Arm
-from experiments.gsm8k.parallel import each
 from experiments.gsm8k.tables import Tried
+from experiments.parallel import each
 
 MAX_EXTENSIONS = 3
 """Steps at most by which a grid grows."""

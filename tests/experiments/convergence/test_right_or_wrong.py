@@ -47,7 +47,8 @@ def test_t19s_ends_are_the_move_of_log_odds_or_the_width(rows):
 
 
 def test_the_bend_of_an_own_sum_is_the_chain_rule_written_out():
-    columns = jax.tree.map(np.asarray, right_or_wrong._many(jax.random.split(jax.random.key(3), 20), 3, 2))
+    drawn = [x[:20] for x in right_or_wrong._draw(np.random.default_rng(3), 3, 2)]
+    columns = jax.tree.map(np.asarray, right_or_wrong._many(*drawn))
     p, slope, κ = columns["value"], columns["slope_part"], columns["curvature"]
     σ = np.sqrt(p * (1 - p))
     # F(J)″ = F′J″ + F″J′², F″ = d(p(1 − p))^(−α/2)/dp, J′² from the slope's part (1 − 2p)J′²/σ²
