@@ -16,7 +16,8 @@ HEAD = """# Rows
 Every column of every Parquet file, written by `python docs/rows.py` from `experiments/columns/`, where commands declare
 them: a writer refuses rows of other columns. Read them with anything: `pandas.read_parquet`, `polars`, DuckDB's
 `select * from 'sweep/parts/*.parquet'`. Words and symbols: [glossary.md](glossary.md). A unit of "reward" is the
-reward's own, 1 where answers are right or wrong; an empty one is a pure number.
+reward's own, 1 where answers are right or wrong; an empty one is a pure number. The log that `logs example` writes has
+TRL's columns and is not here.
 """
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from bandits import Exact, Expected, constant, from_pass_rates, make_rule, run
+from experiments.logs.advise.evidence import PUBLISHED
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -146,3 +147,9 @@ def test_tables_of_results_are_those_of_the_committed_summaries() -> None:
 def test_the_page_of_rows_is_what_writers_declare() -> None:
     written = (ROOT / "docs" / "rows.md").read_text(encoding="utf-8")
     assert written == script("rows").page(), "run `python docs/rows.py`"
+
+
+def test_leads_that_the_advice_quotes_are_those_of_the_published_sweep() -> None:
+    sizes = script("tables").load("sweep")["overall"]["against_none"]["group"]["by_axis"]["group_size"]
+    found = {int(v["value"]): round(v["mean_difference"], 4) for v in sizes if v["value"] != "exact"}
+    assert found == dict(PUBLISHED)

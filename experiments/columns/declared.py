@@ -23,7 +23,9 @@ PROVENANCE = {
     "commit": text("of the code; `+changes` where files differed from it"),
     "versions": text("of Python and the libraries, as JSON"),
     "device": text("that JAX computed on"),
-    "wall_time_s": number("what computing the part took; not in sweeps, whose rows are the same bytes anywhere", "s"),
+    "wall_time_s": number(
+        "what computing the part took; not in sweeps and reports on logs, whose rows are the same bytes anywhere", "s"
+    ),
 }
 """Columns that `experiments.store.write_rows` adds to every file."""
 _Rows = TypeVar("_Rows", bound=Mapping[str, Any])
