@@ -24,8 +24,8 @@ def test_the_answer_in_words() -> None:
     for words in (
         "falls like t<sup>-2.00</sup> where it falls like t<sup>-1.00</sup> without",
         "2.00 times as fast in groups of 2, 3.02 times in groups of 8 and 8.1 times in groups of 64",
-        "of 2 degrees of overlap between prompts dividing is ahead at 1, no different at 1; its lead in accuracy, averaged "
-        "over training, is between -0.20 and +1.00 points",
+        "of 2 degrees of overlap between prompts dividing is ahead at 1, no different at 1; its lead in accuracy, "
+        "averaged over training, is between -0.20 and +1.00 points",
         "lowers the mean reward in 2 of 2 examples made for it (X1, C6;",
     ):
         assert words in said, words
