@@ -119,7 +119,8 @@ def test_curves_of_the_picture_are_those_of_the_simulator() -> None:
         for group_size in (None, 8):
             oracle = Exact() if group_size is None else Expected(group_size)
             made = make_rule(rule, start.features)
-            path = run(start, made, oracle, constant(picture.STEPS[rule]), steps, key=jax.random.key(0)).trajectory
+            size = constant(picture.STEPS[rule])
+            path = run(start, made, size, steps, key=jax.random.key(0), oracle=oracle).trajectory
             drawn = picture.failures(rule, group_size, steps)
             np.testing.assert_allclose(drawn, 1 - np.asarray(path.value), rtol=1e-9)  # 1 − J loses digits of q
 
