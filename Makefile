@@ -81,14 +81,27 @@ prove: $(STAMP) ## Check every statement by machine, in Coq too (CI runs this to
 	$(BIN)/grpo-curvature prove $(if $(call named,),--out "$(call named,)")
 	$(BIN)/python -m pytest -q -m formal tests/proofs
 
-# The wheel as a stranger gets it: built, installed with what it declares into an empty environment, run from elsewhere.
-wheel: $(STAMP) ## Build the wheel, install it into an empty environment, run two commands there (CI runs this too)
+# As a stranger gets it: an empty environment of a Python gets the first archive with what it declares, runs two commands from
+# elsewhere, and then the second archive in the first one's place.
+define stranger
+	rm -rf build/wheel/run && mkdir build/wheel/run && $(1) -m venv build/wheel/run/venv
+	build/wheel/run/venv/bin/python -m pip install --quiet --disable-pip-version-check $(2)
+	cd build/wheel/run && venv/bin/grpo-curvature reproduce --out reproduction --num-steps 30 --num-seeds 2
+	cd build/wheel/run && venv/bin/grpo-curvature sweep quick --out sweep
+	build/wheel/run/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(3)
+	cd build/wheel/run && venv/bin/grpo-curvature sweep quick --out again
+endef
+
+# The newest Python found, on PATH or pyenv's, that is newer than 3.11.
+NEWEST ?= $(shell for p in python3.14 python3.13 python3.12 $$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.1[2-9]*/bin/python3 2>/dev/null | sort -rV); \
+	do "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo "$$p" && break; done)
+
+wheel: $(STAMP) ## Build wheel and sdist, run both in empty environments on PYTHON and on the newest Python here (CI runs this too)
 	rm -rf build/wheel && mkdir -p build/wheel
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/wheel .
-	$(PYTHON) -m venv build/wheel/venv
-	build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check build/wheel/*.whl
-	cd build/wheel && venv/bin/grpo-curvature reproduce --out reproduction --num-steps 30 --num-seeds 2
-	cd build/wheel && venv/bin/grpo-curvature sweep quick --out sweep
+	$(BIN)/python -m hatchling build -d build/wheel
+	$(call stranger,$(PYTHON),build/wheel/*.whl,build/wheel/*.tar.gz)
+	$(if $(NEWEST),$(call stranger,$(NEWEST),build/wheel/*.tar.gz,build/wheel/*.whl),@echo "no Python newer than 3.11 here: tried on one alone")
+	rm -rf build/wheel/run
 
 fast: $(FAST_STAMP) ## Install numba, with which sweeps are faster, and test sweeps with it (CI runs this too)
 	$(BIN)/python -m pytest -q tests/experiments/sweep/test_kernel.py tests/experiments/sweep/test_execute.py \
@@ -147,11 +160,11 @@ mutants: $(STAMP) ## Mutation testing of curvature/ and bandits/update.py (an ho
 	$(BIN)/python -m tests.mutants
 
 lock: $(STAMP) ## Renew requirements.lock and those of the extras
-	$(LOCK) --extra dev --extra test --allow-unsafe --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra prove --extra gsm8k --extra dev --extra test --allow-unsafe --output-file requirements.lock pyproject.toml
 	$(LOCK) --extra docs --constraint requirements.lock --output-file requirements-docs.lock pyproject.toml
 	$(LOCK) --extra fast --constraint requirements.lock --output-file requirements-fast.lock pyproject.toml
 	$(LOCK) --extra parity --constraint requirements.lock --unsafe-package torch --output-file requirements-parity.lock pyproject.toml
-	$(LOCK) --extra trl --extra test --build-deps-for editable --constraint requirements.lock --unsafe-package torch --output-file requirements-trl.lock pyproject.toml
+	$(LOCK) --extra trl --extra prove --extra gsm8k --extra test --build-deps-for editable --constraint requirements.lock --unsafe-package torch --output-file requirements-trl.lock pyproject.toml
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) $(TRL) $(OUT) sweep phases logs-report gsm8k-* .mutants .pytest_cache .ruff_cache .hypothesis build dist

@@ -1,7 +1,8 @@
-"""Writes the tables of docs/language-model.md from docs/results/*.json. `python docs/tables.py [NAME=summary.json …]`.
+"""Writes the measured tables of pages from docs/results/*.json. `python docs/tables.py [NAME=summary.json …]`.
 
-With NAME=summary.json the summary of a run of `gsm8k validate` is taken over first, as docs/results/NAME.json: without
-the folders of the machine that it ran on.
+With NAME=summary.json the summary of a run of `gsm8k validate`, `sweep` or `reproduce` is taken over first, as
+docs/results/NAME.json: what tables and pictures need of it, without the folders of the machine that it ran on. A block
+`<!-- TABLE NAME -->` of a page is what the function TABLE makes of docs/results/NAME.json.
 """
 
 from __future__ import annotations
@@ -9,123 +10,40 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 DOCS = Path(__file__).resolve().parent
-PAGE = DOCS / "language-model.md"
-RESULTS = DOCS / "results"
+sys.path.insert(0, str(DOCS))  # tests run this file from elsewhere
+
+import tables_language  # noqa: E402
+import tables_simulations  # noqa: E402
+from parts import RESULTS, Summary, load  # noqa: E402, F401  # load: for tests
+
 KEPT = ("num_parameters", "held_out", "cross_ratio", "curvature_exponent", "final", "tuning", "predictions")
-"""What of summary.json is committed, beside where it comes from."""
-Summary = dict[str, Any]
+"""What is committed of a validation's summary.json, beside where it comes from."""
+REPRODUCED = (
+    "num_checks", "num_violations", "exponents", "exponents_predicted", "exponential_rate", "finite_groups", "checks",
+    "false_variants_caught", "regimes", "comparison", "where_grpo_loses",
+)  # fmt: skip
+"""The same of `reproduce`."""
 
 
 def take(summary: Summary) -> Summary:
     """What is kept of a run's summary.json."""
+    if "overall" in summary:
+        spec = summary["run"]["spec"]
+        run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions", "num_rows")}
+        run["spec"] = {name: spec[name] for name in ("name", "seed", "num_steps", "tuning_seeds", "seeds", "grid")}
+        return {"run": run, "rules": summary["rules"], "overall": summary["overall"]}
+    if summary["run"]["config"]["command"] == "reproduce":
+        run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions", "config")}
+        return {"run": run} | {name: summary[name] for name in REPRODUCED}
     run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "wall_time_s", "versions")}
     run["plan"] = summary["run"]["config"]["plan"]
     return {"run": run} | {name: summary[name] for name in KEPT if name in summary}
 
 
-def load(name: str) -> Summary:
-    """docs/results/NAME.json."""
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Lines of Markdown; a bar inside a cell is escaped."""
-
-    def line(cells: Sequence[object]) -> str:
-        return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
-
-    return [line(head), "|" + "---|" * len(head), *map(line, rows)]
-
-
-def number(value: float | None) -> str:
-    """Three decimals, or three figures where that says more; a dash where there is none."""
-    if value is None:
-        return "–"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
-
-
-def change(found: dict[str, float | None]) -> str:
-    """A mean with its interval."""
-    return f"{number(found['mean'])} [{number(found['low'])}, {number(found['high'])}]"
-
-
-def origin(name: str) -> list[str]:
-    """Which run it was."""
-    summary = load(name)
-    run = summary["run"]
-    return [
-        f"Run {run['run_id']} of commit {run['commit'][:7]} on {run['device']}: {run['plan']['train']}, "
-        f"{summary['num_parameters']:,} numbers trained, {run['plan']['num_seeds']} reported sets; "
-        f"{run['wall_time_s'] / 60:.0f} minutes of computing, parts beside one another added up."
-    ]
-
-
-def held_out(name: str) -> list[str]:
-    """Changes of held-out pass rates by rule."""
-    return table(
-        ("rule", "equal steps", "tuned steps", "tuned, figures alone", "tuned, less none"),
-        (
-            (rule, *(change(row[column]) for column in ("equal", "tuned", "figures", "against_none")))
-            for rule, row in load(name)["held_out"].items()
-        ),
-    )
-
-
-def ends(name: str) -> list[str]:
-    """Where the reported runs ended, means over sets."""
-    final, rows = load(name)["final"], []
-    for leg, rule in dict.fromkeys((row["mode"], row["rule"]) for row in final):
-        runs = [row for row in final if (row["mode"], row["rule"]) == (leg, rule)]
-        means = [sum(row[side] for row in runs) / len(runs) for side in ("train", "test")]
-        rows.append((leg, rule, f"{runs[0]['step_size']:.3g}", *map(number, means), len(runs)))
-    return table(("leg", "rule", "step", "training p", "held-out p", "sets"), rows)
-
-
-def ratios(name: str) -> list[str]:
-    """χ along tuned runs."""
-    found = load(name)["cross_ratio"].items()
-    rows = ((rule, change(row["start"]), change(row["end"])) for rule, row in found)
-    return table(("rule", "χ at the pretrained state", "χ at the run's end"), rows)
-
-
-def exponents(name: str) -> list[str]:
-    """Of |κ| in σ, by region of p."""
-    rows = ((region, change(found)) for region, found in load(name)["curvature_exponent"].items())
-    return table(("region of p", "exponent of |κ| in σ, among prompts of one state"), rows)
-
-
-def verdicts(name: str) -> list[str]:
-    """Every prediction with its verdict."""
-    rows = ((p["name"], p["verdict"], p["evidence"]) for p in load(name)["predictions"])
-    return table(("prediction", "verdict", "evidence (95% intervals)"), rows)
-
-
-def both(name: str) -> list[str]:
-    """Predictions that were asked of both models."""
-    small = {same_name(p["name"]): p for p in load("small")["predictions"]}
-    rows = []
-    for p in load(name)["predictions"]:
-        other = small.get(same_name(p["name"]))
-        if other is not None:
-            differs = {p["verdict"], other["verdict"]} == {"confirmed", "refuted"}
-            rows.append((p["name"], other["verdict"], p["verdict"], "contradicts" if differs else ""))
-    return table(("prediction", "small model, memorised", "pretrained", ""), rows)
-
-
-def same_name(name: str) -> str:
-    """A prediction's name without the leg that it was judged on, and what the states came from."""
-    name = re.sub(r" \((answer|equations|step|step_sampled)\)$", "", name).replace(", the measured exponent,", "")
-    return re.sub(r" (SFT|RL) state", " state", name)
-
-
-TABLES: dict[str, Callable[[str], list[str]]] = {
-    function.__name__: function for function in (origin, held_out, ends, ratios, exponents, verdicts, both)
-}
+TABLES = {function.__name__: function for function in (*tables_language.TABLES, *tables_simulations.TABLES)}
 BLOCK = re.compile(r"<!-- (\w+) (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
@@ -139,6 +57,11 @@ def filled(page: str) -> str:
     return BLOCK.sub(block, page)
 
 
+def pages() -> list[Path]:
+    """Those that have blocks."""
+    return [path for path in sorted(DOCS.glob("*.md")) if BLOCK.search(path.read_text(encoding="utf-8"))]
+
+
 if __name__ == "__main__":
     for argument in sys.argv[1:]:
         NAME, _, PATH = argument.partition("=")
@@ -146,4 +69,5 @@ if __name__ == "__main__":
         (RESULTS / f"{NAME}.json").write_text(
             json.dumps(SUMMARY, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for PAGE in pages():
+        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments import folder, provenance, store
+from experiments.columns.declared import checked
 from experiments.rows import Rows, Tables
 from experiments.strict_json import write_json
 
@@ -155,13 +156,21 @@ class Study:
                 found = compute()
                 seconds = time.perf_counter() - begun
                 for table, path in paths.items():
-                    store.write_rows(path, found[table], self.source, seconds)
+                    store.write_rows(path, self.declared(path, found[table]), self.source, seconds)
             kept = {table: store.read_rows(path) for table, path in paths.items()}
             with self._guard:
                 self._seen[name] = kept
                 self.seconds += float(kept[names[0]]["wall_time_s"][0])
                 self.bar.update()
             return kept
+
+    def declared(self, path: Path, rows: Rows) -> Rows:
+        """The same rows, if the command declares such columns for a file of this name (`experiments/columns/`).
+
+        Raises:
+            ValueError: it declares others.
+        """
+        return checked(str(self.config.get("command")), path.name, rows)
 
     def path(self, name: str, table: str = "") -> Path:
         """Where a table of a part is kept."""

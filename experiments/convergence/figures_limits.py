@@ -29,16 +29,20 @@ def sampled(rows: Rows, beyond: Rows) -> Figure:
             one = of(rows, rule=rule, group_size=G, prompts="one")
             axes[0].plot(one["num_answers"], one["failure"], look(rule).dash, color=look(rule).colour, lw=width,
                          label=f"{look(rule).name}, G = {G}")  # fmt: skip
+            _band(axes[0], one, look(rule).colour)
     for prompts, dash, label in (("together", "-", "together"), ("apart", "--", "sharing nothing")):
         for rule in sampled_groups.RULES:
             one = of(rows, rule=rule, group_size=8, prompts=prompts)
             axes[1].plot(one["num_answers"], one["failure"], dash, color=look(rule).colour,
                          label=f"{look(rule).name}, {label}")  # fmt: skip
+            _band(axes[1], one, look(rule).colour)
     plain = of(rows, rule="group", group_size=8, prompts="one")
     axes[2].plot(plain["num_answers"], plain["failure"], color=look("group").colour, label=look("group").name)
+    _band(axes[2], plain, look("group").colour)
     for name, (label, colour, dash) in BEYOND.items():
         one = of(beyond, rule=name)
         axes[2].plot(one["num_answers"], one["failure"], color=colour, ls=dash, label=label)
+        _band(axes[2], one, colour)
     bound = sampled_groups.lower(plain, "width")
     titles = ("one prompt", "four prompts, groups of 8", "one prompt, groups of 8")
     for axis, title in zip(axes, titles, strict=True):
@@ -51,6 +55,13 @@ def sampled(rows: Rows, beyond: Rows) -> Figure:
         axis.annotate("exact GRPO", (2.2e3, 1.2e-5), fontsize=8)
     axes[0].set(ylabel="E (1 − p)", ylim=(1e-9, 1))
     return figure
+
+
+def _band(axis: Axes, rows: Rows, colour: str) -> None:
+    """Two standard errors of the mean over runs on either side."""
+    error = 2 * rows["failure_error"]
+    low, high = np.maximum(rows["failure"] - error, 1e-12), rows["failure"] + error
+    axis.fill_between(rows["num_answers"], low, high, color=colour, alpha=0.25, lw=0)
 
 
 def coherence(rows: Rows) -> Figure:

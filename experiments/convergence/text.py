@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.convergence import text_binary, text_limits
+from experiments.convergence.answer import answer
 from experiments.looks import SHORT
 from experiments.report import escape, origin, page, paragraph, picture, table
 
@@ -249,6 +250,7 @@ def _limits(summary: dict[str, Any]) -> list[str]:
 def report(summary: dict[str, Any], figures: Path) -> bytes:
     """The whole report.html."""
     body = [
+        *answer(summary),
         _verdict(summary),
         *_question(),
         *_theorem(summary, figures),

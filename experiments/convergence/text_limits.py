@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from experiments.convergence import beyond_groups, sampled_groups
 from experiments.convergence.figures_limits import BEYOND
 from experiments.looks import SHORT
 from experiments.report import paragraph, picture, table
@@ -57,7 +58,8 @@ def sampled(summary: dict[str, Any], figures: Path) -> list[str]:
         ),
         table(("rule", *seen), beyond),
         picture(figures / "sampled.png", "The mean failure rate over answers drawn, with T16's bound (dotted). Left: three rules in groups of 2 (thin), 8 and 64 (thick). "
-                "Middle: four prompts that move together or share nothing. Right: rules that T16 bounds with another constant, or not at all. Black: exact GRPO, an update counted as a group of 8."),
+                "Middle: four prompts that move together or share nothing. Right: rules that T16 bounds with another constant, or not at all. Black: exact GRPO, an update counted as a group of 8. "
+                f"Bands, often thinner than their lines: two standard errors over {sampled_groups.RUNS:,} runs ({beyond_groups.RUNS} of momentum, Adam and no baseline)."),
     ]  # fmt: skip
 
 

@@ -238,8 +238,9 @@ def prepare_probe(config: ProbeCheckpoint) -> Compute:
             begun = time.perf_counter()
             prompts, state = measure()
             elapsed = time.perf_counter() - begun
-            store.write_rows(study.out / "prompts.parquet", prompts, study.source, elapsed)
-            store.write_rows(study.out / "state.parquet", stack([state]), study.source, elapsed)
+            for name, rows in (("prompts", prompts), ("state", stack([state]))):
+                path = study.out / f"{name}.parquet"
+                store.write_rows(path, study.declared(path, rows), study.source, elapsed)
             write_json(study.out / "summary.json", {"exact": exact, **state, "wall_time_s": elapsed})
         print(describe(state, exact=exact))
         print(f"{elapsed:.0f} s; rows in {study.out}")

@@ -7,18 +7,20 @@ from pathlib import Path
 
 from experiments import folder
 from experiments.command import Compute
+from experiments.extras import need
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.study import Study
 
 
 def _look(config: Sft | Train | ProbeCheckpoint) -> None:
-    """Refuse at once what can be refused without JAX: places that are no folders, and a folder of another run.
+    """Refuse at once what can be refused without JAX: no libraries, places that are no folders, another run's folder.
 
     Whether data and checkpoint are that run's is known once they are read.
 
     Raises:
         ValueError: one of these.
     """
+    need("gsm8k")
     if config.checkpoint is not None and not config.checkpoint.is_dir():
         raise ValueError(
             f"--checkpoint is {config.checkpoint}, which is not a folder; allowed: a checkpoint's or a model's folder"
@@ -99,8 +101,9 @@ def prepare_validate(config: Validate) -> Compute:
     """Read and check all input.
 
     Raises:
-        ValueError: bad data, or a folder that this run may not write to.
+        ValueError: bad data, a folder that this run may not write to, or libraries of the extra `gsm8k` missing.
     """
+    need("gsm8k")
     folder.look(config.out, config.identity(), inputs=None)
     model = b"" if config.model is None else digest_of(config.model).encode()
     splits = config.questions.read()

@@ -126,7 +126,8 @@ class Training:
         if self.rows:
             study.rows.mkdir(exist_ok=True)
             elapsed = time.perf_counter() - self.begun
-            store.write_rows(study.rows / f"steps_{begin:08d}.parquet", stack(self.rows), study.source, elapsed)
+            path = study.rows / f"steps_{begin:08d}.parquet"
+            store.write_rows(path, study.declared(path, stack(self.rows)), study.source, elapsed)
         self.rows, self.begun = [], time.perf_counter()
         save_checkpoint(study.out, state, model, vocabulary, {"run_id": study.source.run_id, **about})
         keep_only(study.out, {state.step})

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -27,10 +28,12 @@ from bandits.batches import BLOCK_NUMBERS
 from bandits.optimiser import make_optimiser
 from bandits.oracle import Exact, Oracle, Sampled
 from bandits.weight import Weight
+from experiments.columns.declared import checked
 from experiments.rows import Rows, join
 from experiments.sweep import fast
 from experiments.sweep.best_known import best_known
 from experiments.sweep.grid import AXES, Setting
+from experiments.sweep.parts import COMMAND, part_path
 from experiments.sweep.problems import (
     HIDDEN,
     REPORTING,
@@ -180,7 +183,7 @@ def is_degenerate(setting: Setting) -> bool:
 
 
 def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
-    """One row a run; columns as in docs/sweeps.md. Pure: the same rows wherever and whenever it runs.
+    """One row a run; columns as docs/rows.md says. Pure: the same rows wherever and whenever it runs.
 
     Raises:
         ValueError: the memory is too small for one block of runs.
@@ -232,7 +235,7 @@ def compute_chunk(spec: Spec, chunk: Chunk, memory: int) -> Rows:
     best = best_known(spec, settings)
     rows, result = run(REPORTING, range(spec.seeds), chosen[:, None], best)
     parts.append(_rows(rows, result, best.ravel(), spec, True, np.repeat(edge, spec.seeds)))
-    return join(parts)
+    return checked(COMMAND, part_path(Path(), chunk.index).name, join(parts))
 
 
 def _rows(

@@ -41,7 +41,8 @@ def report(config: Report, study: Study, groups: Groups, filtered: tuple[int, in
         )
     )
     with study:
-        store.write_rows(study.out / "groups.parquet", group_rows(groups, measured), study.source, None)
+        path = study.out / "groups.parquet"
+        store.write_rows(path, study.declared(path, group_rows(groups, measured)), study.source, None)
         study.draw(drawings(summary, config.source.step_column or "step"))
         print(" ".join(filter(None, (plain_answer(summary), dead_sentence(summary)))))
         print(summary["advice"]["sentence"])

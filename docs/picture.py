@@ -1,0 +1,101 @@
+"""Draws the README's picture, docs/figures/answer.png: what dividing does with exact gradients, and in groups.
+
+Above, computed here in a second: one prompt with a right and a wrong answer, p = .05 at the start, every rule at the
+step that T3 certifies; log-odds move by η E[c(k)], k right of G (T12). Below, the published sweep's counts by group
+size from docs/results/sweep.json. `python docs/picture.py`; tests/test_docs.py holds the curves against the simulator.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import binom
+
+DOCS = Path(__file__).resolve().parent
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]
+
+from parts import load  # noqa: E402
+
+from curvature import theorem_step, update_lengths  # noqa: E402
+from curvature.constants import A_PRIORI_STD  # noqa: E402
+
+START = 0.05
+NUM_STEPS = 20_000
+STEPS = {"group": float(theorem_step(1.0)), "none": float(theorem_step(1.0)) / A_PRIORI_STD}
+COLOURS = {"group": "#D55E00", "none": "#0072B2"}
+
+
+def failures(rule: str, group_size: int | None, num_steps: int = NUM_STEPS) -> np.ndarray:
+    """1 − p before each step; None: exact gradients."""
+    z, found = float(np.log(START / (1 - START))), np.empty(num_steps)
+    counts = np.arange((group_size or 0) + 1)
+    lengths = update_lengths(rule, np.ones(len(counts))) if group_size else counts
+    for t in range(num_steps):
+        q = np.exp(-np.logaddexp(0, z))
+        found[t] = q
+        if group_size:
+            z += STEPS[rule] * float(binom.pmf(group_size - counts, group_size, q) @ lengths)
+        else:
+            std = np.sqrt(q * (1 - q))
+            z += STEPS[rule] * (std if rule == "group" else std**2)
+    return found
+
+
+def curves(ax: Axes) -> None:
+    """Failure rates, exact and in groups of 8."""
+    t = np.unique(np.geomspace(1, NUM_STEPS, 300).astype(int)) - 1
+    for rule, group_size, label, where, dash in (
+        ("group", None, "dividing,\nexact gradients:\n1/t²", (3, 1e-5), "-"),
+        ("none", None, "not dividing: 1/t", (40, 2.5e-2), "-"),
+        ("group", 8, "dividing, groups of 8:\nalso 1/t", (320, 3e-3), (0, (4, 2))),
+    ):
+        ax.loglog(t + 1, failures(rule, group_size)[t], color=COLOURS[rule], ls=dash, lw=3)
+        ax.text(*where, label, color=COLOURS[rule], fontsize=14, va="center")
+    ax.set(xlim=(1, NUM_STEPS), ylim=(1e-8, 1.5), xlabel="updates t")
+    ax.set_title("share of wrong answers, one prompt", loc="left", fontsize=15)
+
+
+def bars(ax: Axes) -> None:
+    """Settings of the sweep by group size: dividing worse, no difference, better; and the mean lead in points."""
+    values = load("sweep")["overall"]["against_none"]["group"]["by_axis"]["group_size"]
+    values = sorted(values, key=lambda v: np.inf if v["value"] == "exact" else int(v["value"]))
+    looks = {"worse": ("#0072B2", "xx"), "no difference": ("#DDDDDD", ""), "better": (COLOURS["group"], "//")}
+    for y, entry in enumerate(values):
+        left = 0.0
+        for kind, (colour, hatch) in looks.items():
+            share = 100 * entry[kind] / entry["cells"]
+            label = {"better": "dividing better"}.get(kind, kind) if y == 0 else None
+            ax.barh(y, share, left=left, color=colour, hatch=hatch, edgecolor="white", height=0.7, label=label)
+            left += share
+        ax.text(101, y, f"{100 * entry['mean_difference']:+.1f}", va="center", fontsize=14)
+    names = [{"exact": "exact"}.get(str(v["value"]), f"groups of {v['value']}") for v in values]
+    ax.set_yticks(range(len(values)), names)
+    ax.set(xlim=(0, 100), xlabel="% of settings" + 30 * " " + "mean lead in points →")
+    ax.invert_yaxis()
+    ax.grid(visible=False)
+    ax.set_title("published sweep, steps tuned for each rule", loc="left", fontsize=15, pad=30)
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.97), ncols=3, fontsize=13, handlelength=1.2, columnspacing=1)
+
+
+def draw() -> Figure:
+    """Both, one above the other, so that a phone shows them."""
+    from matplotlib import pyplot as plt
+
+    figure, (above, below) = plt.subplots(2, 1, figsize=(6.4, 8.2), height_ratios=(1.15, 1))
+    curves(above)
+    bars(below)
+    for ax in (above, below):
+        ax.tick_params(labelsize=13)
+        ax.xaxis.label.set_size(13)
+    return figure
+
+
+if __name__ == "__main__":
+    from experiments.plotting import STYLE, mpl
+
+    with mpl.rc_context(STYLE):
+        draw().savefig(DOCS / "figures" / "answer.png", dpi=110)

@@ -1,0 +1,84 @@
+"""Tables of the language model's page, from the summaries of `gsm8k validate`."""
+
+from __future__ import annotations
+
+import re
+
+from parts import load, number, table
+
+
+def change(found: dict[str, float | None]) -> str:
+    """A mean with its interval."""
+    return f"{number(found['mean'])} [{number(found['low'])}, {number(found['high'])}]"
+
+
+def origin(name: str) -> list[str]:
+    """Which run it was."""
+    summary = load(name)
+    run = summary["run"]
+    return [
+        f"Run {run['run_id']} of commit {run['commit'][:7]} on {run['device']}: {run['plan']['train']}, "
+        f"{summary['num_parameters']:,} numbers trained, {run['plan']['num_seeds']} reported sets; "
+        f"{run['wall_time_s'] / 60:.0f} minutes of computing, parts beside one another added up."
+    ]
+
+
+def held_out(name: str) -> list[str]:
+    """Changes of held-out pass rates by rule."""
+    return table(
+        ("rule", "equal steps", "tuned steps", "tuned, figures alone", "tuned, less none"),
+        (
+            (rule, *(change(row[column]) for column in ("equal", "tuned", "figures", "against_none")))
+            for rule, row in load(name)["held_out"].items()
+        ),
+    )
+
+
+def ends(name: str) -> list[str]:
+    """Where the reported runs ended, means over sets."""
+    final, rows = load(name)["final"], []
+    for leg, rule in dict.fromkeys((row["mode"], row["rule"]) for row in final):
+        runs = [row for row in final if (row["mode"], row["rule"]) == (leg, rule)]
+        means = [sum(row[side] for row in runs) / len(runs) for side in ("train", "test")]
+        rows.append((leg, rule, f"{runs[0]['step_size']:.3g}", *map(number, means), len(runs)))
+    return table(("leg", "rule", "step", "training p", "held-out p", "sets"), rows)
+
+
+def ratios(name: str) -> list[str]:
+    """χ along tuned runs."""
+    found = load(name)["cross_ratio"].items()
+    rows = ((rule, change(row["start"]), change(row["end"])) for rule, row in found)
+    return table(("rule", "χ at the pretrained state", "χ at the run's end"), rows)
+
+
+def exponents(name: str) -> list[str]:
+    """Of |κ| in σ, by region of p."""
+    rows = ((region, change(found)) for region, found in load(name)["curvature_exponent"].items())
+    return table(("region of p", "exponent of |κ| in σ, among prompts of one state"), rows)
+
+
+def verdicts(name: str) -> list[str]:
+    """Every prediction with its verdict."""
+    rows = ((p["name"], p["verdict"], p["evidence"]) for p in load(name)["predictions"])
+    return table(("prediction", "verdict", "evidence (95% intervals)"), rows)
+
+
+def both(name: str) -> list[str]:
+    """Predictions that were asked of both models."""
+    small = {same_name(p["name"]): p for p in load("small")["predictions"]}
+    rows = []
+    for p in load(name)["predictions"]:
+        other = small.get(same_name(p["name"]))
+        if other is not None:
+            differs = {p["verdict"], other["verdict"]} == {"confirmed", "refuted"}
+            rows.append((p["name"], other["verdict"], p["verdict"], "contradicts" if differs else ""))
+    return table(("prediction", "small model, memorised", "pretrained", ""), rows)
+
+
+def same_name(name: str) -> str:
+    """A prediction's name without the leg that it was judged on, and what the states came from."""
+    name = re.sub(r" \((answer|equations|step|step_sampled)\)$", "", name).replace(", the measured exponent,", "")
+    return re.sub(r" (SFT|RL) state", " state", name)
+
+
+TABLES = (origin, held_out, ends, ratios, exponents, verdicts, both)

@@ -1,0 +1,147 @@
+"""Tables of the pages on sweeps and on the convergence theorem, from the summaries of `sweep` and `reproduce`."""
+
+from __future__ import annotations
+
+from parts import Summary, load, signed, table
+
+
+def sweep_origin(name: str) -> list[str]:
+    """Which sweep it was."""
+    summary = load(name)
+    if "taken_over" in summary:
+        return [summary["taken_over"]]
+    run, o = summary["run"], summary["overall"]
+    spec = run["spec"]
+    engine = f"numba {run['versions']['numba']} where it serves" if "numba" in run["versions"] else "JAX alone"
+    return [
+        f"Sweep `{spec['name']}`, seed {spec['seed']}, run {run['run_id']} of commit {run['commit'][:7]} on "
+        f"{run['device']} ({engine}): {run['num_rows']:,} runs of {spec['num_steps']} updates, {spec['seeds']} "
+        f"reported seeds, {spec['tuning_seeds']} others for tuning. {o['num_cells']} cells, of which "
+        f"{o['num_counted']} count."
+    ]
+
+
+def counted(tally: Summary) -> tuple[str, str]:
+    """Cells in which a rule is better, not different and worse, and the mean difference."""
+    return f"{tally['better']} / {tally['no difference']} / {tally['worse']}", signed(tally["mean_difference"])
+
+
+AXIS_WORDS = {
+    "group_size": "G", "coherence": "coherence", "pass_rate": "median pass rate", "spread": "spread",
+    "dimension": "dimension", "design": "design", "policy": "policy", "horizon": "tokens", "conflict": "conflict",
+}  # fmt: skip
+
+
+def against_none(name: str) -> list[str]:
+    """GRPO against REINFORCE, over all cells and by axis."""
+    tally = load(name)["overall"]["against_none"]["group"]
+    rows = [("all", *counted(tally))]
+    for axis, values in tally["by_axis"].items():
+        rows += [(f"{AXIS_WORDS[axis]} {value['value']}", *counted(value)) for value in values]
+    return table(("cells", "better / no difference / worse", "mean difference"), rows)
+
+
+def rules_against_none(name: str) -> list[str]:
+    """Every rule: cells won, against REINFORCE, and how many of its runs do not come 90% of the way."""
+    o, rows = load(name)["overall"], []
+    for rule in load(name)["rules"]:
+        against = ("", "") if rule == "none" else counted(o["against_none"][rule])
+        rows.append((f"`{rule}`", o["wins"][rule], *against, f"{100 * missed(o, rule):.0f}%"))
+    head = ("rule", "cells won", "against `none`: better / no difference / worse", "mean difference")
+    return table((*head, "runs short of 90% of the way"), rows)
+
+
+def missed(overall: Summary, rule: str) -> float:
+    """The share of a rule's runs that never come 90% of the way to the best known J."""
+    if "missed_90" in overall:  # of a page that was typed
+        return overall["missed_90"][rule]
+    failures = overall["failures"][rule]
+    return failures["missed_90"] / failures["runs"]
+
+
+def by_dimension(name: str) -> list[str]:
+    """Every rule against REINFORCE by the number of directions."""
+    tallies = load(name)["overall"]["against_none"]
+    values = [entry["value"] for entry in tallies["group"]["by_axis"]["dimension"]]
+    rows = []
+    for i, value in enumerate(values):
+        cells = [", ".join(counted(tally["by_axis"]["dimension"][i])) for tally in tallies.values()]
+        rows.append((value, *cells))
+    return table(("directions", *(f"`{rule}`" for rule in tallies)), rows)
+
+
+def extremes(name: str) -> list[str]:
+    """The largest gain and the largest loss of GRPO against REINFORCE in a counted cell."""
+    tally, rows = load(name)["overall"]["against_none"]["group"], []
+    for what in ("largest_gain", "largest_loss"):
+        found = tally[what]
+        if found is not None:
+            mean, low, high = (signed(value, 3) for value in found["difference"])
+            axes = ", ".join(
+                f"{AXIS_WORDS[axis]} {found['axes'][axis]}" for axis in tally["by_axis"] if axis in found["axes"]
+            )
+            rows.append((what.replace("_", " "), f"{mean} [{low}, {high}]", axes))
+    return table(("", "difference of mean J", "cell"), rows)
+
+
+def reproduce_origin(name: str) -> list[str]:
+    """Which run of `reproduce` it was."""
+    summary = load(name)
+    run, config = summary["run"], summary["run"]["config"]
+    return [
+        f"Run {run['run_id']} of commit {run['commit'][:7]} on {run['device']}, seed {config['seed']}, "
+        f"{config['num_seeds']} seeds, {config['num_steps']} steps: {summary['num_checks']:,} checks, "
+        f"{summary['num_violations']} violations."
+    ]
+
+
+def proved(name: str) -> list[str]:
+    """What was checked, how often, and with how many violations."""
+    rows = ((c["statement"], c["what"], f"{c['num_checks']:,}", c["num_violations"]) for c in load(name)["checks"])
+    return table(("statement", "where", "checks", "violations"), rows)
+
+
+def false_variants(name: str) -> list[str]:
+    """False claims, and how often the same checks refuse them."""
+    found = load(name)["false_variants_caught"].items()
+    return table(("a claim that is false", "times refused"), ((claim, f"{times:,}") for claim, times in found))
+
+
+def tails(name: str) -> list[str]:
+    """Exponents of failure rates under exact gradients, and of GRPO under groups."""
+    s = load(name)
+    rows = [(f"exact, g/σ^{alpha}", f"t^{fitted:.3f}", f"t^{s['exponents_predicted'][alpha]:.3f}", "")
+            for alpha, fitted in s["exponents"].items()]  # fmt: skip
+    rate = s["exponential_rate"]
+    rows.append(("exact, g/σ^2", f"e^(−{rate['fitted_rate']:.4f} t)", f"e^(−{rate['predicted_rate']:.4f} t)", ""))
+    for G, group in s["finite_groups"].items():
+        ahead = f"{group['late_speedup']:.3f} of at most {group['cap']:.3f}"
+        rows.append((f"groups of {G}, g/σ", f"t^{group['late_exponent']:.3f}", "t^−1", ahead))
+    return table(("gradients and rule", "1 − p falls like", "predicted", "times as fast as REINFORCE"), rows)
+
+
+def regimes(name: str) -> list[str]:
+    """Measured average gradient norm as a share of its bound, and J, by regime and rule."""
+    rows = []
+    for r in load(name)["regimes"]:
+        for rule in ("none", "group"):
+            share = f"{r[f'{rule}_share_low']:.3f} to {r[f'{rule}_share_high']:.3f}"
+            rows.append((r["regime"], f"`{rule}`", share, f"{r[f'{rule}_value']:.4f}"))
+    return table(("pass rates", "rule", "average gradient norm as a share of its bound", "J at the last step"), rows)
+
+
+def compared(name: str) -> list[str]:
+    """Tuned rules in groups of 8, by coherence."""
+    rows = []
+    for c in load(name)["comparison"]:
+        mean, low, high = (signed(c[key]) for key in ("difference", "difference_low", "difference_high"))
+        less = "" if c["verdict"] == "baseline" else f"{mean} [{low}, {high}], {c['verdict']}"
+        rows.append((c["coherence"], f"`{c['rule']}`", f"{c['mean']:.4f}", less, "edge" if c["at_edge"] else ""))
+    head = ("coherence", "rule", "J averaged over the run", "less `none`", "step at the grid's edge")
+    return table(head, rows)
+
+
+TABLES = (
+    sweep_origin, against_none, rules_against_none, by_dimension, extremes,
+    reproduce_origin, proved, false_variants, tails, regimes, compared,
+)  # fmt: skip
