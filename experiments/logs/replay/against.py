@@ -26,9 +26,10 @@ TUNING, REPORTED = range(4), range(1000, 1016)
 """Draws."""
 RATIO = 2.0
 """Of a grid's steps, as the study's."""
-GRID = RATIO ** np.arange(-1, 8)
+GRID = RATIO ** np.arange(-1, 13)
 """Steps to choose from, over the carried small step of each rule."""
-ADAM_GRID = RATIO ** np.arange(-10, 3)
+ADAM_GRID = RATIO ** np.arange(-10, 11)
+"""The same under Adam, as they are."""
 OVERLAPS: tuple[Overlap, ...] = ("measured", "advise")
 
 
@@ -59,12 +60,13 @@ def _replayed(observed: Observed, overlap: Overlap) -> dict[str, Any]:
     cases = {
         "equal": _case(reported, equal, scaled),
         "tuned": _case(reported, tuned, theirs),
-        "own": _case(reported, tuned, own),
+        "own": _case(reported, tuned, own) | {"at_the_end": [r for r in own if own[r] in scaled[r] * GRID[[0, -1]]]},
     }
     if "adam" in observed.runs:
         adam = observed.runs["adam"]
         steps = {rule: best(tuning, rule, ADAM_GRID, adam.num_steps, optimiser="adam") for rule in adam.area}
-        cases["adam"] = _case(reported, adam, steps, optimiser="adam")
+        ends = {"at_the_end": [rule for rule in steps if steps[rule] in ADAM_GRID[[0, -1]]]}
+        cases["adam"] = _case(reported, adam, steps, optimiser="adam") | ends
     found = cosines(reported)
     return {"factor": factor, "cosine_mean": float(found.mean()), "cosine_std": float(found.std(axis=-1).mean()),
             "cases": cases}  # fmt: skip

@@ -71,7 +71,7 @@ def draw_sets(rates: np.ndarray, mean: np.ndarray, std: np.ndarray, overlap: Ove
     S, N = rates.shape
     p = np.clip(rates, NEVER, 1 - NEVER)
     found = [_embedded(N, mean[s], std[s], overlap, np.random.default_rng([d, s])) for s in range(S) for d in draws]
-    width = max(e.shape[1] for e, _ in found)
+    width = max(N + 1, *(e.shape[1] for e, _ in found))  # columns of 0 change nothing; one program for both overlaps
     embedding = np.stack([np.pad(e, ((0, 0), (0, width - e.shape[1]))) for e, _ in found])
     right = np.stack([labels for _, labels in found])
     odds = np.repeat(np.log(p) - np.log1p(-p), len(draws), axis=0)

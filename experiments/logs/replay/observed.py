@@ -95,10 +95,13 @@ def _table(folder: Path, begin: str, table: str) -> Rows:
 
 
 def _runs(rows: Rows, sets: np.ndarray) -> Runs:
-    """Raises ValueError where a rule has not been run on every set, or not for as long."""
+    """By rule, none and group first. Raises ValueError where one has not been run on every set, or not for as long."""
     area: dict[str, np.ndarray] = {}
     lengths = set()
-    for rule in dict.fromkeys(map(str, rows["rule"])):
+    rules = sorted(set(map(str, rows["rule"])), key=lambda rule: (rule != "none", rule != "group", rule))
+    if rules[0] != "none":
+        raise ValueError(f"--study has the rules {', '.join(rules)}; allowed: a study with none among them")
+    for rule in rules:
         found = [of(rows, rule=rule, seed=number)["pass_rate"] for number in sets]
         lengths |= {len(values) for values in found}
         area[rule] = np.array([values.mean() for values in found if len(values)])
