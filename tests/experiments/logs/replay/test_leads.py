@@ -54,7 +54,7 @@ def test_the_step_of_each_rule_is_the_best_of_its_own(monkeypatch: pytest.Monkey
     assert (found.half_width > 0).all()
 
 
-@pytest.mark.parametrize("design", [Design("adam"), Design("sgd", 2), Design("adam", 2)], ids=str)
+@pytest.mark.parametrize("design", [Design("adam"), Design("sgd", 2)], ids=str)
 def test_a_run_is_the_library_s_with_that_optimiser_and_those_batches(design: Design) -> None:
     """`bandits.run` from the same keys: the path, and the area over its steps."""
     ρ, α, η, T = 0.3, 1.0, 0.4, module.NUM_STEPS
