@@ -75,7 +75,7 @@ def draw_sets(rates: np.ndarray, mean: np.ndarray, std: np.ndarray, overlap: Ove
     embedding = np.stack([np.pad(e, ((0, 0), (0, width - e.shape[1]))) for e, _ in found])
     right = np.stack([labels for _, labels in found])
     odds = np.repeat(np.log(p) - np.log1p(-p), len(draws), axis=0)
-    return Sets(Prompts(*map(jnp.asarray, (odds, embedding, right))), (S, len(draws)))
+    return Sets(Prompts(jnp.asarray(odds), jnp.asarray(embedding), jnp.asarray(right)), (S, len(draws)))
 
 
 def _embedded(

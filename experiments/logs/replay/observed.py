@@ -97,7 +97,7 @@ def _table(folder: Path, begin: str, table: str) -> Rows:
 def _runs(rows: Rows, sets: np.ndarray) -> Runs:
     """By rule, none and group first. Raises ValueError where one has not been run on every set, or not for as long."""
     area: dict[str, np.ndarray] = {}
-    lengths = set()
+    lengths: set[int] = set()
     rules = sorted(set(map(str, rows["rule"])), key=lambda rule: (rule != "none", rule != "group", rule))
     if rules[0] != "none":
         raise ValueError(f"--study has the rules {', '.join(rules)}; allowed: a study with none among them")
