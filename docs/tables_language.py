@@ -81,4 +81,39 @@ def same_name(name: str) -> str:
     return re.sub(r" (SFT|RL) state", " state", name)
 
 
-TABLES = (origin, held_out, ends, ratios, exponents, verdicts, both)
+STEPS = {
+    "equal": "equal small steps",
+    "tuned": "the study's tuned steps",
+    "own": "steps tuned in the replay",
+    "adam": "Adam, steps tuned in the replay",
+}
+COSINES = {"measured": "as measured", "advise": "as in `advise --replay`"}
+
+
+def foretold(name: str) -> list[str]:
+    """Whether a replay of the study foretells the order of its rules."""
+    rows = (
+        (
+            COSINES[overlap], STEPS[steps], case["predicted"] + case["contradicted"] + case["open"],
+            case["predicted"], case["contradicted"], case["open"], case["answer"],
+        )
+        for overlap, found in load(name)["overlaps"].items()
+        for steps, case in found["cases"].items()
+    )  # fmt: skip
+    head = ("cosines", "steps", "pairs resolved in the study", "predicted", "contradicted", "open", "order predicted")
+    return table(head, rows)
+
+
+def replayed(name: str) -> list[str]:
+    """Leads over `none`, of the study and of both replays."""
+    overlaps, rows = load(name)["overlaps"], []
+    for steps, case in overlaps["measured"]["cases"].items():
+        for number, pair in enumerate(case["pairs"]):
+            if pair["first"] == "none":
+                other = overlaps["advise"]["cases"][steps]["pairs"][number]
+                leads = (change(found) for found in (pair["real"], pair["replay"], other["replay"]))
+                rows.append((STEPS[steps], pair["second"], *leads))
+    return table(("steps", "rule, less none", "the study", "replay, cosines as measured", "as in `advise`"), rows)
+
+
+TABLES = (origin, held_out, ends, ratios, exponents, verdicts, both, foretold, replayed)

@@ -9,10 +9,12 @@ The question is whether to divide each group's advantages by the group's own dev
        right or all wrong, and more than of the undivided one: shaping is blown up          do not divide
     5  no number of what is moved, or none of what is lost to shaping                       abstains
     6  the replay's whole band is positive and can be seen, χ is not known to be small      divide
-    7  less than a tenth is moved, and the lead's band holds 0 or needs too many runs       no difference
+    7  less than a tenth is moved: neither end of the lead's band could be seen             no difference
+                                   one could, in 20 runs of each rule or fewer              not resolved
     8  anything else                                                                        abstains
 
-A loss is never predicted from a replay alone: it knows nothing of how prompts overlap. Independent check, case by case:
+A band that holds 0 is no sign of no difference where it is wide: what it allows could be seen. A loss is never
+predicted from a replay alone: it knows nothing of how prompts overlap. Independent check, case by case:
 tests/experiments/logs/test_advice.py.
 """
 
@@ -24,7 +26,7 @@ from typing import Literal
 from curvature.seeds import seeds_needed
 from experiments.logs.report.answer import percent
 
-Verdict = Literal["nothing to decide", "no difference", "do not divide", "divide", "abstains"]
+Verdict = Literal["nothing to decide", "no difference", "not resolved", "do not divide", "divide", "abstains"]
 LITTLE = 0.10
 """Share of the update: less is little to move, more is much to lose to shaping."""
 MOST_RUNS = 20
@@ -60,6 +62,11 @@ class Lead:
     """Where that is known from, in words that go on a sentence: "in the replay of your run"."""
     replayed: bool
     """Whether it is of the reader's own pass rates."""
+
+    @property
+    def largest(self) -> float:
+        """The greatest difference that it allows, of either sign."""
+        return max(self.high, -self.low)
 
     def __str__(self) -> str:
         if self.low == self.high:
@@ -171,7 +178,8 @@ def _by_lead(e: Evidence, moved: Interval) -> tuple[Verdict, str, tuple[str, ...
     lead = e.lead
     if lead is None:
         return _abstains(f"{what}, and what that is worth is not known", (e.lead_why,))
-    least = runs(lead.high, e.run_std[0])
+    size = lead.largest
+    least = runs(size, e.run_std[0])
     reasons = (
         f"{what} (less than {percent(LITTLE, 0)} is little).",
         f"the lead of dividing is {lead} {lead.source}{_holds_0(lead)}.",
@@ -199,19 +207,24 @@ def _by_lead(e: Evidence, moved: Interval) -> tuple[Verdict, str, tuple[str, ...
             f"{what}, which may be {percent(LITTLE, 0)} or more: that can be worth something or nothing",
             (reasons[1] if lead.replayed else f"{REPLAY}.",),
         )
-    if lead.low <= 0 <= lead.high and lead.replayed:
-        return "no difference", f"{_none(e)}: {what}, and the replay lets it lead by {lead}.", reasons
     if least > MOST_RUNS:
+        let = f"the replay lets it lead by {lead}, and " if lead.replayed else ""
         return (
             "no difference",
-            f"{_none(e)}: {what}, and to see a lead of {100 * lead.high:.2g} points it takes {least:,} runs of each "
-            "rule or more.",
+            f"{_none(e)}: {what}, and {let}to see {_kind(lead)} of {100 * size:.2g} points it takes {least:,} runs of "
+            "each rule or more.",
             reasons,
         )
-    return _abstains(
-        f"{what}, and a lead of up to {100 * lead.high:.2g} points could be seen in {least} runs of each rule",
-        (reasons[1], reasons[2], *(() if lead.replayed else (f"{REPLAY}.",))),
+    return (
+        "not resolved",
+        f"Not resolved: {what}, and {_kind(lead)} of up to {100 * size:.2g} points could be seen in {least} runs of "
+        "each rule.",
+        (*reasons, *(() if lead.replayed else (f"{REPLAY}.",))),
     )
+
+
+def _kind(lead: Lead) -> str:
+    return "a lead" if lead.high >= -lead.low else "a loss"
 
 
 def runs(lead: float, std: float) -> int:
@@ -224,12 +237,12 @@ def runs(lead: float, std: float) -> int:
 
 
 def _runs_words(lead: Lead, std: tuple[float, float]) -> str:
-    least, most = (f"{runs(lead.high, s):,}" for s in std)
+    least, most = (f"{runs(lead.largest, s):,}" for s in std)
     number = least if std[0] == std[1] else f"{least} to {most}"
     spread = " to ".join(dict.fromkeys(f"{100 * s:g}" for s in std))
     return (
-        f"a lead of {100 * lead.high:.2g} points is seen in {number} runs of each rule (80% power, two-sided 5%), "
-        f"where runs differ by {spread} points from seed to seed."
+        f"{_kind(lead)} of {100 * lead.largest:.2g} points is seen in {number} runs of each rule (80% power, "
+        f"two-sided 5%), where runs differ by {spread} points from seed to seed."
     )
 
 
@@ -259,16 +272,21 @@ def _spread_out(e: Evidence) -> bool:
 def _limits(e: Evidence, verdict: Verdict) -> tuple[str, ...]:
     """What stands beside a verdict, whatever the log."""
     found = []
-    if verdict in ("no difference", "divide", "nothing to decide"):
+    if verdict in ("no difference", "not resolved", "divide", "nothing to decide"):
         found.append("it is about the direction: retune the step when you switch, or its length is what you compare.")
-    if verdict in ("no difference", "divide") and e.lead is not None:
+    if verdict in ("no difference", "not resolved", "divide") and e.lead is not None:
         found.append(
             "the lead is of simulated softmax policies with steps tuned for each rule: no clipping, no KL term, no "
             "language model."
         )
         if not e.binary:
             found.append("and of right-or-wrong rewards, while yours have more values.")
-    if e.chi is None and verdict in ("no difference", "divide", "abstains"):
+        if e.lead.replayed:
+            found.append(
+                "held against the study of a pretrained model, such a replay foretold the order of rules at equal "
+                "steps, and not at tuned ones (docs/language-model.md)."
+            )
+    if e.chi is None and verdict in ("no difference", "not resolved", "divide", "abstains"):
         found.append("whether prompts hinder each other (χ) is not in a log of rewards; dividing can lose there.")
     elif e.chi is not None and 0 <= e.chi[1] < HINDERED:
         found.append(

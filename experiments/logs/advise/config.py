@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import tyro
 
-from experiments.flags import check_positive
+from experiments.flags import check_integer, check_positive
 from experiments.logs.source import Source
 
 
@@ -37,6 +37,10 @@ class Advise:
     replay: bool = False
     """Simulate your run first: its likeliest pass rates and group size, at every overlap of prompts (about a minute).
     The lead is then that of your pass rates, and not the published sweep's."""
+    optimiser: Literal["sgd", "adam"] | None = None
+    """Your optimiser, for the replay: it is in no log. Default: sgd."""
+    prompts_per_update: int | None = None
+    """Prompts of one of your updates, for the replay; 0: all. Default: as the log has it, all where it does not say."""
     json: bool = False
     """Print one JSON object."""
 
@@ -47,3 +51,8 @@ class Advise:
                 raise ValueError(f"--run-std is {self.run_std}; allowed: at most 1, a deviation of accuracies")
         if self.chi is not None and not self.chi[0] <= self.chi[1]:  # NaN is in no order
             raise ValueError(f"--chi is {self.chi[0]:g} {self.chi[1]:g}; allowed: two numbers, the lower one first")
+        for name, value in (("--optimiser", self.optimiser), ("--prompts-per-update", self.prompts_per_update)):
+            if value is not None and not self.replay:
+                raise ValueError(f"{name} is {value}; allowed with --replay alone")
+        if self.prompts_per_update is not None:
+            check_integer("--prompts-per-update", self.prompts_per_update, 0)

@@ -22,6 +22,7 @@ def evidence(
     chi: tuple[float, float] | None = None,
     lead: Lead | None = None,
     no_replay: str = "",
+    assumed: Collection[str] = (),
 ) -> Evidence:
     """What a log says, as far as an advice needs it.
 
@@ -32,6 +33,7 @@ def evidence(
         chi: the interval of χ, where it was measured.
         lead: of the replay, where there is one; else the published sweep's at this size of groups.
         no_replay: why there is none, where one was asked for.
+        assumed: what the replay takes for granted, in sentences.
     """
     s = summary
     moved, why = _moved(s)
@@ -52,7 +54,7 @@ def evidence(
         run_std=RUN_STD if run_std is None else (run_std, run_std),
         chi=chi,
         unfit=_unfit(s, notes),
-        limits=(*_limits(s), *([f"not replayed: {no_replay}"] if no_replay else [])),
+        limits=(*_limits(s), *([f"not replayed: {no_replay}"] if no_replay else []), *assumed),
     )
 
 

@@ -10,6 +10,7 @@ from experiments.logs.advise.config import Advise
 from experiments.logs.advise.evidence import evidence
 from experiments.logs.advise.text import advice_text
 from experiments.logs.groups import Groups
+from experiments.logs.replay.design import design_of
 from experiments.logs.replay.replay import replay, why_not
 from experiments.logs.report.estimator import recover
 from experiments.logs.report.measure import measure
@@ -38,8 +39,13 @@ def run(config: Advise, groups: Groups, filtered: tuple[int, int] | None) -> int
         run_std=config.run_std,
     )
     why = why_not(summary) if config.replay else ""
-    lead = replay(summary) if config.replay and not why else None
-    numbers = evidence(summary, groups.notes, run_std=config.run_std, chi=config.chi, lead=lead, no_replay=why)
+    lead, assumed = None, ()
+    if config.replay and not why:
+        design, assumed = design_of(groups, config.optimiser, config.prompts_per_update)
+        lead = replay(summary, design=design)
+    numbers = evidence(
+        summary, groups.notes, run_std=config.run_std, chi=config.chi, lead=lead, no_replay=why, assumed=assumed
+    )
     found = Advised(**asdict(advise(numbers)))
     if config.json:
         band = None if numbers.lead is None else (numbers.lead.low, numbers.lead.high)

@@ -1,28 +1,69 @@
-"""`python -m experiments.logs.replay [NUMBER [G]]`: how many bands of NUMBER replays hold the true lead.
+"""How good replays are: `python -m experiments.logs.replay [NUMBER [G]] [--optimiser adam]`, or `--study FOLDER`.
 
-One line of JSON per simulated run, and the count at the end; about a minute for 50 runs on an idle core.
+How many bands of NUMBER replays hold the true lead of simulated runs: one line of JSON per run, and the count at the
+end; about a minute for 50 runs on an idle core. The runs have 64 prompts, of which `--prompts-per-update` must be a
+divisor. With `--study` the folder of a finished `gsm8k validate --model` run is
+replayed from its pass rates, and whether that foretells the order of its rules is written as JSON to `--out`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
+from pathlib import Path
 
 import curvature  # noqa: F401  (64 bits)
 from experiments.compilation import use_cache
-from experiments.logs.replay.coverage import cases, row
+from experiments.logs.replay.against import replay_study
+from experiments.logs.replay.coverage import TRUE_PROMPTS, cases, row
+from experiments.logs.replay.design import Design
+from experiments.logs.replay.observed import observe
+from experiments.strict_json import plain
 
 
-def main(number: int, group_size: int) -> None:
+def count(number: int, group_size: int, design: Design) -> None:
     """Simulate, print, count."""
     found = []
-    for case in cases(number, group_size):
+    for case in cases(number, group_size, design):
         found.append(case.covered)
         print(json.dumps(row(case), ensure_ascii=False), flush=True)
     told = [covered for covered in found if covered is not None]
     print(f"{sum(told)} of {len(told)} bands hold the true lead; {len(found) - len(told)} logs were not replayed")
 
 
-if __name__ == "__main__":
+def study(folder: Path, out: Path | None) -> None:
+    """Replay a study, print the answers and write what they stand on."""
+    found = replay_study(observe(folder))
+    for overlap, replayed in found["overlaps"].items():
+        for steps, case in replayed["cases"].items():
+            numbers = ", ".join(f"{case[what]} {what}" for what in ("predicted", "contradicted", "open"))
+            print(f"cosines as {overlap}, steps {steps}: {case['answer']} ({numbers})")
+    if out is not None:
+        out.write_text(json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.logs.replay", description=__doc__)
+    parser.add_argument("number", nargs="?", type=int, default=50)
+    parser.add_argument("group_size", nargs="?", type=int, default=8)
+    parser.add_argument("--optimiser", choices=("sgd", "adam"), default="sgd")
+    parser.add_argument("--prompts-per-update", type=int, default=0, metavar="B")
+    parser.add_argument("--study", type=Path, metavar="FOLDER")
+    parser.add_argument("--out", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
     use_cache()
-    main(*(int(argument) for argument in (sys.argv[1:] + ["50", "8"][len(sys.argv) - 1 :])[:2]))
+    try:
+        if arguments.study is None:
+            B = arguments.prompts_per_update
+            if B < 0 or (B and TRUE_PROMPTS % B):
+                raise ValueError(f"--prompts-per-update is {B}; allowed: 0 (all), or a divisor of {TRUE_PROMPTS}")
+            count(arguments.number, arguments.group_size, Design(arguments.optimiser, B))
+        else:
+            study(arguments.study, arguments.out)
+    except ValueError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -3,9 +3,9 @@
     lead at ρ = mean over seeds of (area of group − area of none),    area = mean over T updates of the mean pass rate
 
 Prompts are softmax policies over K answers of which one is right, drawn at random for each; all pairs of prompts have
-features of product ρ (`bandits.Equicorrelated`). Every update has one group for every prompt, and moves the policy by
-at most `KL_LIMIT` nats on average. A step is chosen for each rule and ρ on seeds that are not reported. Independent
-check: tests/experiments/logs/replay/test_leads.py.
+features of product ρ (`bandits.Equicorrelated`). Every update has one group for every prompt, or for a batch of them in
+shuffled epochs, and moves the policy by at most `KL_LIMIT` nats on average. A step is chosen for each rule and ρ on
+seeds that are not reported. Independent check: tests/experiments/logs/replay/test_leads.py.
 """
 
 from __future__ import annotations
@@ -22,21 +22,26 @@ from jaxtyping import Array, Float, Key
 from scipy.stats import t as student
 
 from bandits._problem import Problem
-from bandits._run import init, step
+from bandits._run import State, init, step
 from bandits._score import score
 from bandits._step import KLLimited
 from bandits.batches import BLOCK_NUMBERS
+from bandits.epochs import batch_of_epoch
 from bandits.features import Equicorrelated
+from bandits.optimiser import make_optimiser
 from bandits.oracle import Sampled
 from bandits.policy import Softmax
 from bandits.rewards import draw_labels, one_hot_rewards
 from bandits.simplex import Simplex
 from bandits.update import Power
+from experiments.logs.replay.design import PLAIN, Design
 
 NUM_ARMS, NUM_STEPS, KL_LIMIT = 8, 100, 0.05
 """As in the published sweep, which has 200 updates."""
 STEPS = tuple(np.geomspace(0.3, 3000.0, 7).tolist())
 """To choose from, on the sum over prompts."""
+ADAM_STEPS = tuple(np.geomspace(0.001, 10.0, 7).tolist())
+"""The same under Adam, whose updates are about 1 in every coordinate."""
 TUNING_SEEDS, SEEDS = 3, 8
 ALPHA = np.array([0.0, 1.0])
 """none, group."""
@@ -89,13 +94,16 @@ def build(job: Job, key: Key[Array, ""]) -> Problem:
 
 
 @lru_cache(maxsize=16)
-def _areas(num_prompts: int, group_size: int) -> Callable[[Job], Array]:
+def _areas(num_prompts: int, group_size: int, design: Design) -> Callable[[Job], Array]:
+    oracle = Sampled(group_size, prompts_per_update=design.prompts_per_update)
+    optimiser = make_optimiser(design.optimiser)
+
     def one(job: Job) -> Array:
         problem_key, run_key = jax.random.split(job.key)
         limited = KLLimited(job.step_size, jnp.asarray(KL_LIMIT))
         found = score(
-            build(job, problem_key), Power(job.alpha), Sampled(group_size), limited, NUM_STEPS, levels=jnp.ones(1),
-            key=run_key,
+            build(job, problem_key), Power(job.alpha), oracle, limited, NUM_STEPS, levels=jnp.ones(1), key=run_key,
+            optimiser=optimiser,
         )  # fmt: skip
         return jnp.where(found.finite, found.area, -jnp.inf)
 
@@ -103,7 +111,9 @@ def _areas(num_prompts: int, group_size: int) -> Callable[[Job], Array]:
     return jax.jit(lambda jobs: jax.lax.map(one, jobs, batch_size=block))
 
 
-def leads(rates: np.ndarray, group_size: int, coherence: np.ndarray, *, seed: int, seeds: int = SEEDS) -> Leads:
+def leads(
+    rates: np.ndarray, group_size: int, coherence: np.ndarray, *, seed: int, seeds: int = SEEDS, design: Design = PLAIN
+) -> Leads:
     """The lead at every overlap.
 
     Arguments:
@@ -112,19 +122,22 @@ def leads(rates: np.ndarray, group_size: int, coherence: np.ndarray, *, seed: in
         coherence: [C] ρ in [0, 1).
         seed: of all random draws.
         seeds: that are reported.
+        design: optimiser and prompts per update, which divide N.
     """
-    C, B = len(coherence), len(STEPS)
-    tuned = _run(rates, group_size, coherence, np.broadcast_to(STEPS, (C, 2, B)), seed, range(TUNING_SEEDS))
-    chosen = np.asarray(STEPS)[tuned.mean(axis=-1).argmax(axis=-1)]
-    area = _run(rates, group_size, coherence, chosen[..., None], seed, range(1000, 1000 + seeds))[:, :, 0]
+    grid = ADAM_STEPS if design.optimiser == "adam" else STEPS
+    C, B = len(coherence), len(grid)
+    tuned = _run(rates, group_size, coherence, np.broadcast_to(grid, (C, 2, B)), seed, range(TUNING_SEEDS), design)
+    chosen = np.asarray(grid)[tuned.mean(axis=-1).argmax(axis=-1)]
+    area = _run(rates, group_size, coherence, chosen[..., None], seed, range(1000, 1000 + seeds), design)[:, :, 0]
     lead = area[:, 1] - area[:, 0]
     error = lead.std(axis=1, ddof=1) / np.sqrt(seeds)
     return Leads(coherence, lead.mean(axis=1), float(student.ppf(0.975, seeds - 1)) * error, chosen)
 
 
 def _run(
-    rates: np.ndarray, group_size: int, coherence: np.ndarray, steps: np.ndarray, seed: int, draws: range
-) -> np.ndarray:
+    rates: np.ndarray, group_size: int, coherence: np.ndarray, steps: np.ndarray, seed: int, draws: range,
+    design: Design = PLAIN,
+) -> np.ndarray:  # fmt: skip
     """[C, 2, B, S] areas; `steps` is [C, 2, B]."""
     shape = (*steps.shape, len(draws))
     c, rule, b, s = (axis.ravel() for axis in np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"))
@@ -136,13 +149,14 @@ def _run(
         jnp.asarray(steps[c, rule, b]),
         keys[s],
     )
-    return np.asarray(_areas(len(rates), group_size)(jobs)).reshape(shape)
+    return np.asarray(_areas(len(rates), group_size, design)(jobs)).reshape(shape)
 
 
 def pass_rates_along(
-    rates: np.ndarray, group_size: int, coherence: float, alpha: float, step_size: float, num_steps: int, *, seed: int
-) -> np.ndarray:
-    """[T, N] pass rates before each update of one run."""
+    rates: np.ndarray, group_size: int, coherence: float, alpha: float, step_size: float, num_steps: int, *, seed: int,
+    design: Design = PLAIN,
+) -> np.ndarray:  # fmt: skip
+    """[T, N] pass rates before each update of one run; NaN of prompts that the update leaves out."""
     job = Job(
         jnp.asarray(log_odds(rates)),
         jnp.asarray(coherence),
@@ -150,20 +164,26 @@ def pass_rates_along(
         jnp.asarray(step_size),
         jax.random.key(seed),
     )
-    return np.asarray(_path(len(rates), group_size, num_steps)(job))
+    return np.asarray(_path(len(rates), group_size, num_steps, design)(job))
 
 
 @lru_cache(maxsize=16)
-def _path(num_prompts: int, group_size: int, num_steps: int) -> Callable[[Job], Array]:
+def _path(num_prompts: int, group_size: int, num_steps: int, design: Design) -> Callable[[Job], Array]:
+    B, optimiser = design.prompts_per_update, make_optimiser(design.optimiser)
+    oracle = Sampled(group_size, prompts_per_update=B)
+
     def path(job: Job) -> Array:
         problem_key, run_key = jax.random.split(job.key)
         problem = build(job, problem_key)
         limited = KLLimited(job.step_size, jnp.asarray(KL_LIMIT))
 
-        def advance(state, _):
-            new, _ = step(problem, Power(job.alpha), Sampled(group_size), limited, state)
-            return new, state.local.value
+        def advance(state: State, _: None) -> tuple[State, Array]:
+            new, _ = step(problem, Power(job.alpha), oracle, limited, state, optimiser=optimiser)
+            if not B or state.order_key is None:
+                return new, state.local.value
+            seen = batch_of_epoch(state.order_key, state.time, num_prompts, B)
+            return new, jnp.full(num_prompts, jnp.nan).at[seen].set(state.local.value[seen])
 
-        return jax.lax.scan(advance, init(problem, key=run_key), None, length=num_steps)[1]
+        return jax.lax.scan(advance, init(problem, key=run_key, optimiser=optimiser), None, length=num_steps)[1]
 
     return jax.jit(path)

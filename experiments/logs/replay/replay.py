@@ -1,7 +1,8 @@
 """The band of the lead in a replay: the log's likeliest law of pass rates, its group size, and every overlap.
 
-Prompts take the quantiles of that law. The band is from the least lower end to the greatest upper end of the leads over
-`OVERLAPS`. How often it holds the true lead of a run that is known: `python -m experiments.logs.replay` (docs/logs.md).
+Prompts take the quantiles of that law; updates are made as a `Design` has it, the run's where that is known. The band
+is from the least lower end to the greatest upper end of the leads over `OVERLAPS`. How often it holds the true lead of
+a run that is known: `python -m experiments.logs.replay` (docs/logs.md).
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import numpy as np
 
 from curvature.law_of_rates import law_of_rates
 from experiments.logs.advice import Lead
+from experiments.logs.replay.design import NUM_PROMPTS, PLAIN, Design
 from experiments.logs.report.abstain import FEWEST_LAWS
 
 OVERLAPS = np.array([0.0, 0.3, 0.6, 0.9])
 """ρ, of which a log says nothing."""
-NUM_PROMPTS, SEED = 32, 0
+SEED = 0
 LARGEST_GROUP = 64
 """G beyond which nothing is simulated."""
 
@@ -48,17 +50,21 @@ def why_not(summary: Mapping[str, Any]) -> str:
     return ""
 
 
-def replay(summary: Mapping[str, Any], *, seed: int = SEED) -> Lead:
+def replay(summary: Mapping[str, Any], *, seed: int = SEED, design: Design = PLAIN) -> Lead:
     """The band of a log that can be replayed (`why_not`).
 
     Arguments:
         summary: of `experiments.logs.report.summary.summarise`.
         seed: of the replay's random draws.
+        design: how its updates are made.
     """
     from experiments.logs.replay.leads import NUM_STEPS, leads
 
     law = law_of_rates(np.asarray(summary["histogram"]))
-    found = leads(quantiles(law.rates, law.weights), summary["group_size"], OVERLAPS, seed=seed)
+    rates = quantiles(law.rates, law.weights, design.num_prompts)
+    found = leads(rates, summary["group_size"], OVERLAPS, seed=seed, design=design)
     low, high = (found.mean - found.half_width).min(), (found.mean + found.half_width).max()
-    source = f"in a replay of {NUM_STEPS} updates from your pass rates, over overlaps of 0 to {OVERLAPS[-1]:g}"
+    source = (
+        f"in a replay of {NUM_STEPS} updates ({design}) from your pass rates, over overlaps of 0 to {OVERLAPS[-1]:g}"
+    )
     return Lead(float(low), float(high), source, replayed=True)

@@ -85,7 +85,7 @@ class Advised(TypedDict):
     """Whether to divide (`experiments.logs.advice`)."""
 
     verdict: str
-    """"nothing to decide", "no difference", "do not divide", "divide", "abstains"."""
+    """"nothing to decide", "no difference", "not resolved", "do not divide", "divide", "abstains"."""
     sentence: str
     reasons: Sequence[str]
     limits: Sequence[str]

@@ -30,20 +30,40 @@ CASES = {
     "pairs": (replace(BASE, group_size=2, moved=None), "nothing to decide", "in groups of 2 with two reward values"),
     "threes": (replace(BASE, group_size=3), "nothing to decide", "a larger learning rate and nothing else"),
     "little moved, lead too small": (BASE, "no difference", "to see a lead of 0.65 points it takes 39 runs"),
-    "little moved, band holds 0": (
-        replace(BASE, lead=replayed(-0.002, 0.05)),
+    "little moved, band holds 0 and neither end is seen": (
+        replace(BASE, lead=replayed(-0.002, 0.005)),
         "no difference",
-        "the replay lets it lead by -0.2 to +5 points",
+        "the replay lets it lead by -0.2 to +0.5 points of accuracy, and to see a lead of 0.5 points it takes 64 runs",
+    ),
+    "little moved, band holds 0 and its upper end is seen": (
+        replace(BASE, lead=replayed(-0.0007, 0.031)),  # of the real run's first visits
+        "not resolved",
+        "Not resolved: dividing moves 7.0% [6.0%, 8.0%] of your update to other groups, and a lead of up to 3.1 points "
+        "could be seen in 3 runs",
+    ),
+    "little moved, band holds 0 and its lower end is seen": (
+        replace(BASE, lead=replayed(-0.04, 0.002)),
+        "not resolved",
+        "a loss of up to 4 points could be seen in 3 runs",
+    ),
+    "little moved, band holds 0 and its lower end is the larger": (
+        replace(BASE, lead=replayed(-0.006, 0.002)),
+        "no difference",
+        "to see a loss of 0.6 points it takes",
     ),
     "little moved, band positive and too small": (
         replace(BASE, lead=replayed(0.0005, 0.002)),
         "no difference",
         "it takes 394 runs",
     ),
-    "little moved, lead may be seen": (replace(BASE, run_std=(0.001, 0.001)), "abstains", "could be seen in 2 runs"),
+    "little moved, lead may be seen": (
+        replace(BASE, run_std=(0.001, 0.001)),
+        "not resolved",
+        "could be seen in 2 runs",
+    ),
     "band positive, seen at one end alone": (
         replace(BASE, lead=replayed(0.001, 0.03)),
-        "abstains",
+        "not resolved",
         "a lead of up to 3 points could be seen",
     ),
     "band positive and seen": (
@@ -186,6 +206,9 @@ def test_limits_name_what_the_verdict_does_not_know() -> None:
     assert any("χ" in limit for limit in found.limits)
     assert not any("is not in a log" in limit for limit in advise(replace(BASE, chi=(0.5, 0.6))).limits)
     assert any(f"χ below {HINDERED}" in limit for limit in advise(replace(BASE, chi=(0.05, 0.2))).limits)
+    told = [any("not at tuned ones" in x for x in advise(replace(BASE, lead=lead)).limits) for lead in (None, SWEEP,
+            replayed(-0.002, 0.005), replayed(-0.002, 0.05), replayed(0.05, 0.08))]  # fmt: skip
+    assert told == [False, False, True, True, True]
     assert any("right-or-wrong" in limit for limit in advise(shaped(LITTLE_LOST, NONE_LOST)).limits)
 
 
@@ -226,7 +249,28 @@ def test_what_is_never_advised(size, binary, moved, unanimous, plain, lead, chi,
         assert moved is not None
         assert moved.high < LITTLE
         assert lead is not None
-        assert lead.low <= 0 <= lead.high or seeds_needed(max(lead.high, 1e-5), std) > MOST_RUNS
+        assert seeds_needed(max(abs(lead.low), abs(lead.high), 1e-5), std) > MOST_RUNS
+    if found.verdict == "not resolved":
+        assert moved is not None
+        assert moved.high < LITTLE
+        assert lead is not None
+        assert seeds_needed(max(abs(lead.low), abs(lead.high)), std) <= MOST_RUNS
     if found.verdict == "nothing to decide":
         assert binary
         assert size <= 3
+
+
+@pytest.mark.parametrize("runs_needed", [MOST_RUNS, MOST_RUNS + 1])
+def test_twenty_runs_are_the_line(runs_needed: int) -> None:
+    """The same band: resolvable in 20 runs, or in 21."""
+    lead = next(x / 1e5 for x in range(300, 2000) if seeds_needed(x / 1e5, 0.01) == runs_needed)
+    found = advise(replace(BASE, lead=replayed(-lead / 2, lead)))
+    assert found.verdict == ("not resolved" if runs_needed <= MOST_RUNS else "no difference")
+
+
+def test_a_band_that_is_not_resolved_without_a_replay_asks_for_one() -> None:
+    e = replace(BASE, lead=Lead(0.0359, 0.0359, "in groups of 64", replayed=False))
+    found = advise(e)
+    assert found.verdict == "not resolved"
+    assert any("--replay" in reason for reason in found.reasons)
+    assert not any("--replay" in reason for reason in advise(replace(e, lead=replayed(0.001, 0.03))).reasons)

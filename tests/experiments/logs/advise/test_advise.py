@@ -50,7 +50,7 @@ def test_a_run_like_the_real_one_is_told_that_it_could_not_see_it(tmp_path: Path
 
 def test_who_knows_that_runs_hardly_differ_is_told_nothing(tmp_path: Path, capsys) -> None:
     path = write_counts(tmp_path / "a.csv", drawn(2000), step=np.arange(2000))
-    assert advised(capsys, path, "--run-std", "0.001")["verdict"] == "abstains"
+    assert advised(capsys, path, "--run-std", "0.001")["verdict"] == "not resolved"
     assert advised(capsys, path, "--run-std", "0.05")["verdict"] == "no difference"
 
 

@@ -10,6 +10,7 @@ import pytest
 from experiments import cli
 from experiments.logs.replay import coverage, replay
 from experiments.logs.replay import leads as simulated
+from experiments.logs.replay.design import PLAIN, Design
 from experiments.logs.replay.leads import Leads
 from tests.experiments.logs.report.logs import drawn, write_counts
 
@@ -44,8 +45,8 @@ def test_who_is_not_replayed(changes: dict, words: str) -> None:
 def test_the_band_spans_the_intervals_of_all_overlaps(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def instead(rates, group_size, coherence, *, seed):
-        asked.append((rates, group_size, coherence.tolist(), seed))
+    def instead(rates, group_size, coherence, *, seed, design):
+        asked.append((rates, group_size, coherence.tolist(), seed, design))
         mean, half = np.array([0.01, 0.03, 0.0, 0.005]), np.array([0.001, 0.003, 0.004, 0.001])
         return Leads(coherence, mean, half, np.ones((4, 2)))
 
@@ -53,8 +54,8 @@ def test_the_band_spans_the_intervals_of_all_overlaps(monkeypatch: pytest.Monkey
     found = replay.replay(summary(), seed=3)
     assert (found.low, found.high) == pytest.approx((-0.004, 0.033))
     assert found.replayed
-    rates, size, overlaps, seed = asked[0]
-    assert (size, overlaps, seed) == (8, replay.OVERLAPS.tolist(), 3)
+    rates, size, overlaps, seed, design = asked[0]
+    assert (size, overlaps, seed, design) == (8, replay.OVERLAPS.tolist(), 3, PLAIN)
     k = np.arange(9)
     mean = (np.array(summary()["histogram"]) @ k) / (8 * sum(summary()["histogram"]))
     assert rates.mean() == pytest.approx(
@@ -63,31 +64,60 @@ def test_the_band_spans_the_intervals_of_all_overlaps(monkeypatch: pytest.Monkey
 
 
 def test_the_advice_is_by_the_replay_and_says_so(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    def instead(rates, group_size, coherence, *, seed):
+    asked = []
+
+    def instead(rates, group_size, coherence, *, seed, design):
+        asked.append((len(rates), design))
         return Leads(coherence, np.linspace(-0.002, 0.017, 4), np.zeros(4), np.ones((4, 2)))
 
     monkeypatch.setattr(simulated, "leads", instead)
     path = write_counts(tmp_path / "a.csv", drawn(2000), step=np.arange(2000) // 20)
     cli.main(["advise", str(path), "--replay"])
     printed = " ".join(capsys.readouterr().out.split())
-    assert "the replay lets it lead by -0.2 to +1.7 points of accuracy" in printed
+    assert "a lead of up to 1.7 points could be seen in" in printed
+    assert "the lead of dividing is -0.2 to +1.7 points of accuracy" in printed
+    assert "100 updates (SGD, every prompt in each)" in printed
     assert "over overlaps of 0 to 0.9, a band that holds 0" in printed
+    assert "the replay steps by SGD: which optimiser you have is in no log" in printed
+    assert "your log does not say how many" in printed  # it names no prompts
+    cli.main(["advise", str(path), "--replay", "--optimiser", "adam", "--prompts-per-update", "48"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "100 updates (Adam, 32 of 64 prompts in each)" in printed
+    assert "32 prompts in an update where your run has 48" in printed
+    assert "in no log" not in printed
+    assert asked == [(32, PLAIN), (64, Design("adam", 32))]
     cli.main(["advise", str(write_counts(tmp_path / "b.csv", drawn(300))), "--replay"])
     printed = " ".join(capsys.readouterr().out.split())
     assert "not replayed: There are " in printed
     assert "in the published sweep" in printed
 
 
-def test_a_case_is_written_read_and_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("group_size", "design"),
+    [(8, PLAIN), (16, Design("adam", 32))],
+    ids=str,
+)
+def test_a_case_is_written_read_and_replayed(
+    group_size: int, design: Design, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Short runs and few seeds; the log has the groups of the run's own states."""
+    asked = []
+
+    def replayed(summary, *, design):
+        asked.append(design)
+        return replay.replay(summary, design=design)
+
+    monkeypatch.setattr(coverage, "replay", replayed)
     monkeypatch.setattr(simulated, "NUM_STEPS", 20)
     monkeypatch.setattr(simulated, "STEPS", (3.0, 30.0))
+    monkeypatch.setattr(simulated, "ADAM_STEPS", (0.03, 0.3))
     monkeypatch.setattr(coverage, "TRUE_SEEDS", 2)
     for program in (simulated._areas, simulated._path):
         program.cache_clear()
-    case = coverage.one_case(1, 8, tmp_path)
+    case = coverage.one_case(1, group_size, tmp_path, design)
     for program in (simulated._areas, simulated._path):
         program.cache_clear()
+    assert asked == [design]  # what the log and the reader say of the run
     assert case.low is not None
     assert case.truth is not None
     assert case.high is not None
