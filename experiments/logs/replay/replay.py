@@ -22,18 +22,6 @@ LARGEST_GROUP = 64
 """G beyond which nothing is simulated."""
 
 
-def quantiles(rates: np.ndarray, weights: np.ndarray, number: int = NUM_PROMPTS) -> np.ndarray:
-    """[number] pass rates at the levels (i + ½)/number of a law with atoms.
-
-    >>> print(quantiles(np.array([0.2, 0.8]), np.array([0.5, 0.5]), 4))
-    [0.2 0.2 0.8 0.8]
-    """
-    order = np.argsort(rates)
-    below = np.cumsum(weights[order])
-    index = np.searchsorted(below, (np.arange(number) + 0.5) / number * below[-1])
-    return rates[order][np.minimum(index, len(rates) - 1)]
-
-
 def why_not(summary: Mapping[str, Any]) -> str:
     """Why a log cannot be replayed; "" where it can."""
     s = summary
@@ -58,7 +46,7 @@ def replay(summary: Mapping[str, Any], *, seed: int = SEED) -> Lead:
     from experiments.logs.replay.leads import NUM_STEPS, leads
 
     law = law_of_rates(np.asarray(summary["histogram"]))
-    found = leads(quantiles(law.rates, law.weights), summary["group_size"], OVERLAPS, seed=seed)
+    found = leads(law.quantiles(NUM_PROMPTS), summary["group_size"], OVERLAPS, seed=seed)
     low, high = (found.mean - found.half_width).min(), (found.mean + found.half_width).max()
     source = f"in a replay of {NUM_STEPS} updates from your pass rates, over overlaps of 0 to {OVERLAPS[-1]:g}"
     return Lead(float(low), float(high), source, replayed=True)
