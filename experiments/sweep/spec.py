@@ -208,8 +208,9 @@ def _batches(group: list[Setting], size: int) -> list[list[Setting]]:
 
 
 def identity(spec: Spec) -> dict[str, Any]:
-    """Everything as JSON holds it, defaults filled in."""
-    return json.loads(json.dumps(asdict(spec), allow_nan=False))
+    """Everything as JSON holds it, defaults filled in; `measured` only where there is such a law."""
+    found = {name: value for name, value in asdict(spec).items() if name != "measured" or value is not None}
+    return json.loads(json.dumps(found, allow_nan=False))
 
 
 def digest(spec: Spec) -> str:
