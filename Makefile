@@ -90,7 +90,7 @@ wheel: $(STAMP) ## Build the wheel, install it into an empty environment, run tw
 	cd build/wheel && venv/bin/grpo-curvature reproduce --out reproduction --num-steps 30 --num-seeds 2
 	cd build/wheel && venv/bin/grpo-curvature sweep quick --out sweep
 
-fast: $(FAST_STAMP) ## Install numba, with which sweeps are faster, and test sweeps with it
+fast: $(FAST_STAMP) ## Install numba, with which sweeps are faster, and test sweeps with it (CI runs this too)
 	$(BIN)/python -m pytest -q tests/experiments/sweep/test_kernel.py tests/experiments/sweep/test_execute.py \
 		tests/experiments/sweep/test_golden.py tests/experiments/sweep/test_old_rows.py
 
@@ -116,7 +116,7 @@ $(PARITY_STAMP): $(STAMP) requirements-parity.lock
 	@touch $(PARITY_STAMP)
 
 # An environment of its own, as trl pins transformers. Hashed: trl and all that it, torch and the tests need; not hashed: torch, as above.
-trl: $(TRL_STAMP) ## The callback in a real GRPOTrainer on the CPU: the run stays bit for bit as it is; fetches torch and trl
+trl: $(TRL_STAMP) ## The callback in a real GRPOTrainer on the CPU: the run stays bit for bit as it is; fetches torch and trl (CI runs this too)
 	$(TRL)/bin/python -m pytest -q -m trl tests/trl
 
 $(TRL_STAMP): requirements-trl.lock pyproject.toml

@@ -1,6 +1,7 @@
 """float64, strict promotion, shape checking and one cache of compiled programs for every test."""
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import jax
 import pytest
@@ -33,3 +34,17 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that are minutes of work first: whole files go to one process each, and none should begin last."""
     items.sort(key=lambda item: item.get_closest_marker("early") is None)
+
+
+# Every compiled program holds several memory mappings, of which Linux allows a process 65,530 (vm.max_map_count);
+# XLA aborts when there are no more.
+_MAPPINGS = Path("/proc/self/maps")
+_MANY_MAPPINGS = 15_000
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """After the last test of a file, forget the compiled programs if they are many."""
+    if (nextitem is not None and nextitem.path == item.path) or not _MAPPINGS.exists():
+        return
+    if _MAPPINGS.read_bytes().count(b"\n") > _MANY_MAPPINGS:
+        jax.clear_caches()

@@ -73,7 +73,8 @@ def best_rules(areas: Mapping[str, np.ndarray]) -> list[str]:
     """The rule of highest mean area, then those that it is not ahead of: one rule alone is the winner.
 
     Each pair of rules is compared at level 1 − .05/pairs (Bonferroni), so the chance that any difference in the cell is
-    called one by luck is at most .05, whichever rule happens to lead.
+    called one by luck is at most .05, whichever rule happens to lead. Rules whose means differ by rounding alone
+    (those of one direction, where all steps are limited) stand in the order in which they were given.
 
     Arguments:
         areas: rule → [S] areas over the same seeds, S ≥ 2, all finite.
@@ -85,7 +86,7 @@ def best_rules(areas: Mapping[str, np.ndarray]) -> list[str]:
     """
     pairs = len(areas) * (len(areas) - 1) // 2
     level = 1 - (1 - LEVEL) / max(pairs, 1)
-    order = sorted(areas, key=lambda rule: -areas[rule].mean())
+    order = sorted(areas, key=lambda rule: -round(float(areas[rule].mean()), 9))
     return [
         rule
         for rule in order

@@ -62,6 +62,12 @@ def test_winning_is_corrected_for_all_pairs() -> None:
     assert best_rules(areas | {"batch": np.full(8, -1.0)}) == ["group", "none"]
 
 
+def test_rules_that_rounding_alone_parts_stand_as_given() -> None:
+    areas = {"none": NOISE, "group": NOISE * (1 + 2e-16) + 1e-15, "batch": NOISE + 1e-6}
+    assert best_rules(areas) == ["batch"]  # the same in every seed, so a difference
+    assert best_rules({"none": NOISE, "group": areas["group"]})[0] == "none"
+
+
 def test_a_run_that_is_not_finite_never_wins_and_is_counted() -> None:
     def plant(setting, seed):
         lost = setting.rule == "group" and seed == 3
