@@ -26,6 +26,7 @@ from bandits import (
 from bandits.autoregressive import sequence_problem
 from bandits.epochs import batch_of_epoch
 from bandits.redraw import live_counts
+from bandits.update import SERVED
 from curvature.rule import parse
 
 KEY = jax.random.key(3)
@@ -46,7 +47,7 @@ def advantages(name: str, counts: np.ndarray, rewards: np.ndarray) -> np.ndarray
     mean, live = right / G, (right > 0) & (right < G)
     std = np.sqrt(mean * (1 - mean))
     if name in TABLES:
-        pairs = np.array(parse(name).advantages(G))[right.astype(int)]
+        pairs = np.array(parse(name, allowed=SERVED).advantages(G))[right.astype(int)]
         table = np.where(rewards == 1, pairs[:, :1], pairs[:, 1:])
     else:
         every = np.repeat(rewards.ravel(), counts.ravel().astype(int))
@@ -136,7 +137,7 @@ def test_sequences_are_clipped_token_by_token(name: str) -> None:
     size = STEPS.get(name, 0.5)
     found = run(made, rule, constant(size), 6, key=KEY, oracle=Sampled(G, updates_per_batch=3)).final
     φ, S, N = jnp.asarray(made.features.dense()), made.rewards.shape[1] // V, made.num_prompts
-    pairs, rows = np.array(parse(name).advantages(G)), np.arange(N)[None, :, None]
+    pairs, rows = np.array(parse(name, allowed=SERVED).advantages(G)), np.arange(N)[None, :, None]
 
     def log_of(θ):
         z = (made.offsets + φ @ θ).reshape(N, S, V)
@@ -205,7 +206,7 @@ def test_optimisers_and_limits_go_with_it() -> None:
 
 def test_refusals() -> None:
     made, rule = made_problem(), make_rule("group", made_problem().features)
-    for wrong in (0, 1.5, True):
+    for wrong in (0, -1, True):
         with pytest.raises(ValueError, match=rf"updates_per_batch is {wrong}; allowed"):
             Sampled(G, updates_per_batch=wrong)
     for wrong in (0.0, 1.0, float("nan")):
