@@ -74,7 +74,7 @@ def next_update(
         return oracle.update(rule, problem, local, key=draw, chosen=chosen), key, None
     if drawn is None:
         raise ValueError("state has no batch; allowed with updates_per_batch above 1: that of init(..., oracle=oracle)")
-    U = oracle.updates_per_batch
+    U, kept = oracle.updates_per_batch, drawn
 
     def renew() -> tuple[Key[Array, ""], Drawn]:
         left, draw = jax.random.split(key)
@@ -83,6 +83,6 @@ def next_update(
 
     # all runs that are computed together have one time, so that this stays a branch: groups are drawn once in U
     first = time % U == 0
-    key, drawn = jax.lax.cond(first, renew, lambda: (key, drawn))
-    direction = oracle.again(rule, problem, local, drawn)
-    return Update(direction, jnp.where(first, drawn.answers, 0)), key, drawn
+    left, batch = jax.lax.cond(first, renew, lambda: (key, kept))
+    direction = oracle.again(rule, problem, local, batch)
+    return Update(direction, jnp.where(first, batch.answers, 0)), left, batch

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import dask.config
 from distributed import CancelledError, Client, Future, LocalCluster, wait
 from distributed.client import ClosedClientError
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 
 from experiments import provenance
 from experiments.rows import Rows

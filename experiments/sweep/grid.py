@@ -19,7 +19,7 @@ from experiments.sweep.values import Check, integer, number, refuse, truth, valu
 
 POLICIES = ("log-linear", "autoregressive", "log-bilinear")
 DESIGNS = ("kl-limited", "certified", "constant")
-LAWS = {"normal": None, "rollouts": (0.24, 3.5), "measured": None}
+LAWS: dict[str, tuple[float, float] | None] = {"normal": None, "rollouts": (0.24, 3.5), "measured": None}
 """Of pass rates: with the grid's median and spread, with those here, or with those of the reader's file."""
 LABELS = ("shared", "teacher")
 OPTIMISERS = ("sgd", "momentum", "adam")
@@ -139,7 +139,9 @@ class Grid:
         """(law, median, spread) of the pass rates."""
         found: list[tuple[str, float, float]] = []
         for law in self.law:
-            own = LAWS[law] if law != "measured" or measured is None else (measured.median, measured.spread)
+            own = LAWS[law]
+            if law == "measured" and measured is not None:
+                own = measured.median, measured.spread
             found += itertools.product((law,), self.pass_rate, self.spread) if own is None else [(law, *own)]
         return found
 

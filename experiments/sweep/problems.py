@@ -105,8 +105,8 @@ def numbers_of(settings: Sequence[Setting]) -> Numbers:
         return jnp.broadcast_to(jnp.asarray(measured.odds(number)), (len(settings), number))
 
     first, measured = settings[0], settings[0].measured
-    numbers = (jnp.asarray([one(s, name) for s in settings]) for name in NUMBERS)
-    return Numbers(*numbers, quantiles(first.num_prompts), quantiles(first.held_out))
+    numbers = {name: jnp.asarray([one(s, name) for s in settings]) for name in NUMBERS}
+    return Numbers(**numbers, odds=quantiles(first.num_prompts), held_out_odds=quantiles(first.held_out))
 
 
 def seed_key(spec: Spec, stage: int, index: int) -> Key[Array, ""]:
