@@ -15,11 +15,12 @@ from jaxtyping import Array, Float, Key, PyTree
 from bandits._problem import Problem, locate
 from bandits._step import StepSize, Taken
 from bandits.batches import block_size, in_blocks, on_all_cores
-from bandits.epochs import batch_of_epoch
+from bandits.clipped_ratio import Drawn
 from bandits.estimate import UpdateRule
 from bandits.optimiser import SGD, Optimiser
 from bandits.oracle import Exact, Oracle
 from bandits.policy import Local, interference
+from bandits.reuse import next_update, no_batch
 from bandits.update import Decoupled
 from curvature.check import check_count
 
@@ -48,6 +49,8 @@ class State(eqx.Module):
     """Of the order of the prompts, where an update sees some of them."""
     answers: Float[Array, ""] | float = 0.0
     """Responses drawn so far."""
+    drawn: Drawn | None = None
+    """The batch that is being used, where several updates use one."""
 
 
 class Trajectory(eqx.Module):
@@ -86,19 +89,21 @@ class Run(eqx.Module):
     final: State
 
 
-def init(problem: Problem, *, key: Key[Array, ""], optimiser: Optimiser = PLAIN) -> State:
-    """The start: the offset alone (Θ = 0 where features are fixed)."""
+def init(problem: Problem, *, key: Key[Array, ""], optimiser: Optimiser = PLAIN, oracle: Oracle | None = None) -> State:
+    """The start: the offset alone (Θ = 0 where features are fixed). Several updates a batch need their `oracle`."""
     zero, parameters = jnp.zeros((), problem.rewards.dtype), problem.features.initial()
+    local, order_key = locate(problem, problem.offsets), jax.random.fold_in(key, ORDER)
     return State(
         parameters,
-        locate(problem, problem.offsets),
+        local,
         key,
         zero,
         zero,
         zero,
         optimiser.init(parameters),
-        jax.random.fold_in(key, ORDER),
+        order_key,
         zero,
+        None if oracle is None else no_batch(problem, oracle, local, order_key=order_key),
     )
 
 
@@ -112,14 +117,10 @@ def step(
     optimiser: Optimiser = PLAIN,
 ) -> tuple[State, Taken]:
     """One update: the new state, and the step that led there."""
-    # a split costs a quarter of an exact step: none where nothing is drawn
-    key, draw = jax.random.split(state.key) if oracle.draws else (state.key, state.key)
     local, here = state.local, problem.at(state.parameters)
-    chosen = None
-    if oracle.prompts_per_update:
-        assert state.order_key is not None  # `init` gave one
-        chosen = batch_of_epoch(state.order_key, state.time, problem.num_prompts, oracle.prompts_per_update)
-    update = oracle.update(rule, here, local, key=draw, chosen=chosen)
+    update, key, drawn = next_update(
+        here, rule, oracle, local, state.drawn, key=state.key, order_key=state.order_key, time=state.time
+    )
     v, memory = optimiser.update(update.direction, state.optimiser)
     taken = step_size.take(local, here.features.move(v), problem.policy)
     norms = jnp.sqrt(here.features.squared_norms(here.features.contract(local.coefficients)))
@@ -133,6 +134,7 @@ def step(
         memory,
         state.order_key,
         state.answers + update.answers,
+        drawn,
     )
     return new, taken
 
@@ -181,7 +183,7 @@ def simulate(
         new = jax.lax.fori_loop(0, record_every - 1, lambda _, s: advance(s)[0], new)
         return new, row
 
-    start = init(problem, key=key, optimiser=optimiser)
+    start = init(problem, key=key, optimiser=optimiser, oracle=oracle)
     final, trajectory = jax.lax.scan(recorded, start, None, length=num_steps // record_every)
     return Run(trajectory, final)
 

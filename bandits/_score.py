@@ -116,7 +116,8 @@ def score(
 
     zero = jnp.zeros(())
     never = jnp.full(levels.shape, jnp.inf)
-    start = _Tally(init(problem, key=key, optimiser=optimiser), zero, zero + jnp.inf, never, zero, zero, zero)
+    begun = init(problem, key=key, optimiser=optimiser, oracle=oracle)
+    start = _Tally(begun, zero, zero + jnp.inf, never, zero, zero, zero)
     end, (curve, χ, unseen_curve) = jax.lax.scan(stretch, start, None, length=num_curve)
     final = jnp.mean(end.state.local.value)
     numbers = [final, end.area, end.largest_kl, *jax.tree.leaves(end.state.parameters)]

@@ -95,6 +95,11 @@ class Autoregressive(Policy):
         """`curvature.best_step_along` with T11's remainder."""
         return best_step_along(slopes, remainder_scale(self.horizon) * std, self.horizon * width).length
 
+    def scores(self, local: Local, weights: Float[Array, "N K"]) -> Float[Array, "N K"]:
+        """In every state weights less π times their sum."""
+        visits = jnp.sum(self._table(weights), axis=-1, keepdims=True)
+        return (self._table(weights) - visits * self._table(local.probabilities)).reshape(weights.shape)
+
     def group_estimate(
         self, local: Local, rewards: Float[Array, "N K"], group_size: int, ddof: int, *, key: Key[Array, ""]
     ) -> Group:
@@ -108,13 +113,18 @@ class Autoregressive(Policy):
         std = jnp.sqrt(jnp.sum(centred**2, axis=1) / (group_size - ddof))
         prompts = jnp.arange(steps.shape[1])[:, None]
 
-        def scores(weights: Float[Array, "N G"]) -> Float[Array, "N K"]:
-            drawn = jnp.zeros_like(rewards).at[prompts, steps].add(jnp.broadcast_to(weights, steps.shape))
-            visits = jnp.sum(self._table(drawn), axis=-1, keepdims=True)
-            return (self._table(drawn) - visits * self._table(local.probabilities)).reshape(rewards.shape)
+        def drawn(weights: Float[Array, "N G"]) -> Float[Array, "N K"]:
+            return jnp.zeros_like(rewards).at[prompts, steps].add(jnp.broadcast_to(weights, steps.shape))
 
-        plain = jnp.full_like(centred, 1 / group_size)
-        return Group(scores(centred / group_size), jnp.mean(total, axis=1), std, scores(plain))
+        weights, plain = centred / group_size, jnp.full_like(centred, 1 / group_size)
+        return Group(
+            self.scores(local, drawn(weights)),
+            jnp.mean(total, axis=1),
+            std,
+            self.scores(local, drawn(plain)),
+            drawn(jnp.maximum(weights, 0)),
+            drawn(jnp.minimum(weights, 0)),
+        )
 
     def _draw(
         self, local: Local, rewards: Float[Array, "N K"], group_size: int, key: Key[Array, ""]

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from bandits._problem import Problem
+from bandits.clipped_ratio import CLIP_RANGE, Drawn, clipped_group
 from bandits.epochs import spread_out
 from bandits.estimate import Estimate, UpdateRule, Weighted, exact_estimate
 from bandits.policy import Group, Local, Policy
@@ -103,6 +104,20 @@ def _check_binary(what: str, problem: Problem) -> None:
         raise ValueError(f"rewards are not all 0 or 1; allowed with {what}: binary rewards")
 
 
+def _check_sides(rule: Weight) -> None:
+    """That right answers' advantages are not below 0 and wrong ones' not above, where rewards differ."""
+    if rule.table is None or not is_concrete(rule.table):
+        return
+    G = rule.table.shape[0] - 1
+    k, mean = jnp.arange(1.0, G), 0.0 if rule.shift is None else rule.shift[1:-1]
+    w = rule.table[1:-1]
+    if bool(jnp.any(mean + w * (1 - k / G) < 0) | jnp.any(mean - w * k / G > 0)):
+        raise ValueError(
+            f"rule is {rule.name}, whose advantages have another sign than r - mean; allowed with updates_per_batch "
+            "above 1: rules that raise right answers and lower wrong ones"
+        )
+
+
 class _Grouped(Oracle):
     """Settings of the group estimator. Raises ValueError where one is out of range."""
 
@@ -182,7 +197,22 @@ class Expected(_Grouped):
 
 
 class Sampled(_Grouped):
-    """One group of G responses for every prompt at every step."""
+    """One group of G responses for every prompt at every step, or at every U-th: `bandits.clipped_ratio`."""
+
+    updates_per_batch: int = eqx.field(static=True, default=1, kw_only=True)
+    """U, updates on the groups of one batch."""
+    clip_range: float = eqx.field(static=True, default=CLIP_RANGE, kw_only=True)
+    """ε of PPO's ratio in (0, 1), where U > 1."""
+
+    def __check_init__(self) -> None:
+        check_count("updates_per_batch", self.updates_per_batch, 1)
+        check_interval("clip_range", self.clip_range, 0, 1, open_ends="lh")
+
+    def validate(self, rule: UpdateRule, problem: Problem) -> None:
+        """Raises ValueError also for several updates a batch by a `Weight` that puts right answers below wrong ones."""
+        super().validate(rule, problem)
+        if self.updates_per_batch > 1 and isinstance(rule, Weight):
+            _check_sides(rule)
 
     def update(
         self,
@@ -193,24 +223,39 @@ class Sampled(_Grouped):
         key: Key[Array, ""],
         chosen: Int[Array, " B"] | None = None,
     ) -> Update:
+        drawn = self.draw(problem, local, key=key, chosen=chosen)
+        return Update(rule.direction(problem.features, self._estimate(problem, drawn, drawn.group)), drawn.answers)
+
+    def draw(
+        self, problem: Problem, local: Local, *, key: Key[Array, ""], chosen: Int[Array, " B"] | None = None
+    ) -> Drawn:
+        """The groups of a batch, by the policy where `local` is."""
         of, rewards = (local, problem.rewards) if chosen is None else _rows(chosen, local, problem.rewards)
         draw = problem.policy.live_group if self.filter else self._one_group(problem.policy)
         group, tries = draw(of, rewards, self.group_size, self.ddof, key=key)
         pooled = self._pooled(group) + self.epsilon
         group = jax.tree.map(lambda rows: spread_out(rows, chosen, problem.num_prompts), group)
         seen = 1.0 if chosen is None else spread_out(jnp.ones(len(chosen)), chosen, problem.num_prompts)
+        answers = self.group_size * jnp.sum(tries).astype(rewards.dtype)
+        std, B = group.std + self.epsilon * seen, None if chosen is None else len(chosen)
+        return Drawn(group, pooled, std, local.probabilities, answers, B)
+
+    def again(self, rule: UpdateRule, problem: Problem, local: Local, drawn: Drawn) -> PyTree:
+        """The direction of one more update on a batch, from where `local` is."""
+        group = clipped_group(problem.policy, local, drawn, self.clip_range)
+        return rule.direction(problem.features, self._estimate(problem, drawn, group))
+
+    def _estimate(self, problem: Problem, drawn: Drawn, group: Group) -> Estimate:
         contract = problem.features.contract
-        estimate = Estimate(
+        return Estimate(
             gradient=contract(self.baseline_factor * group.coefficients),
             mean=group.mean,
-            std=group.std + self.epsilon * seen,
-            pooled=pooled,
+            std=drawn.std,
+            pooled=drawn.pooled,
             score=contract(group.scores),
             group_size=self.group_size,
-            batch_size=None if chosen is None else len(chosen),
+            batch_size=drawn.batch_size,
         )
-        answers = self.group_size * jnp.sum(tries).astype(rewards.dtype)
-        return Update(rule.direction(problem.features, estimate), answers)
 
     @staticmethod
     def _one_group(policy: Policy) -> Callable[..., tuple[Group, Array]]:

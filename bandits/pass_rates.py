@@ -26,6 +26,9 @@ PRIOR = 0.5
 ROUNDED = 1e-6
 """By how much a rate may differ from the quotient that it stands for: float32, or six decimals."""
 
+NEAREST = 1e-3
+"""How near to 0 and 1 runs of a law of pass rates start: what is never right, or never wrong, has no logit."""
+
 ASSUMED_SAMPLES = 100
 """n for a file that gives rates without counts: 0 becomes .005, 1 becomes .995."""
 
@@ -41,6 +44,8 @@ class PassRates:
     source: str
     prior: str
     """In words, for reports."""
+    samples: Float[np.ndarray, " N"] | None = None
+    """Answers behind each rate, counted or assumed; None where rates are made up."""
 
     @property
     def num_zero(self) -> int:
@@ -100,7 +105,7 @@ def read_pass_rates(path: str | Path, *, assumed_samples: int = ASSUMED_SAMPLES)
         raise ValueError(
             f"{path} has columns {sorted(names)}; allowed: 'pass_rate', or 'num_correct' and 'num_samples'"
         )
-    return PassRates(correct / samples, with_prior(correct, samples), str(path.name), prior)
+    return PassRates(correct / samples, with_prior(correct, samples), str(path.name), prior, samples)
 
 
 def synthetic_pass_rates(num_prompts: int = 256) -> PassRates:

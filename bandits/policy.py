@@ -57,6 +57,16 @@ class Group(eqx.Module):
     """Deviation of the r_i."""
     scores: Float[Array, "N K"]
     """Of φ in (1/G) Σ_i ∇log π(y_i), whose mean over groups is 0."""
+    better: Float[Array, "N K"] | None = None
+    """(1/G) Σ_i (r_i − r̄)⁺ one-hot(y_i) of sequences, token by token; None: the positive entries of `coefficients`."""
+    worse: Float[Array, "N K"] | None = None
+    """The same of (r_i − r̄)⁻, so that both together are the part of `coefficients` before π is subtracted."""
+
+    def sides(self) -> tuple[Float[Array, "N K"], Float[Array, "N K"]]:
+        """(`better`, `worse`): what responses above and below their group's mean contribute."""
+        if self.better is None or self.worse is None:
+            return jnp.maximum(self.coefficients, 0), jnp.minimum(self.coefficients, 0)
+        return self.better, self.worse
 
 
 class Policy(eqx.Module):
@@ -91,6 +101,10 @@ class Policy(eqx.Module):
         self, slopes: Float[Array, " N"], std: Float[Array, " N"], width: Float[Array, " N"]
     ) -> Float[Array, ""]:
         """The multiple of a direction with the greatest certified gain of the sum of J_x."""
+
+    @abstractmethod
+    def scores(self, local: Local, weights: Float[Array, "N K"]) -> Float[Array, "N K"]:
+        """Coefficients of φ in Σ_y weights(y) ∇log π(y), of the choices y of one softmax."""
 
     @abstractmethod
     def group_estimate(
@@ -163,6 +177,10 @@ class Softmax(Policy):
     ) -> Float[Array, ""]:
         """`curvature.best_step_along`."""
         return best_step_along(slopes, std, width).length
+
+    def scores(self, local: Local, weights: Float[Array, "N K"]) -> Float[Array, "N K"]:
+        """Weights less π times their sum."""
+        return weights - local.probabilities * jnp.sum(weights, axis=-1, keepdims=True)
 
     def group_estimate(
         self, local: Local, rewards: Float[Array, "N K"], group_size: int, ddof: int, *, key: Key[Array, ""]

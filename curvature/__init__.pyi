@@ -67,7 +67,7 @@ from .halves import (
     split_half_indices_of,
     split_half_squared_norm,
 )
-from .law_of_rates import LawOfRates, law_of_rates, optimality
+from .law_of_rates import LawOfRates, law_of_counts, law_of_rates, optimality
 from .local import (
     CurvatureParts,
     Extremes,
@@ -173,6 +173,7 @@ __all__ = [
     "grpo_statistics",
     "hessian_vector_product",
     "hitting_time",
+    "law_of_counts",
     "law_of_rates",
     "length_constant",
     "length_constant_bound",

@@ -22,7 +22,7 @@ from scipy.optimize import nnls
 from scipy.stats import binom
 
 from curvature.count_kernels import Values, frequencies
-from curvature.ranges import check_count, check_interval
+from curvature.ranges import check_count, check_interval, digits
 
 GRID = 400
 """Steps of the grid of pass rates."""
@@ -49,6 +49,21 @@ class LawOfRates:
         check_count("group_size", group_size, 1)
         return float(self.weights @ (self.rates**group_size + (1 - self.rates) ** group_size))
 
+    def quantiles(self, number: int) -> Float[np.ndarray, " number"]:
+        """Pass rates at the levels (i + ½)/number, i = 0 … number − 1: prompts that stand for this law.
+
+        Raises:
+            ValueError: fewer than 1.
+
+        >>> print(LawOfRates(np.array([0.2, 0.8]), np.array([0.5, 0.5]), 0.0).quantiles(4))
+        [0.2 0.2 0.8 0.8]
+        """
+        check_count("number", number, 1)
+        order = np.argsort(self.rates)
+        below = np.cumsum(self.weights[order])
+        index = np.searchsorted(below, (np.arange(number) + 0.5) / number * below[-1])
+        return self.rates[order][np.minimum(index, len(self.rates) - 1)]
+
 
 def law_of_rates(histogram: Values, num_rates: int = GRID) -> LawOfRates:
     """The law on the grid p = sin²(πj/2J), j = 0 … J, that makes the counts likeliest; atoms without weight left out.
@@ -70,9 +85,44 @@ def law_of_rates(histogram: Values, num_rates: int = GRID) -> LawOfRates:
     if f.ndim != 1:
         raise ValueError(f"histogram has shape {f.shape}; allowed: (G + 1,)")
     check_count("num_rates", num_rates, 2)
-    p = np.sin(np.pi * np.arange(num_rates + 1) / (2 * num_rates)) ** 2
     seen = np.flatnonzero(f)
-    L, f = binom.pmf(seen[:, None], f.size - 1, p), f[seen]
+    return _likeliest(seen, np.full(seen.size, f.size - 1), f[seen], num_rates)
+
+
+def law_of_counts(correct: Values, samples: Values, num_rates: int = GRID) -> LawOfRates:
+    """As `law_of_rates`, from prompts that need not have the same number of samples.
+
+    Arguments:
+        correct: [prompts] right answers k of each.
+        samples: [prompts] answers n of each, at least 1.
+        num_rates: J ≥ 2, steps of the grid.
+
+    Raises:
+        ValueError: outside those shapes and ranges, or counts that are not whole.
+
+    >>> law_of_counts([0, 2, 2, 3], [2, 2, 2, 3]).weights.round(6).tolist()
+    [0.25, 0.75]
+    """
+    k, n = np.asarray(correct, float), np.asarray(samples, float)
+    if k.ndim != 1 or k.shape != n.shape or k.size == 0:
+        raise ValueError(f"correct has shape {k.shape} and samples {n.shape}; allowed: (prompts,), at least one")
+    check_interval("samples", n, 1, float("inf"), open_ends="h")
+    check_interval("correct", k, 0, float("inf"), open_ends="h")
+    check_count("num_rates", num_rates, 2)
+    fits = (k == np.floor(k)) & (n == np.floor(n)) & (k <= n)
+    if not fits.all():
+        row = int(np.argmin(fits))
+        raise ValueError(
+            f"correct contains {digits(k[row])} of {digits(n[row])} samples; allowed: whole numbers from 0 to samples"
+        )
+    (k, n), count = np.unique(np.stack([k, n]), axis=1, return_counts=True)
+    return _likeliest(k, n, count / count.sum(), num_rates)
+
+
+def _likeliest(k: np.ndarray, n: np.ndarray, f: np.ndarray, num_rates: int) -> LawOfRates:
+    """Of counts k of n that have the shares f > 0."""
+    p = np.sin(np.pi * np.arange(num_rates + 1) / (2 * num_rates)) ** 2
+    L = binom.pmf(k[:, None], n[:, None], p)
     w = np.full(p.size, 1 / p.size)
     for _ in range(_STEPS):
         if (L.T @ (f / (L @ w))).max() - 1 <= _ENOUGH:

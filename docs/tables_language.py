@@ -108,9 +108,9 @@ def replayed(name: str) -> list[str]:
     """Leads over `none`, of the study and of both replays."""
     overlaps, rows = load(name)["overlaps"], []
     for steps, case in overlaps["measured"]["cases"].items():
-        for number, pair in enumerate(case["pairs"]):
+        for place, pair in enumerate(case["pairs"]):
             if pair["first"] == "none":
-                other = overlaps["advise"]["cases"][steps]["pairs"][number]
+                other = overlaps["advise"]["cases"][steps]["pairs"][place]
                 leads = (change(found) for found in (pair["real"], pair["replay"], other["replay"]))
                 rows.append((STEPS[steps], pair["second"], *leads))
     return table(("steps", "rule, less none", "the study", "replay, cosines as measured", "as in `advise`"), rows)

@@ -22,7 +22,7 @@ from experiments.statistics import band, interval, median_interval
 from experiments.sweep.grid import AXES, DESIGNS, LABELS, LAWS, OPTIMISERS, POLICIES
 
 CELL_AXES = tuple(name for name in AXES if name != "rule")
-RUN_AXES = ("group_size", "design", "optimiser", "prompts_per_update", "filter", "held_out")
+RUN_AXES = ("group_size", "design", "optimiser", "prompts_per_update", "updates_per_batch", "filter", "held_out")
 """How a problem is run, or what else is looked at meanwhile."""
 PROBLEM_AXES = tuple(name for name in CELL_AXES if name not in RUN_AXES)
 """What decides the problem that a seed draws; rules, groups, designs and optimisers meet the same ones."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bandits.pass_rates import NEAREST
 from experiments.looks import looks
 from experiments.phase_diagram.axes import AXIS, HELP, place, show
 from experiments.phase_diagram.cell import FEW_STEPS, LEVEL, gap
@@ -115,6 +116,17 @@ def _optimisers(summary: Summary, spec: dict[str, Any]) -> str:
     return text
 
 
+def _measured(spec: dict[str, Any]) -> str:
+    """Whose pass rates they are, and how they were made of counts."""
+    found = spec.get("measured")
+    if not found:
+        return ""
+    return (
+        f" Pass rates at the start are quantiles of the law of {escape(found['source'])} ({found['num_prompts']:,} prompts): "
+        f"{escape(found['method'])}; those within {NEAREST:g} of 0 or 1 are moved to there."
+    )
+
+
 def _what(summary: Summary, spec: dict[str, Any]) -> list[str]:
     lines = [
         (AXIS[name], ", ".join(show(value) for value in summary["axes"][name]), HELP.get(name, ""))
@@ -129,7 +141,7 @@ def _what(summary: Summary, spec: dict[str, Any]) -> list[str]:
             f"{spec['seeds']} seeds are reported, on which all rules meet the same problems and the same luck of the groups. Where "
             f"steps are tuned, each rule and cell has the best of {len(spec['steps'])} steps from {min(spec['steps']):g} to "
             f"{max(spec['steps']):g} by mean J over the run on {spec['tuning_seeds']} other seeds. KL-limited updates are at most "
-            f"{spec['kl_limit']:g} nats.{_optimisers(summary, spec)}"
+            f"{spec['kl_limit']:g} nats.{_optimisers(summary, spec)}{_measured(spec)}"
         ),
         f'<div class="words">{table(("axis", "values", ""), lines)}</div>',
         paragraph(

@@ -18,7 +18,16 @@ from jaxtyping import Array, Float
 
 from bandits.achievable import best_known_value
 from experiments.sweep.grid import Setting
-from experiments.sweep.problems import REPORTING, Numbers, Shape, always_realisable, build, numbers_of, seed_key
+from experiments.sweep.problems import (
+    NUMBERS,
+    REPORTING,
+    Numbers,
+    Shape,
+    always_realisable,
+    build,
+    numbers_of,
+    seed_key,
+)
 from experiments.sweep.slices import execute
 from experiments.sweep.spec import Spec
 
@@ -45,8 +54,8 @@ def best_known(spec: Spec, settings: Sequence[Setting]) -> Float[np.ndarray, "se
     todo: dict[tuple[Any, ...], tuple[Setting, int]] = {}
 
     def name(setting: Setting, index: int) -> tuple[Any, ...]:
-        numbers = tuple(getattr(setting, field) for field in Numbers.__annotations__)
-        return replace(Shape.of(setting), held_out=0), numbers, spec.seed, index
+        numbers = tuple(getattr(setting, field) for field in NUMBERS)
+        return replace(Shape.of(setting), held_out=0), numbers, setting.measured, spec.seed, index
 
     open_cases = [s for s in settings if not always_realisable(s)]
     for setting, index in itertools.product(open_cases, range(spec.seeds)):

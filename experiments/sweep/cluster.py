@@ -17,6 +17,8 @@ from typing import Any, TypeAlias
 
 import dask.config
 from distributed import CancelledError, Client, Future, LocalCluster, wait
+from distributed.client import ClosedClientError
+from distributed.comm.core import CommClosedError
 
 from experiments import provenance
 from experiments.rows import Rows
@@ -138,9 +140,26 @@ def _first(connected: Connected, futures: list[Future]) -> set[Future]:
             found: Any = wait(futures, timeout=1, return_when="FIRST_COMPLETED")
     except TimeoutError:
         return set()
-    except CancelledError as error:
-        raise SweepError(f"the scheduler was lost ({error}); finished chunks are kept") from error
     return found.done
+
+
+@contextlib.contextmanager
+def _lost(*errors: type[Exception]) -> Iterator[None]:
+    """A connection that ends, as a sentence; `errors` are taken for that too. The next run computes what is missing."""
+    try:
+        yield
+    except (CancelledError, ClosedClientError, *errors) as error:
+        raise SweepError(f"the scheduler was lost ({_first_line(error)}); finished chunks are kept") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _result(future: Future) -> tuple[Rows, float]:
+    with _lost(CommClosedError):
+        found: Any = future.result()
+    return found
 
 
 def outcomes(
@@ -161,6 +180,8 @@ def outcomes(
 
     def fill() -> bool:
         """Give free threads work; whether there are workers at all."""
+        if connected.status != "running":  # asking would wait for half a minute; a new connection has lost the work
+            raise ClosedClientError("no connection")
         slots: dict[str, int] = connected.nthreads()
         for gone in home.keys() - slots.keys():
             del home[gone]
@@ -178,13 +199,14 @@ def outcomes(
         return bool(slots)
 
     while left or flying:
-        if fill():
-            seen = time.monotonic()
-        elif time.monotonic() - seen > PATIENCE:
-            raise SweepError(f"no workers for {PATIENCE:.0f} s; finished chunks are kept")
-        done = _first(connected, list(flying))
-        finished = [(flying.pop(future)[0], future) for future in done]
-        fill()  # before the results are written
+        with _lost(OSError):
+            if fill():
+                seen = time.monotonic()
+            elif time.monotonic() - seen > PATIENCE:
+                raise SweepError(f"no workers for {PATIENCE:.0f} s; finished chunks are kept")
+            done = _first(connected, list(flying))
+            finished = [(flying.pop(future)[0], future) for future in done]
+            fill()  # before the results are written
         for chunk, future in finished:
-            yield chunk, future.result
+            yield chunk, functools.partial(_result, future)
             future.release()

@@ -9,8 +9,10 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from experiments.flags import check_out
+from bandits.pass_rates import ASSUMED_SAMPLES
+from experiments.flags import check_integer, check_out
 from experiments.sweep.grid import AXES
+from experiments.sweep.measured import read_measured
 from experiments.sweep.memory import parse_memory
 from experiments.sweep.spec import SCALARS, Spec, read_spec
 
@@ -46,6 +48,13 @@ class Sweep:
     """Processes on this machine, of one thread each; 1: this process alone. Default: one a core, on accelerators 1."""
     scheduler: str | None = None
     """tcp://HOST:PORT of a dask scheduler, whose workers compute instead (they need this code, no shared disk)."""
+    pass_rates: Path | None = None
+    """CSV or Parquet with columns num_correct and num_samples, or pass_rate with or without num_samples, one row a
+    prompt: its law of pass rates in place of the axis law. Of prompts with fewer than 64 samples the likeliest law."""
+    jeffreys: bool = False
+    """With --pass-rates: take (num_correct + 1/2)/(num_samples + 1) for the pass rate of every prompt instead."""
+    assumed_samples: int = ASSUMED_SAMPLES
+    """Samples behind each rate of a file that has rates but no counts."""
     memory: str = "2GiB"
     """What a slice of runs may take in each process."""
 
@@ -104,6 +113,8 @@ class Sweep:
     """Axis: sgd, momentum, adam."""
     prompts_per_update: tuple[int, ...] | None = None
     """Axis: prompts of one update, in shuffled epochs; 0: all."""
+    updates_per_batch: tuple[int, ...] | None = None
+    """Axis: updates on the groups of one batch, with PPO's clipped ratio."""
     filter: tuple[bool, ...] | None = None
     """Axis: whether groups whose rewards are all equal are drawn again (at most ten times in all)."""
     held_out: tuple[int, ...] | None = None
@@ -119,18 +130,26 @@ class Sweep:
             raise ValueError(f"--workers is {self.workers}; allowed with --scheduler: none, its workers are used")
         if self.scheduler is not None and not re.fullmatch(r"(tcp|tls|ucx|wss?)://[^/\s]+:\d+", self.scheduler):
             raise ValueError(f"--scheduler is {self.scheduler}; allowed: tcp://HOST:PORT of a running dask scheduler")
+        if self.pass_rates is not None and self.law is not None:
+            raise ValueError(f"--law is {' '.join(self.law)}; allowed with --pass-rates: none, the file's law is used")
+        if self.jeffreys and self.pass_rates is None:
+            raise ValueError("--jeffreys is True; allowed: with --pass-rates")
+        check_integer("--assumed-samples", self.assumed_samples, 1, 10**9)
         parse_memory(self.memory)
 
     def read(self) -> Spec:
         """The specification, with the values that the flags replace, checked.
 
         Raises:
-            ValueError: what `experiments.sweep.spec` refuses.
+            ValueError: what `experiments.sweep.spec` refuses, or bad pass rates.
         """
         given = {name: value for name, value in asdict(self).items() if value is not None}
         if self.group_size is not None:
             given["group_size"] = [int(size) if size.isdecimal() else size for size in self.group_size]
-        return read_spec(self.spec, {name: given[name] for name in (*SCALARS, *AXES) if name in given})
+        measured = None
+        if self.pass_rates is not None:
+            measured = read_measured(self.pass_rates, assumed_samples=self.assumed_samples, jeffreys=self.jeffreys)
+        return read_spec(self.spec, {name: given[name] for name in (*SCALARS, *AXES) if name in given}, measured)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,8 @@ def run_sweep(
         for chunk, outcome in stack.enter_context(contextlib.closing(outcomes)):
             try:
                 columns, seconds = outcome()
+            except parts.SweepError:  # of no chunk: it says what
+                raise
             except Exception as error:
                 raise parts.SweepError(_failure(chunk, len(everything), error)) from error
             num_rows = parts.write_part(out, chunk.index, columns, source)

@@ -81,6 +81,7 @@ def run_numbers(setting: Setting) -> int:
     scan = 4 * setting.horizon * table if states == 2 else 0
     memory = {"sgd": 0, "momentum": 1, "adam": 2}[setting.optimiser]
     table += setting.held_out * setting.num_arms * states
+    table += table // 4 if setting.updates_per_batch > 1 else 0
     return 16 * table + (4 + 2 * memory) * rank * setting.num_arms + draws + embedding + solve + scan
 
 
@@ -121,6 +122,7 @@ class Recipe:
     group_size: int | str
     optimiser: str
     prompts_per_update: int
+    updates_per_batch: int
     filter: bool
     num_steps: int
     num_curve: int
@@ -133,8 +135,8 @@ class Recipe:
         """The recipe of a setting."""
         return Recipe(
             Shape.of(setting), setting.rule_kind, setting.design, setting.group_size, setting.optimiser,
-            setting.prompts_per_update, setting.filter, spec.num_steps, spec.num_curve, spec.kl_limit, spec.ridge,
-            spec.clip_norm,
+            setting.prompts_per_update, setting.updates_per_batch, setting.filter, spec.num_steps, spec.num_curve,
+            spec.kl_limit, spec.ridge, spec.clip_norm,
         )  # fmt: skip
 
     def oracle(self) -> Oracle:
@@ -142,7 +144,8 @@ class Recipe:
         B = self.prompts_per_update
         if self.group_size == "exact":
             return Exact(prompts_per_update=B)
-        return Sampled(int(self.group_size), prompts_per_update=B, filter=self.filter)
+        U = self.updates_per_batch
+        return Sampled(int(self.group_size), prompts_per_update=B, filter=self.filter, updates_per_batch=U)
 
     def step_size(self, size: Float[Array, ""]) -> StepSize:
         """How far updates go."""

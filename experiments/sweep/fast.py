@@ -37,11 +37,13 @@ def installed() -> bool:
 def serves(spec: Spec, setting: Setting) -> bool:
     """Whether the kernel is for this setting's program."""
     limited = setting.design == "kl-limited" and spec.kl_limit >= LEAST_KL
-    plain = setting.optimiser == "sgd" and not (spec.clip_norm or setting.prompts_per_update or setting.filter)
+    plain = setting.optimiser == "sgd" and not spec.clip_norm
+    one_group_of_each = setting.updates_per_batch == 1 and not (setting.prompts_per_update or setting.filter)
     return (
         setting.policy == "log-linear"
         and (limited or setting.design == "constant")
         and plain
+        and one_group_of_each
         and not setting.held_out
         and setting.rule_kind != "decoupled"
         and jax.default_backend() == "cpu"

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
 from curvature import rule
+from experiments.sweep.measured import Measured
 from experiments.sweep.values import Check, integer, number, refuse, truth, values_of, word
 
 POLICIES = ("log-linear", "autoregressive", "log-bilinear")
 DESIGNS = ("kl-limited", "certified", "constant")
-LAWS = {"normal": None, "rollouts": (0.24, 3.5)}
-"""Of pass rates: with the grid's median and spread, or with those here."""
+LAWS: dict[str, tuple[float, float] | None] = {"normal": None, "rollouts": (0.24, 3.5), "measured": None}
+"""Of pass rates: with the grid's median and spread, with those here, or with those of the reader's file."""
 LABELS = ("shared", "teacher")
 OPTIMISERS = ("sgd", "momentum", "adam")
 """Those of `bandits.optimiser`."""
@@ -69,7 +70,7 @@ class Grid:
     """ρ of the features, in [0, 1]: 0 orthogonal prompts, 1 identical."""
     law: tuple[str, ...] = ("normal",)
     """Of the pass rates at the start: normal (their logits are) or rollouts (as a real run had them), once in the grid,
-    as its median and spread are its own."""
+    as its median and spread are its own; measured alone, where a file of pass rates is given."""
     pass_rate: tuple[float, ...] = (0.25,)
     """Of the median prompt at the start, in (0, 1)."""
     spread: tuple[float, ...] = (1.0,)
@@ -83,6 +84,8 @@ class Grid:
     and .999, ε = 1e-8)."""
     prompts_per_update: tuple[int, ...] = (0,)
     """B, a divisor of every num_prompts: prompts of one update, in shuffled epochs; 0: all."""
+    updates_per_batch: tuple[int, ...] = (1,)
+    """U updates on the groups of one batch, with PPO's clipped ratio (ε = .2); 1 with exact gradients."""
     filter: tuple[bool, ...] = (False,)
     """Whether groups whose rewards are all equal are drawn again, up to ten times in all (not with exact gradients)."""
     held_out: tuple[int, ...] = (0,)
@@ -113,6 +116,11 @@ class Grid:
                     f"grid.prompts_per_update contains {size} with {odd[0]} num_prompts; allowed: 0 (all), or "
                     "divisors of every num_prompts"
                 )
+        if max(self.updates_per_batch) > 1 and "exact" in self.group_size:
+            raise ValueError(
+                f"grid.updates_per_batch contains {max(self.updates_per_batch)} with the group_size exact, which draws "
+                "no groups to use again; allowed: 1, or integers as group_size"
+            )
         if True in self.filter and "exact" in self.group_size:
             raise ValueError(
                 "grid.filter contains true with the group_size exact, which draws no groups; allowed: integers as "
@@ -127,11 +135,13 @@ class Grid:
         """The horizons that a policy is run at."""
         return self.horizon if policy == "autoregressive" else (1,)
 
-    def laws(self) -> list[tuple[str, float, float]]:
+    def laws(self, measured: Measured | None = None) -> list[tuple[str, float, float]]:
         """(law, median, spread) of the pass rates."""
         found: list[tuple[str, float, float]] = []
         for law in self.law:
             own = LAWS[law]
+            if law == "measured" and measured is not None:
+                own = measured.median, measured.spread
             found += itertools.product((law,), self.pass_rate, self.spread) if own is None else [(law, *own)]
         return found
 
@@ -154,6 +164,7 @@ AXIS_CHECKS: dict[str, Check] = {
     "design": word(*DESIGNS),
     "optimiser": word(*OPTIMISERS),
     "prompts_per_update": integer(0, 2**31 - 1),
+    "updates_per_batch": integer(1, 1000),
     "filter": truth,
     "held_out": integer(0, 2**31 - 1),
     "rule": _rule,
@@ -183,9 +194,12 @@ class Setting:
     design: str
     optimiser: str
     prompts_per_update: int
+    updates_per_batch: int
     filter: bool
     held_out: int
     rule: str
+    measured: Measured | None = field(default=None, repr=False)
+    """The law of the pass rates where it is that of a file: no axis."""
 
     @property
     def rule_kind(self) -> str:
@@ -207,5 +221,6 @@ class Setting:
         """What decides the shape of the compiled program."""
         return (
             self.policy, self.num_prompts, self.num_arms, self.horizon, self.dimension, self.group_size, self.design,
-            self.optimiser, self.prompts_per_update, self.filter, self.held_out, self.rule_kind,
+            self.optimiser, self.prompts_per_update, self.updates_per_batch, self.filter, self.held_out,
+            self.rule_kind,
         )  # fmt: skip

@@ -81,17 +81,32 @@ class Numbers(eqx.Module):
     """Place in `LABELS`."""
     law: Int[Array, "*runs"] | int = 0
     """Place in `LAWS`."""
+    odds: Float[Array, "*runs N"] | None = None
+    """Logits of the pass rates of the law measured, in increasing order; None under others."""
+    held_out_odds: Float[Array, "*runs M"] | None = None
+    """The same of the held-out prompts, where there are any."""
+
+
+NUMBERS = ("conflict", "coherence", "pass_rate", "spread", "labels", "law")
+"""The axes that are `Numbers`."""
 
 
 def numbers_of(settings: Sequence[Setting]) -> Numbers:
-    """Of several settings."""
+    """Of several settings of one shape and one measured law."""
     places = {"labels": LABELS, "law": tuple(LAWS)}
 
     def one(setting: Setting, name: str) -> float:
         value = getattr(setting, name)
         return places[name].index(value) if name in places else value
 
-    return Numbers(*(jnp.asarray([one(s, name) for s in settings]) for name in Numbers.__annotations__))
+    def quantiles(number: int) -> Array | None:
+        if measured is None or number == 0:
+            return None
+        return jnp.broadcast_to(jnp.asarray(measured.odds(number)), (len(settings), number))
+
+    first, measured = settings[0], settings[0].measured
+    numbers = {name: jnp.asarray([one(s, name) for s in settings]) for name in NUMBERS}
+    return Numbers(**numbers, odds=quantiles(first.num_prompts), held_out_odds=quantiles(first.held_out))
 
 
 def seed_key(spec: Spec, stage: int, index: int) -> Key[Array, ""]:
@@ -171,7 +186,10 @@ def _build(
     """N prompts with draws from `keys`; `key` is of what all prompts of a problem share."""
     K, ρ = shape.num_arms, numbers.coherence
     order_key, label_key, feature_key = keys
-    odds = jax.random.permutation(order_key, log_odds(N, numbers.pass_rate, numbers.spread, numbers.law))
+    odds = numbers.held_out_odds if held_out else numbers.odds
+    if odds is None:
+        odds = log_odds(N, numbers.pass_rate, numbers.spread, numbers.law)
+    odds = jax.random.permutation(order_key, odds)
     e = None if shape.own_directions else embeddings(N, shape.dimension, ρ, key=feature_key)
     own_key = jax.random.fold_in(label_key, TEACHER + 1)
     agreed = _agreed(shape, numbers, e, N, key=jax.random.split(key, 3)[1], own_key=own_key)

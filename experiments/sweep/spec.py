@@ -24,6 +24,7 @@ import numpy as np
 
 from curvature.ranges import digits
 from experiments.sweep.grid import AXES, COUNT, Grid, Program, Setting
+from experiments.sweep.measured import Measured
 from experiments.sweep.values import Check, integer, number, refuse, values_of
 
 PRESETS = ("quick", "published", "practice", "conflict", "policies")
@@ -98,6 +99,8 @@ class Spec:
     max_runs: int = 2048
     """Runs of one chunk at most, unless a setting alone has more."""
     grid: Grid = field(default_factory=Grid)
+    measured: Measured | None = None
+    """The law of pass rates of a reader's file, in place of the grid's."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
@@ -110,6 +113,9 @@ class Spec:
             raise refuse("num_curve", self.num_curve, f"a divisor of num_steps ({self.num_steps})")
         if not isinstance(self.grid, Grid):
             raise refuse("grid", self.grid, "a table of axes")
+        if (self.grid.law == ("measured",)) != (self.measured is not None) or "measured" in self.grid.law[1:]:
+            allowed = "normal, rollouts without --pass-rates, and measured alone with it"
+            raise refuse("grid.law", list(self.grid.law), allowed)
         if num_runs(self) > MAX_RUNS:
             raise ValueError(
                 f"grid is a sweep of {num_runs(self):,} runs; allowed: at most {MAX_RUNS:,} (fewer values, or seeds)"
@@ -127,7 +133,7 @@ _SCALARS: dict[str, Check] = {
     "ridge": number(0, math.inf, "h"),
     "max_runs": COUNT,
 }
-SCALARS = tuple(each.name for each in fields(Spec) if each.name != "grid")
+SCALARS = tuple(each.name for each in fields(Spec) if each.name not in ("grid", "measured"))
 ALL_KEYS = {name: name for name in SCALARS} | {name: f"grid.{name}" for name in AXES}
 """Every key, and its full name."""
 
@@ -146,10 +152,11 @@ def settings(spec: Spec) -> list[Setting]:
     axes: dict[str, Sequence[Any]] = {name: getattr(grid, name) for name in AXES if name not in LAW_AXES[1:]}
     found = []
     for policy in grid.policy:
-        here = axes | {"policy": (policy,), "horizon": grid.horizons(policy), LAW_AXES[0]: grid.laws()}
+        here = axes | {"policy": (policy,), "horizon": grid.horizons(policy), LAW_AXES[0]: grid.laws(spec.measured)}
         for values in itertools.product(*here.values()):
             given = dict(zip(here, values, strict=True))
-            found.append(Setting(**(given | dict(zip(LAW_AXES, given[LAW_AXES[0]], strict=True)))))
+            laws = dict(zip(LAW_AXES, given[LAW_AXES[0]], strict=True))
+            found.append(Setting(**(given | laws), measured=spec.measured))
     return found
 
 
@@ -168,7 +175,7 @@ def num_runs(spec: Spec) -> int:
     grid = spec.grid
     policies = sum(len(grid.horizons(policy)) for policy in grid.policy)
     counted = ("policy", "horizon", "design", "optimiser", *LAW_AXES)
-    others = len(grid.laws()) * math.prod(len(getattr(grid, name)) for name in AXES if name not in counted)
+    others = len(grid.laws(spec.measured)) * math.prod(len(getattr(grid, name)) for name in AXES if name not in counted)
     return policies * others * sum(runs_of(spec, *both) for both in itertools.product(grid.design, grid.optimiser))
 
 
@@ -201,8 +208,9 @@ def _batches(group: list[Setting], size: int) -> list[list[Setting]]:
 
 
 def identity(spec: Spec) -> dict[str, Any]:
-    """Everything as JSON holds it, defaults filled in."""
-    return json.loads(json.dumps(asdict(spec), allow_nan=False))
+    """Everything as JSON holds it, defaults filled in; `measured` only where there is such a law."""
+    found = {name: value for name, value in asdict(spec).items() if name != "measured" or value is not None}
+    return json.loads(json.dumps(found, allow_nan=False))
 
 
 def digest(spec: Spec) -> str:
@@ -210,8 +218,8 @@ def digest(spec: Spec) -> str:
     return hashlib.sha256(json.dumps(identity(spec), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def from_mapping(raw: Mapping[str, Any]) -> Spec:
-    """A specification as TOML holds it.
+def from_mapping(raw: Mapping[str, Any], measured: Measured | None = None) -> Spec:
+    """A specification as TOML holds it, with the law of a file of pass rates where there is one.
 
     Raises:
         ValueError: an unknown key (with the nearest known one), an empty grid, or what `Spec` refuses.
@@ -223,11 +231,12 @@ def from_mapping(raw: Mapping[str, Any]) -> Spec:
     _check_keys("grid", grid, AXES)
     if not grid:
         raise ValueError(f"grid is empty; allowed: at least one axis of {', '.join(AXES)}")
-    return Spec(**{**raw, "grid": Grid(**grid)})
+    laws = {} if measured is None else {"law": "measured"}
+    return Spec(**{**raw, "grid": Grid(**{**grid, **laws}), "measured": measured})
 
 
-def read_spec(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Spec:
-    """A preset by its name, or a TOML file; `overrides` (keys of either level) replace what it says.
+def read_spec(source: str | Path, overrides: Mapping[str, Any] | None = None, measured: Measured | None = None) -> Spec:
+    """A preset by its name, or a TOML file; `overrides` (keys of either level) and `measured` replace what it says.
 
     Raises:
         ValueError: no such file, no TOML (with line and column), or what `from_mapping` refuses.
@@ -247,4 +256,4 @@ def read_spec(source: str | Path, overrides: Mapping[str, Any] | None = None) ->
     raw |= given
     if axes:
         raw["grid"] = (raw["grid"] if isinstance(raw.get("grid"), dict) else {}) | axes
-    return from_mapping(raw)
+    return from_mapping(raw, measured)

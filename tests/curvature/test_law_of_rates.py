@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from curvature.law_of_rates import law_of_rates, optimality
+from curvature.law_of_rates import LawOfRates, law_of_counts, law_of_rates, optimality
 from tests.refusals import message
 
 FINE = np.linspace(0, 1, 4001)
@@ -60,7 +60,39 @@ def test_its_dead_share_at_the_logged_size_is_that_of_the_counts_where_they_fit_
     )  # the likelihood is met to 1e-10, a share to its root
 
 
+def test_quantiles_have_the_law_s_shares() -> None:
+    law = LawOfRates(np.array([0.9, 0.0, 0.4]), np.array([0.25, 0.5, 0.25]), 0.0)
+    assert law.quantiles(32).tolist() == [0.0] * 16 + [0.4] * 8 + [0.9] * 8
+    assert law.quantiles(1).tolist() == [0.0]  # at .5, where the first atom ends
+
+
+def test_counts_of_one_size_are_the_histogram_and_of_several_are_as_likely_as_em_finds() -> None:
+    rng = np.random.default_rng(1)
+    k = rng.binomial(8, rng.choice([0.1, 0.7], 300))
+    one, other = law_of_counts(k, np.full(300, 8)), law_of_rates(np.bincount(k, minlength=9))
+    np.testing.assert_array_equal(one.rates, other.rates)
+    np.testing.assert_array_equal(one.weights, other.weights)
+    n = rng.choice([1, 4, 16], 300)
+    k = rng.binomial(n, rng.choice([0.1, 0.7], 300))
+    law = law_of_counts(k, n, 60)
+    p, w = np.sin(np.pi * np.arange(61) / 120) ** 2, np.full(61, 1 / 61)
+    L = binom.pmf(k[:, None], n[:, None], p)
+    for _ in range(5000):
+        w = w * (L / (L @ w)[:, None]).mean(axis=0)
+    fitted = binom.pmf(k[:, None], n[:, None], law.rates) @ law.weights
+    found = np.log(fitted).mean()
+    assert np.log(L @ w).mean() <= found + 1e-12
+    assert np.log(L @ w).mean() == pytest.approx(found, abs=1e-3)  # EM is slow
+    assert (L / fitted[:, None]).mean(axis=0).max() - 1 < 1e-6  # no law on the grid is likelier by more, per prompt
+    assert np.log(binom.pmf(k[:, None], n[:, None], [0.1, 0.7]) @ [0.5, 0.5]).mean() < found
+
+
 def test_refusals() -> None:
+    assert message(law_of_counts, [3, 1], [2, 4]).startswith("correct contains 3 of 2 samples; allowed")
+    assert message(law_of_counts, [0.5], [2]).startswith("correct contains 0.5 of 2 samples; allowed")
+    assert message(law_of_counts, [1], [2, 4]).startswith("correct has shape (1,) and samples (2,); allowed")
+    assert message(law_of_counts, [0], [0]).startswith("samples")
+    assert message(law_of_rates([1, 2]).quantiles, 0).startswith("number is 0; allowed")
     assert message(law_of_rates, [[1, 2]]).startswith("histogram has shape (1, 2)")
     assert message(law_of_rates, [1, 2], 1).startswith("num_rates is 1; allowed")
     assert message(law_of_rates([1, 2]).dead_share, 0).startswith("group_size is 0; allowed")

@@ -93,6 +93,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "grpo_statistics": {**COVARIANCES, "group_size": 4},
     "hessian_vector_product": {"moments": M, "vector": U},
     "hitting_time": {"pass_rate": [0.1, 0.3], "alpha": 1.0, "target": 0.5},
+    "law_of_counts": {"correct": [0, 3, 1], "samples": [4, 4, 2], "num_rates": 20},
     "law_of_rates": {"histogram": COUNTS, "num_rates": 20},
     "length_constant": {"horizon": 3, "lattice": 8},
     "length_constant_bound": {"horizon": 3},

@@ -30,6 +30,7 @@ from bandits.epochs import batch_of_epoch
 from bandits.features import Equicorrelated
 from bandits.optimiser import make_optimiser
 from bandits.oracle import Sampled
+from bandits.pass_rates import NEAREST
 from bandits.policy import Softmax
 from bandits.rewards import draw_labels, one_hot_rewards
 from bandits.simplex import Simplex
@@ -45,8 +46,6 @@ ADAM_STEPS = tuple(np.geomspace(0.001, 10.0, 7).tolist())
 TUNING_SEEDS, SEEDS = 3, 8
 ALPHA = np.array([0.0, 1.0])
 """none, group."""
-NEAREST = 1e-3
-"""Pass rates are kept so far from 0 and 1: what never is right or wrong has no logit."""
 
 
 class Job(eqx.Module):

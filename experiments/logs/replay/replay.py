@@ -14,7 +14,7 @@ import numpy as np
 
 from curvature.law_of_rates import law_of_rates
 from experiments.logs.advice import Lead
-from experiments.logs.replay.design import NUM_PROMPTS, PLAIN, Design
+from experiments.logs.replay.design import PLAIN, Design
 from experiments.logs.report.abstain import FEWEST_LAWS
 
 OVERLAPS = np.array([0.0, 0.3, 0.6, 0.9])
@@ -22,18 +22,6 @@ OVERLAPS = np.array([0.0, 0.3, 0.6, 0.9])
 SEED = 0
 LARGEST_GROUP = 64
 """G beyond which nothing is simulated."""
-
-
-def quantiles(rates: np.ndarray, weights: np.ndarray, number: int = NUM_PROMPTS) -> np.ndarray:
-    """[number] pass rates at the levels (i + ½)/number of a law with atoms.
-
-    >>> print(quantiles(np.array([0.2, 0.8]), np.array([0.5, 0.5]), 4))
-    [0.2 0.2 0.8 0.8]
-    """
-    order = np.argsort(rates)
-    below = np.cumsum(weights[order])
-    index = np.searchsorted(below, (np.arange(number) + 0.5) / number * below[-1])
-    return rates[order][np.minimum(index, len(rates) - 1)]
 
 
 def why_not(summary: Mapping[str, Any]) -> str:
@@ -61,7 +49,7 @@ def replay(summary: Mapping[str, Any], *, seed: int = SEED, design: Design = PLA
     from experiments.logs.replay.leads import NUM_STEPS, leads
 
     law = law_of_rates(np.asarray(summary["histogram"]))
-    rates = quantiles(law.rates, law.weights, design.num_prompts)
+    rates = law.quantiles(design.num_prompts)
     found = leads(rates, summary["group_size"], OVERLAPS, seed=seed, design=design)
     low, high = (found.mean - found.half_width).min(), (found.mean + found.half_width).max()
     source = (

@@ -9,6 +9,8 @@ import pytest
 
 from experiments.phase_diagram import interactive
 from experiments.phase_diagram.run import draw, with_axes
+from experiments.sweep.grid import Grid
+from experiments.sweep.measured import Measured
 from experiments.sweep.spec import Spec
 from tests import golden
 from tests.experiments.phase_diagram.made import made, planted, small, write
@@ -65,6 +67,18 @@ def test_adam_and_clipping_are_said(tmp_path) -> None:
     text = (tmp_path / "report.html").read_text()
     assert "With Adam, steps are the best of 2 from 0.25 to 0.5." in text
     assert "Directions longer than 3 are shortened" in text
+
+
+def test_a_law_of_the_reader_s_own_is_said(tmp_path) -> None:
+    measured = Measured("my <run>.csv", "the likeliest law of 7 prompts", 7, (0.0, 0.5), (0.25, 0.75))
+    spec = Spec(**{**vars(small(rule=RULES)), "grid": Grid(rule=RULES, law="measured"), "measured": measured})
+    write(tmp_path, spec, made(spec, plant))
+    assert draw(tmp_path)["axes"]["law"] == ["measured"]
+    text = (tmp_path / "report.html").read_text()
+    assert (
+        "quantiles of the law of my &lt;run&gt;.csv (7 prompts): the likeliest law of 7 prompts; those within 0.001"
+        in text
+    )
 
 
 def test_everything_is_written_and_nothing_is_left_behind(folder) -> None:

@@ -27,7 +27,7 @@ SPEC = Spec(
 EARNEST = Spec(
     num_steps=4, num_curve=2, seeds=2, max_runs=4, steps=(1.0,), adam_steps=(0.1,), tuning_seeds=1, clip_norm=1.0,
     grid=Grid(num_prompts=4, num_arms=2, dimension=2, labels="teacher", coherence=0.6, group_size=2,
-              optimiser=("sgd", "adam"), prompts_per_update=2, filter=True, held_out=3,
+              optimiser=("sgd", "adam"), prompts_per_update=2, updates_per_batch=2, filter=True, held_out=3,
               rule=("none", "group", "pooled")),
 )  # fmt: skip
 """Four small programs, with every axis beside the oldest: 6 chunks of one setting of 3 runs."""

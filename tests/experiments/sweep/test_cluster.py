@@ -118,6 +118,8 @@ def test_a_scheduler_that_is_not_there(address: str, tmp_path: Path, monkeypatch
 class Deserted:
     """A client of a scheduler without workers."""
 
+    status = "running"
+
     def run(self, function: object) -> dict:
         return {}
 

@@ -32,7 +32,12 @@ def by_hand(spec, setting, stage, index, step):
     oracle = (
         Exact(prompts_per_update=B)
         if exact
-        else Sampled(setting.group_size, prompts_per_update=B, filter=setting.filter)
+        else Sampled(
+            setting.group_size,
+            prompts_per_update=B,
+            filter=setting.filter,
+            updates_per_batch=setting.updates_per_batch,
+        )
     )
     size = (
         Certified()
@@ -110,7 +115,8 @@ def test_optimisers_have_steps_of_their_own(optimiser, clip_norm):
 
 @pytest.mark.parametrize("axes", [
     {"prompts_per_update": 2}, {"filter": True}, {"prompts_per_update": 3, "filter": True, "optimiser": "adam"},
-    {"prompts_per_update": 2, "group_size": "exact"},
+    {"prompts_per_update": 2, "group_size": "exact"}, {"updates_per_batch": 4},
+    {"prompts_per_update": 3, "filter": True, "optimiser": "adam", "updates_per_batch": 2},
 ], ids=str)  # fmt: skip
 def test_batches_of_prompts_and_the_filter_are_those_of_single_runs(axes):
     spec = Spec(
@@ -129,7 +135,8 @@ def test_batches_of_prompts_and_the_filter_are_those_of_single_runs(axes):
         if axes.get("group_size") == "exact":
             assert not rows["answers_drawn"].any()
         else:
-            least = 6 * (axes.get("prompts_per_update") or 6) * 4
+            batches = -(-6 // axes.get("updates_per_batch", 1))
+            least = batches * (axes.get("prompts_per_update") or 6) * 4
             assert ((rows["answers_drawn"] > least) == axes.get("filter", False)).all()
 
 

@@ -104,6 +104,7 @@ def test_what_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not one(policy="log-bilinear")
     assert not one(optimiser="adam")
     assert not one(prompts_per_update=8)
+    assert not one(updates_per_batch=2)
     assert not one(filter=True)
     assert not one(held_out=4)
     assert not one(clip_norm=1.0)
@@ -116,7 +117,8 @@ def test_nothing_of_a_sweep_is_unknown_to_it() -> None:
     """Whoever adds an axis or a number has to say in `fast.serves` whether the kernel knows it."""
     assert set(AXES) == {
         "policy", "num_prompts", "num_arms", "horizon", "dimension", "labels", "conflict", "coherence", "law",
-        "pass_rate", "spread", "group_size", "design", "optimiser", "prompts_per_update", "filter", "held_out", "rule",
+        "pass_rate", "spread", "group_size", "design", "optimiser", "prompts_per_update", "updates_per_batch",
+        "filter", "held_out", "rule",
     }  # fmt: skip
     assert set(SCALARS) == {
         "name", "seed", "num_steps", "num_curve", "kl_limit", "tuning_seeds", "seeds", "steps", "adam_steps",

@@ -153,6 +153,11 @@ BAD = {
         "[grid]\nprompts_per_update = [0, 8]\nnum_prompts = [16, 20]",
         "grid.prompts_per_update contains 8 with 20 num_prompts; allowed: 0 (all), or divisors of every num_prompts",
     ),
+    "updates exact": (
+        "[grid]\nupdates_per_batch = [1, 4]\ngroup_size = [4, 'exact']",
+        "grid.updates_per_batch contains 4 with the group_size exact, which draws no groups to use again; allowed: 1",
+    ),
+    "no updates": ("[grid]\nupdates_per_batch = 0", "grid.updates_per_batch is 0; allowed: integers from 1 to 1000"),
     "law": ("[grid]\nlaw = 'beta'", "grid.law is 'beta'; allowed: normal, rollouts"),
     "held out": (
         "[grid]\nheld_out = 4\npolicy = 'log-bilinear'",
@@ -278,10 +283,11 @@ def test_flags_replace_what_the_file_says(tmp_path: Path) -> None:
         "max_runs": "6", "policy": "autoregressive", "num_prompts": "3",
         "num_arms": "2", "horizon": "5", "dimension": "4", "conflict": ".5", "coherence": ".25", "pass_rate": ".5",
         "spread": "2", "group_size": "8", "design": "certified", "optimiser": "adam", "labels": "teacher",
-        "law": "normal", "prompts_per_update": "1", "filter": "True", "held_out": "7", "rule": "batch",
+        "law": "normal", "prompts_per_update": "1", "updates_per_batch": "2", "filter": "True",
+        "held_out": "7", "rule": "batch",
     }.items())).read()  # fmt: skip
-    one = ("autoregressive", 3, 2, 5, 4, "teacher", 0.5, 0.25, "normal", 0.5, 2.0, 8, "certified", "adam", 1, True, 7)
-    assert settings(every) == [Setting(*one, "batch")]
+    one = ("autoregressive", 3, 2, 5, 4, "teacher", 0.5, 0.25, "normal", 0.5, 2.0, 8, "certified", "adam", 1, 2, True)
+    assert settings(every) == [Setting(*one, 7, "batch")]
     scalars = {name: getattr(every, name) for name in module.SCALARS}
     assert list(scalars.values()) == ["n", 1, 9, 3, 0.1, 1, 2, (3.0,), (0.5,), 4.0, 0.5, 6]
 

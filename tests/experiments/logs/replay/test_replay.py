@@ -1,4 +1,4 @@
-"""The replay of a log: quantiles of its law, the band over overlaps, who is not replayed, and a case of the count."""
+"""The replay of a log: the band over overlaps, who is not replayed, and a case of the count."""
 
 import json
 from pathlib import Path
@@ -13,11 +13,6 @@ from experiments.logs.replay import leads as simulated
 from experiments.logs.replay.design import PLAIN, Design
 from experiments.logs.replay.leads import Leads
 from tests.experiments.logs.report.logs import drawn, write_counts
-
-
-def test_quantiles_have_the_law_s_shares() -> None:
-    found = replay.quantiles(np.array([0.9, 0.0, 0.4]), np.array([0.25, 0.5, 0.25]), 32)
-    assert found.tolist() == [0.0] * 16 + [0.4] * 8 + [0.9] * 8
 
 
 def summary(**changes: Any) -> dict[str, Any]:
