@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 
 from experiments.logs.replay.exact import Overlap, Sets, areas, cosines, draw_sets
 from experiments.logs.replay.observed import Observed, Runs
@@ -90,7 +90,7 @@ def carried(sets: Sets, equal: Runs) -> float:
         low, high = high, high + np.log(RATIO)
         if high > np.log(1e3 / step):
             raise ValueError(f"--study has a mean pass rate of {target:.3g} at equal steps; no step of a replay has it")
-    return float(np.exp(brentq(excess, low, high, xtol=1e-4)))
+    return float(np.exp(root_scalar(excess, bracket=(low, high), method="brentq", xtol=1e-4).root))
 
 
 def best(sets: Sets, rule: str, steps: np.ndarray, num_steps: int, *, optimiser: str = "sgd") -> float:

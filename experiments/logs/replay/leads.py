@@ -177,7 +177,7 @@ def _path(num_prompts: int, group_size: int, num_steps: int, design: Design) -> 
         limited = KLLimited(job.step_size, jnp.asarray(KL_LIMIT))
 
         def advance(state: State, _: None) -> tuple[State, Array]:
-            new, _ = step(problem, Power(job.alpha), oracle, limited, state, optimiser=optimiser)
+            new = step(problem, Power(job.alpha), oracle, limited, state, optimiser=optimiser)[0]
             if not B or state.order_key is None:
                 return new, state.local.value
             seen = batch_of_epoch(state.order_key, state.time, num_prompts, B)

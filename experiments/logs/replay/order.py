@@ -82,6 +82,6 @@ def answer(said: Sequence[Says]) -> Answer:
 
 def told(found: Sequence[Pair]) -> dict[str, Any]:
     """As JSON: the answer, how many pairs say what, and the pairs."""
-    said = [pair.says for pair in found]
+    said: list[Says] = [pair.says for pair in found]
     counts = {what.replace(" ", "_"): said.count(what) for what in ("predicted", "contradicted", "open")}
     return {"answer": answer(said), **counts, "pairs": [asdict(pair) for pair in found]}
