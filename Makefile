@@ -10,7 +10,7 @@ PARITY_STAMP := $(VENV)/.installed-parity
 DOCS_STAMP := $(VENV)/.installed-docs
 PASS_RATES ?=
 OUT ?= reproduction
-SPEC ?= published
+SPEC ?= practice
 DATA ?=
 PRESET ?=
 MODEL ?=
@@ -40,7 +40,7 @@ reproduce: $(STAMP) ## Reproduce the convergence theorem; OUT=folder, PASS_RATES
 # The folder that a command makes when OUT is not given is its own name: OUT's default above is that of reproduce.
 named = $(if $(filter file,$(origin OUT)),$(1),$(OUT))
 
-sweep: $(STAMP) ## Which rule wins where; SPEC=published|practice|conflict|policies|quick or a TOML file, OUT=folder
+sweep: $(STAMP) ## Which rule wins where; SPEC=practice|published|conflict|policies|quick or a TOML file, OUT=folder
 	$(BIN)/grpo-curvature sweep "$(SPEC)" --out "$(call named,sweep)"
 
 phases: $(STAMP) ## The three phases of training, with controls; OUT=folder

@@ -19,6 +19,8 @@ import tables_language  # noqa: E402
 import tables_simulations  # noqa: E402
 from parts import RESULTS, Summary, load  # noqa: E402, F401  # load: for tests
 
+from experiments.phase_diagram.divide import tallies  # noqa: E402
+
 KEPT = ("num_parameters", "held_out", "cross_ratio", "curvature_exponent", "final", "tuning", "predictions")
 """What is committed of a validation's summary.json, beside where it comes from."""
 REPRODUCED = (
@@ -34,7 +36,8 @@ def take(summary: Summary) -> Summary:
         spec = summary["run"]["spec"]
         run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions", "num_rows")}
         run["spec"] = {name: spec[name] for name in ("name", "seed", "num_steps", "tuning_seeds", "seeds", "grid")}
-        return {"run": run, "rules": summary["rules"], "overall": summary["overall"]}
+        kept = {"run": run, "rules": summary["rules"], "overall": summary["overall"]}
+        return kept | ({"divide": tallies(summary)} if max(summary["axes"]["held_out"]) else {})
     if summary["run"]["config"]["command"] == "reproduce":
         run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions", "config")}
         return {"run": run} | {name: summary[name] for name in REPRODUCED}

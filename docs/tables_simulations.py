@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from parts import Summary, load, signed, table
 
 
@@ -29,6 +31,7 @@ def counted(tally: Summary) -> tuple[str, str]:
 AXIS_WORDS = {
     "group_size": "G", "coherence": "coherence", "pass_rate": "median pass rate", "spread": "spread",
     "dimension": "dimension", "design": "design", "policy": "policy", "horizon": "tokens", "conflict": "conflict",
+    "law": "law", "optimiser": "optimiser", "prompts_per_update": "prompts an update",
 }  # fmt: skip
 
 
@@ -57,6 +60,38 @@ def missed(overall: Summary, rule: str) -> float:
         return overall["missed_90"][rule]
     failures = overall["failures"][rule]
     return failures["missed_90"] / failures["runs"]
+
+
+def divided(found: Mapping[str, Summary | None]) -> tuple[str, ...]:
+    """Better / not different / worse and the mean lead, on held-out and on training prompts."""
+    cells = []
+    for where in ("held-out", "training"):
+        tally = found[where]
+        assert tally is not None
+        cells += counted(tally)
+    return tuple(cells)
+
+
+DIVIDED = (
+    "held-out: better / no difference / worse", "mean difference",
+    "training: better / no difference / worse", "mean difference",
+)  # fmt: skip
+
+
+def should_divide(name: str) -> list[str]:
+    """Every rule against REINFORCE, on prompts that were not trained on and on those that were."""
+    rows = ((f"`{rule}`", *divided(found)) for rule, found in load(name)["divide"]["rules"].items())
+    return table(("rule", *DIVIDED), rows)
+
+
+def divide_by_axis(name: str) -> list[str]:
+    """GRPO against REINFORCE by the values of each axis."""
+    axes = load(name)["divide"]["by_axis"]
+    rows = (
+        (f"{AXIS_WORDS[axis]} {value}", *divided(found)) for axis, values in axes.items()
+        for value, found in values.items()
+    )  # fmt: skip
+    return table(("cells", *DIVIDED), rows)
 
 
 def by_dimension(name: str) -> list[str]:
@@ -142,6 +177,6 @@ def compared(name: str) -> list[str]:
 
 
 TABLES = (
-    sweep_origin, against_none, rules_against_none, by_dimension, extremes,
+    sweep_origin, against_none, rules_against_none, by_dimension, extremes, should_divide, divide_by_axis,
     reproduce_origin, proved, false_variants, tails, regimes, compared,
 )  # fmt: skip

@@ -88,10 +88,36 @@ def rules_table(summary: Summary) -> list[str]:
     return blocks
 
 
+def tally(cells: list[Cell], rule: str, where: str) -> dict[str, float] | None:
+    """Cells where a rule is better than REINFORCE, not different and worse, and its mean lead; None without leads."""
+    found = leads(cells, rule, where)
+    if not found:
+        return None
+    counts = {word: sum(lead["verdict"] == word for lead in found) for word in WORDS}
+    return counts | {"mean_difference": float(np.mean([lead["difference"][0] for lead in found]))}
+
+
+def tallies(summary: Summary) -> dict[str, Any]:
+    """Every rule, and group by the values of each axis, held-out and training: what pages show of a sweep."""
+    kept = counted(summary["cells"])
+    rules = {rule: {where: tally(kept, rule, where) for where in WHERE} for rule in summary["rules"] if rule != "none"}
+    by_axis = {
+        axis: {
+            show(value): {
+                where: tally([c for c in kept if c["axes"][axis] == value], "group", where) for where in WHERE
+            }
+            for value in values
+        }
+        for axis, values in summary["axes"].items()
+        if len(values) > 1 and "group" in rules
+    }
+    return {"rules": rules, "by_axis": by_axis}
+
+
 def _numbers(cells: list[Cell], rule: str, places: list[str]) -> list[Any]:
     found: list[Any] = []
     for where in places:
-        here = leads(cells, rule, where)
-        counts = " / ".join(str(sum(lead["verdict"] == word for lead in here)) for word in WORDS)
-        found += [counts, _mean(here)] if here else ["–", "–"]
+        here = tally(cells, rule, where)
+        counts = " / ".join(str(here[word]) for word in WORDS) if here else "–"
+        found += [counts, f"{here['mean_difference']:+.4f}" if here else "–"]
     return found
