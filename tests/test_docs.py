@@ -88,6 +88,7 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     sweep, reproduced, final = load("sweep"), load("reproduce"), load("pretrained")["final"]
     practice = load("practice")
     unseen = practice["divide"]["rules"]["group"]["held-out"]
+    counts = unseen["better"], unseen["no difference"], unseen["worse"]
     tally = sweep["overall"]["against_none"]["group"]
     leads = {str(v["value"]): f"{100 * v['mean_difference']:.1f}".lstrip("0") for v in tally["by_axis"]["group_size"]}
     ends: dict[str, list[float]] = {}
@@ -103,7 +104,7 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
         f"better in {tally['better']} settings, no different in {tally['no difference']} and worse in {tally['worse']}",
         f"{leads['2']}, {leads['8']} and {leads['64']} points of accuracy, averaged over training",
         f"fall like {exponents['1']} where they fall like {exponents['0']} without",
-        f"better in {unseen['better']} settings, no different in {unseen['no difference']} and worse in {unseen['worse']}",
+        "better in {} settings, no different in {} and worse in {}".format(*counts),
         f"{practice['run']['num_rows']:,} runs",
         f"checked {reproduced['num_checks']:,} times without a violation",
         f".15 to between {min(means):.2f} and {max(means):.2f},".replace(" 0.", " ."),
