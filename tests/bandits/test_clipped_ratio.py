@@ -210,7 +210,7 @@ def test_refusals() -> None:
         with pytest.raises(ValueError, match=rf"updates_per_batch is {wrong}; allowed"):
             Sampled(G, updates_per_batch=wrong)
     for wrong in (0.0, 1.0, float("nan")):
-        with pytest.raises(ValueError, match=r"clip_range is (0|1|nan)"):
+        with pytest.raises(ValueError, match=r"clip_range contains (0|1|nan)"):
             Sampled(G, updates_per_batch=2, clip_range=wrong)
     with pytest.raises(ValueError, match="state has no batch; allowed with updates_per_batch above 1"):
         step(made, rule, Sampled(G, updates_per_batch=2), constant(ETA), init(made, key=KEY))
