@@ -103,11 +103,11 @@ def law_of_counts(correct: Values, samples: Values, num_rates: int = GRID) -> La
     >>> law_of_counts([0, 2, 2, 3], [2, 2, 2, 3]).weights.round(6).tolist()
     [0.25, 0.75]
     """
+    check_interval("samples", samples, 1, float("inf"), open_ends="h")
+    check_interval("correct", correct, 0, float("inf"), open_ends="h")
     k, n = np.asarray(correct, float), np.asarray(samples, float)
     if k.ndim != 1 or k.shape != n.shape or k.size == 0:
         raise ValueError(f"correct has shape {k.shape} and samples {n.shape}; allowed: (prompts,), at least one")
-    check_interval("samples", n, 1, float("inf"), open_ends="h")
-    check_interval("correct", k, 0, float("inf"), open_ends="h")
     check_count("num_rates", num_rates, 2)
     fits = (k == np.floor(k)) & (n == np.floor(n)) & (k <= n)
     if not fits.all():

@@ -22,6 +22,7 @@ AXES = {
     "design": text("how long steps are: `kl-limited`, `constant` (both tuned) or `certified`"),
     "optimiser": text("`sgd`, `momentum` or `adam`"),
     "prompts_per_update": integer("B; 0: all", "prompts"),
+    "updates_per_batch": integer("updates on the groups of one batch, with PPO's clipped ratio", "updates"),
     "filter": flag("whether groups of equal rewards are drawn again"),
     "held_out": integer("M, of the same law, never trained on", "prompts"),
     "rule": text("what divides: a name of `curvature.rule`"),
