@@ -197,7 +197,10 @@ class Expected(_Grouped):
 
 
 class Sampled(_Grouped):
-    """One group of G responses for every prompt at every step, or at every U-th: `bandits.clipped_ratio`."""
+    """One group of G responses for every prompt at every step, or at every U-th: `bandits.clipped_ratio`.
+
+    Raises ValueError where a setting is out of range.
+    """
 
     updates_per_batch: int = eqx.field(static=True, default=1, kw_only=True)
     """U, updates on the groups of one batch."""

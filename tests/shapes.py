@@ -7,6 +7,7 @@ CHECKED = (
     "bandits",
     "experiments.convergence",
     "experiments.language",
+    "experiments.logs.replay.exact",
     "experiments.logs.replay.leads",
     "experiments.phases.measure",
     "experiments.phases.recipe",
