@@ -3,8 +3,8 @@
     fewer than 64 samples   the likeliest law of those prompts together (`curvature.law_of_counts`)
     64 or more              each prompt's posterior mean (k + ½)/(n + 1)
 
-Posterior means of a few samples are no law of pass rates: of 8 samples they have nothing below .056, and a lead that
-comes from hard prompts is halved. The law is kept in the specification itself, so that workers and resumed sweeps need
+Posterior means of a few samples are no law of pass rates: of 8 samples they have nothing below .056, where leads that
+come from hard prompts are made. The law is kept in the specification itself, so that workers and resumed sweeps need
 no file. Independent checks: tests/experiments/sweep/test_measured.py.
 """
 
