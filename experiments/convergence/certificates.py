@@ -40,9 +40,14 @@ def _draw(random: np.random.Generator, N: int, K: int, d: int) -> tuple[np.ndarr
     z = random.standard_normal((B, N, K)) * 3 * random.random((B, N, 1))
     real = random.standard_normal((B, N, K))
     r = np.where(random.random((B, N, 1)) < 0.5, real, real > 0)
+    return z, φ, r, draw_steps(random, B, d)
+
+
+def draw_steps(random: np.random.Generator, B: int, d: int) -> Float[np.ndarray, "B d"]:
+    """Steps of any direction, |δ| from .01 to 3."""
     way = random.standard_normal((B, d))
-    length = 10 ** random.uniform(-2, 0.477, (B, 1))  # |δ| from .01 to 3
-    return z, φ, r, way / np.linalg.norm(way, axis=1, keepdims=True) * length
+    length = 10 ** random.uniform(-2, 0.477, (B, 1))
+    return way / np.linalg.norm(way, axis=1, keepdims=True) * length
 
 
 def _prompt(

@@ -21,6 +21,7 @@ from curvature import (
     tilt,
     width,
 )
+from experiments.convergence.certificates import draw_steps
 from experiments.convergence.own_rates import ALPHAS
 from experiments.convergence.tables import Curved
 from experiments.rows import Rows, join, where
@@ -41,9 +42,7 @@ def _draw(random: np.random.Generator, K: int, d: int) -> tuple[np.ndarray, ...]
     z = random.standard_normal((B, K)) * 2
     order = random.permuted(np.tile(np.arange(K), (B, 1)), axis=1)
     r = (order < random.integers(1, K, (B, 1))).astype(float)
-    way = random.standard_normal((B, d))
-    length = 10 ** random.uniform(-2, 0.477, (B, 1))  # |δ| from .01 to 3
-    return z, φ, r, way / np.linalg.norm(way, axis=1, keepdims=True) * length
+    return z, φ, r, draw_steps(random, B, d)
 
 
 def _prompt(

@@ -31,19 +31,16 @@ def should_i_divide(summary: Summary) -> str:
     kept = counted(summary["cells"])
     said = []
     for where in WHERE:
-        found = leads(kept, "group", where) if "group" in summary["rules"] else []
-        if found:
-            better, same, worse = (sum(lead["verdict"] == word for lead in found) for word in WORDS)
+        counts = tally(kept, "group", where) if "group" in summary["rules"] else None
+        if counts is not None:
+            found = leads(kept, "group", where)
+            better, same, worse = (counts[word] for word in WORDS)
             said.append(
                 f"On {where} prompts: better in {better:,}, worse in {worse:,}, no difference in {same:,} of "
-                f"{len(found):,} cell{'' if len(found) == 1 else 's'}, {_mean(found)} of mean J on average, "
-                f"{_size(found)}."
+                f"{len(found):,} cell{'' if len(found) == 1 else 's'}, {counts['mean_difference']:+.4f} of mean J on "
+                f"average, {_size(found)}."
             )
     return " ".join(["Should I divide?", *(said or ["No cell can tell."])])
-
-
-def _mean(found: list[Lead]) -> str:
-    return f"{np.mean([lead['difference'][0] for lead in found]):+.4f}"
 
 
 def _size(found: list[Lead]) -> str:
