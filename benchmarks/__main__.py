@@ -1,10 +1,11 @@
-"""`python -m benchmarks [--json FILE] [--parts PART ...] [--model DIR]`: all in one run, as ratios. A few minutes.
+"""`python -m benchmarks [--json FILE] [--parts PART ...] [--model DIR] [--before DIR]`: all in one run, as ratios.
 
 Times are medians over repeats without compilation; "spread" is the fastest and the slowest repeat over the median.
 "ratio" is a row's time over the first row's of its group: how many times faster ours is; "cpu" the same of processor
 time summed over cores, which other programs on the machine disturb less, and which gives no credit for using all cores
 (threads that wait spinning are counted). "limit" is the fraction of
-this machine's measured floating-point and exponential throughput (benchmarks/machine.py) that the row reaches.
+this machine's measured throughput of products, exponentials and random numbers (benchmarks/machine.py) that the row
+reaches.
 "slope" is that of log seconds on log size.
 """
 
@@ -19,16 +20,18 @@ from pathlib import Path
 
 import jax
 
+from benchmarks import growth
 from benchmarks.language_model import benchmark_language_model
 from benchmarks.language_rival import missing_libraries
-from benchmarks.machine import Limits, measure_limits
+from benchmarks.machine import UNITS, Limits, measure_limits
 from benchmarks.moments import benchmark_moments
 from benchmarks.pretrained import benchmark_pretrained
 from benchmarks.runs import benchmark_memory, benchmark_runs
 from benchmarks.sequences import benchmark_sequences
-from benchmarks.sweeps import benchmark_sweeps
+from benchmarks.sweeps import benchmark_settings
+from benchmarks.workers import benchmark_workers
 
-PARTS = ("moments", "runs", "memory", "sweeps", "sequences", "language_model", "pretrained")
+PARTS = ("moments", "runs", "memory", "sweeps", "workers", "growth", "sequences", "language_model", "pretrained")
 FLOAT32 = {"language_model", "pretrained"}
 RATES = {"tokens_per_second": "tokens/s", "runs_per_second": "runs/s"}
 
@@ -53,43 +56,57 @@ def print_rows(rows: list[dict]) -> None:
 
 
 def print_slopes(rows: list[dict]) -> None:
-    """Warm seconds at each size, and the slope on logarithmic axes."""
-    print(f"\nhow time grows\n  {'':58}{'sizes':>24}{'seconds':>34}{'slope':>8}")
+    """Warm seconds at each size, the slope on logarithmic axes, and nanoseconds an arm and update at the largest."""
+    print(f"\nhow time grows\n  {'':62}{'sizes':>24}{'seconds':>28}{'slope':>8}{'ns':>8}")
     for row in rows:
         sizes, seconds = ", ".join(map(str, row["sizes"])), ", ".join(f"{s:.3g}" for s in row["seconds"])
-        print(f"  {row['what']:58}{sizes:>24}{seconds:>34}{row['slope']:>8.2f}", flush=True)
+        each = "" if row["nanoseconds"] is None else f"{row['nanoseconds']:.1f}"
+        print(f"  {row['what']:62}{sizes:>24}{seconds:>28}{row['slope']:>8.2f}{each:>8}", flush=True)
+
+
+def print_memory(title: str, rows: list[dict]) -> None:
+    """MiB of fresh processes."""
+    print(f"\npeak memory of a process, {title}\n  {'':58}{'MiB':>10}")
+    for row in rows:
+        print(f"  {row['what']:58}{row['peak_mib']:>10.0f}", flush=True)
 
 
 def print_limits(limits: Limits) -> None:
     """What was tried and what it reached."""
     for name, rate in limits.measured.items():
-        unit = "GFLOP/s" if name.startswith("GEMM") else "G exp/s"
-        print(f"  {name:58}{rate / 1e9:>8.2f} {unit}")
+        print(f"  {name:58}{rate / 1e9:>8.2f} {UNITS[name.partition(',')[0]]}")
 
 
-def core(parts: list[str]) -> dict:
+def core(parts: list[str], before: Path | None) -> dict:
     """The packages `curvature` and `bandits`, in float64."""
     limits = measure_limits()
     print("\nthe core, float64")
     print_limits(limits)
     found: dict = {"limits": limits.measured}
-    if "moments" in parts:
-        found["moments"] = benchmark_moments(limits)
-        print_rows(found["moments"])
-    if "runs" in parts:
-        found["runs"] = benchmark_runs(limits)
-        print_rows(found["runs"])
+    tables = {
+        "moments": lambda: benchmark_moments(limits),
+        "runs": lambda: benchmark_runs(limits),
+        "sweeps": lambda: benchmark_settings(limits, before=before),
+        "workers": benchmark_workers,
+    }
+    for part, table in tables.items():
+        if part in parts:
+            found[part] = table()
+            print_rows(found[part])
     if "memory" in parts:
         found["memory"] = benchmark_memory()
-        print(f"\npeak memory of a process, 256 runs\n  {'iterations':>12}{'recorded':>12}{'MiB':>10}")
-        for row in found["memory"]:
-            print(f"  {row['iterations']:>12,}{row['recorded']:>12,}{row['peak_mib']:>10.0f}")
-    for part, benchmark in (("sweeps", benchmark_sweeps), ("sequences", benchmark_sequences)):
-        if part in parts:
-            rows, slopes = benchmark(limits)
-            print_rows(rows)
-            print_slopes(slopes)
-            found[part], found[f"{part}_slopes"] = rows, slopes
+        print_memory("256 runs", found["memory"])
+    if "growth" in parts:
+        found["growth_slopes"] = growth.benchmark_slopes()
+        print_slopes(found["growth_slopes"])
+        found["practice"] = growth.benchmark_practice()
+        print_rows(found["practice"])
+        found["growth_memory"] = growth.benchmark_memory()
+        print_memory("a chunk of 64 runs x 50 updates by the JAX program", found["growth_memory"])
+    if "sequences" in parts:
+        found["sequences"], found["sequences_slopes"] = benchmark_sequences(limits)
+        print_rows(found["sequences"])
+        print_slopes(found["sequences_slopes"])
     return found
 
 
@@ -127,6 +144,9 @@ def main() -> None:
     parser.add_argument(
         "--model", type=Path, metavar="DIR", default=Path("smollm2"), help="of part pretrained; default: smollm2"
     )
+    parser.add_argument(
+        "--before", type=Path, metavar="DIR", help="of part sweeps: a checkout of older code, timed beside this one"
+    )
     arguments = parser.parse_args()
     start = time.perf_counter()
 
@@ -138,7 +158,7 @@ def main() -> None:
     )
     found: dict = {"load": load, "jax": jax.__version__, "cores": os.cpu_count()}
     if not set(arguments.parts) <= FLOAT32:
-        found |= core(arguments.parts)
+        found |= core(arguments.parts, arguments.before)
     if FLOAT32 & set(arguments.parts):
         found |= language_models(arguments.parts, arguments.model)
     found["seconds"] = time.perf_counter() - start

@@ -134,7 +134,7 @@ def benchmark_update(
 
     def ours() -> None:
         state.parameters, state.optimiser, *measured = groups._step(
-            state.parameters, state.optimiser, np.float32(STEP_SIZE), batch, advantages, None, None
+            state.parameters, state.optimiser, np.float32(STEP_SIZE), model, batch, advantages, None, None
         )
         jax.block_until_ready(measured)
 

@@ -1,11 +1,12 @@
 """The limits of this machine, measured in the same process as everything that is compared with them.
 
-    time limit of a piece of work = floating-point operations / peak_flops + exponentials / peak_exps
+    time limit of a piece of work =
+        floating-point operations / peak_flops + exponentials / peak_exps + random numbers / peak_draws
 
 Each peak is the best of what NumPy and XLA reach with all cores, in float64 (the language model: float32): matrix
-products of 2048 x 2048 (far from any memory limit), and exponentials of blocks that stay in cache. Only products of
-matrices and exponentials are counted as work; sums, comparisons, divisions and moving data are not, so that 100% cannot
-be reached.
+products of 2048 x 2048 (far from any memory limit), exponentials and uniform random numbers of blocks that stay in
+cache. Only these three are counted as work; sums, comparisons, divisions and moving data are not, so that 100% cannot
+be reached. Random numbers are those of NumPy's fastest generator (SFC64) or of JAX's (threefry).
 """
 
 from __future__ import annotations
@@ -92,22 +93,27 @@ def make_rows(
     ]
 
 
+UNITS = {"GEMM": "GFLOP/s", "exp": "G exp/s", "uniforms": "G draws/s"}
+"""Of what is measured, by how its name begins."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """Peaks per second, and by whom they were reached."""
 
     peak_flops: float
     peak_exps: float
+    peak_draws: float
     measured: dict[str, float]
     """Everything that was tried."""
 
-    def time_limit(self, flops: float, exps: float) -> float:
+    def time_limit(self, flops: float, exps: float, draws: float = 0.0) -> float:
         """Seconds below which this machine cannot do that much work."""
-        return flops / self.peak_flops + exps / self.peak_exps
+        return flops / self.peak_flops + exps / self.peak_exps + draws / self.peak_draws
 
 
 def measure_limits(*, size: int = 2048, repeats: int = 7, dtype: str = "float64") -> Limits:
-    """Peaks of the matrix product and of the exponential, all cores."""
+    """Peaks of the matrix product, the exponential and the uniform random number, all cores."""
     cores = os.cpu_count() or 1
     rng = np.random.default_rng(0)
     A = rng.standard_normal((size, size)).astype(dtype)
@@ -123,6 +129,21 @@ def measure_limits(*, size: int = 2048, repeats: int = 7, dtype: str = "float64"
         for _ in range(num_blocks):
             np.exp(row, out=out)
 
+    generators = [np.random.Generator(np.random.SFC64(seed)) for seed in range(cores)]
+    number = np.dtype(dtype).type
+
+    def numpy_draws(generator: np.random.Generator) -> None:
+        out = np.empty(block, number)
+        for _ in range(num_blocks):
+            generator.random(out=out, dtype=number)
+
+    def xla_draws(key: jax.Array) -> jax.Array:
+        def more(index: jax.Array, total: jax.Array) -> jax.Array:
+            return total + jax.random.uniform(jax.random.fold_in(key, index), (block,), dtype)
+
+        return jax.lax.fori_loop(0, num_blocks, more, jnp.zeros(block, dtype))
+
+    drawn, keys = jax.jit(xla_draws), jax.random.split(jax.random.key(0), cores)
     # each round's result feeds the next one: nothing can be hoisted out of the loop
     xla_exps = jax.jit(lambda row: jax.lax.fori_loop(0, num_blocks, lambda _, y: jnp.exp(-y), row))
     large = jnp.asarray(rng.standard_normal(cores * block * num_blocks).astype(dtype))
@@ -134,14 +155,13 @@ def measure_limits(*, size: int = 2048, repeats: int = 7, dtype: str = "float64"
             "exp, NumPy, in cache": lambda: list(pool.map(numpy_exps, x)),
             "exp, XLA, in cache": lambda: list(pool.map(lambda row: jax.block_until_ready(xla_exps(row)), x_jax)),
             "exp, XLA, large array": lambda: exp(large),
+            "uniforms, NumPy, in cache": lambda: list(pool.map(numpy_draws, generators)),
+            "uniforms, XLA, in cache": lambda: list(pool.map(lambda key: jax.block_until_ready(drawn(key)), keys)),
         },
         repeats,
     )
     pool.shutdown()
     work = {name: 2 * size**3 if name.startswith("GEMM") else cores * block * num_blocks for name in times}
     rates = {name: work[name] / min(timing.seconds) for name, timing in times.items()}  # a limit: the fastest repeat
-    return Limits(
-        max(rate for name, rate in rates.items() if name.startswith("GEMM")),
-        max(rate for name, rate in rates.items() if name.startswith("exp")),
-        rates,
-    )
+    best = {kind: max(rate for name, rate in rates.items() if name.startswith(kind)) for kind in UNITS}
+    return Limits(best["GEMM"], best["exp"], best["uniforms"], rates)

@@ -178,11 +178,6 @@ def benchmark_memory(lengths: tuple[int, ...] = (100, 1_000, 10_000)) -> list[di
     for length, every in cases:
         code = f"from benchmarks.runs import peak_memory; print(peak_memory({length}, {every}))"
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        rows.append(
-            {
-                "iterations": length,
-                "recorded": length // every,
-                "peak_mib": float(result.stdout.split()[-1]),
-            }
-        )
+        what = f"{length:,} iterations, {length // every:,} recorded"
+        rows.append({"what": what, "peak_mib": float(result.stdout.split()[-1])})
     return rows

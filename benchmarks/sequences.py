@@ -24,8 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from bandits.enumeration import enumerate_responses
+from benchmarks.growth import measure_slope
 from benchmarks.machine import Limits, Timing, make_rows, measure
-from benchmarks.sweeps import measure_slope
 from curvature.sequence import sequence_tilt
 
 Tables = tuple[np.ndarray, np.ndarray, np.ndarray]

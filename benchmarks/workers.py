@@ -1,0 +1,89 @@
+"""A sweep in one process and on a worker a core, each from a fresh process with an empty cache of compiled programs.
+
+The engine is the one that the command would take: the numba kernel where numba is installed, else the JAX program; the
+number of updates is such that one process needs about a minute.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.machine import Timing, make_rows
+from benchmarks.sweep_rival import together
+from benchmarks.sweeps import KERNEL, PROGRAM, RULES, Measured
+from experiments.compilation import num_cores, use_cache
+from experiments.sweep import cluster, fast
+from experiments.sweep.engine import collect, run_sweep
+from experiments.sweep.execute import compute_chunk
+from experiments.sweep.grid import Grid
+from experiments.sweep.spec import Spec, chunks, num_runs
+
+UPDATES = {PROGRAM: 700, KERNEL: 2000}
+"""About a minute on one core."""
+SCALING = Spec(
+    max_runs=960,  # 8 settings: both stages of a chunk are whole blocks
+    grid=Grid(
+        coherence=(0.0, 0.3, 0.6, 0.9), conflict=(0.0, 0.5), pass_rate=(0.05, 0.25), spread=(0.5, 1.0), rule=RULES[:2]
+    ),
+)
+
+
+def sweep_here(how: str, out: str, num_steps: int) -> None:
+    """In a fresh process: the sweep, and a line of JSON with its seconds and those until workers were ready."""
+    use_cache()
+    spec = replace(SCALING, num_steps=num_steps)
+    begun, startup = time.perf_counter(), 0.0
+    if how == "workers":
+        with cluster.local(num_cores()) as address:
+            with cluster.client(0, address) as connected:
+                cluster.check_workers(connected)
+            startup = time.perf_counter() - begun
+            begun = time.perf_counter()
+            run_sweep(spec, Path(out), compute_chunk, scheduler=address, progress=False)
+            seconds = time.perf_counter() - begun
+    else:
+        run_sweep(spec, Path(out), compute_chunk, progress=False)
+        seconds = time.perf_counter() - begun
+    print(json.dumps({"seconds": seconds, "startup": startup}))
+
+
+def benchmark_workers(num_steps: int | None = None) -> list[dict]:
+    """Rows: a sweep in one process of one thread, and on a worker a core; error: of all rows."""
+    engine = KERNEL if fast.installed() else PROGRAM
+    num_steps = num_steps or UPDATES[engine]
+    spec = replace(SCALING, num_steps=num_steps)
+    times: dict[str, Timing] = {}
+    errors: dict[str, float] = {}
+    found: list[Measured] = []
+    cores = num_cores()
+    with tempfile.TemporaryDirectory() as folder:
+        for how, environment in (("one", cluster.ONE_THREAD), ("workers", {})):
+            out = str(Path(folder) / how)
+            caches = {
+                "JAX_COMPILATION_CACHE_DIR": str(Path(folder) / f"{how}-jax"),
+                "NUMBA_CACHE_DIR": str(Path(folder) / f"{how}-numba"),
+            }
+            code = f"from benchmarks.workers import sweep_here; sweep_here({how!r}, {out!r}, {num_steps})"
+            printed, wall, cpu = together([code], environment | caches)
+            got = json.loads(printed[0].splitlines()[-1])
+            name = {"one": "one process", "workers": f"{cores} workers, a thread each"}[how]
+            times[name] = Timing((got["seconds"],), (cpu,))
+            if how == "workers":
+                times[f"{name}, their start included"] = Timing((got["seconds"] + got["startup"],), (cpu,))
+                times["their start alone"] = Timing((got["startup"],), (float("nan"),))
+            times[f"{name}, the whole command"] = Timing((wall,), (cpu,))
+            found.append(collect(Path(out)))
+            errors[name] = max(
+                float(np.abs(found[-1][column] - found[0][column]).max()) for column in ("area", "final", "step_size")
+            )
+    title = (
+        f"a sweep of {num_runs(spec):,} runs x {num_steps:,} updates in {len(chunks(spec))} chunks by {engine}, "
+        "compilation included"
+    )
+    return make_rows(title, times, errors=errors)
