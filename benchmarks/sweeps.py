@@ -48,7 +48,7 @@ from experiments.sweep import execute, fast
 from experiments.sweep.engine import MEMORY
 from experiments.sweep.execute import LEVELS, REPORTING, TUNING, compute_chunk, seed_key
 from experiments.sweep.grid import Grid, Setting
-from experiments.sweep.problems import Numbers, Shape, build
+from experiments.sweep.problems import Shape, build, numbers_of
 from experiments.sweep.spec import Spec, chunks, num_runs, settings
 
 RULES = ("none", "group", "power(2)", "batch")
@@ -82,7 +82,7 @@ def engine(name: str) -> Iterator[None]:
 
 def jitted_setting(spec: Spec, setting: Setting) -> np.ndarray:
     """The areas of the reported seeds, the setting's numbers as constants of a program of its own."""
-    numbers = Numbers(*(jnp.asarray(getattr(setting, name)) for name in Numbers.__annotations__))
+    numbers = jax.tree.map(lambda leaf: leaf[0], numbers_of([setting]))
     rule = Batch() if setting.rule == "batch" else Power(jnp.asarray(setting.alpha))
     oracle = Sampled(int(setting.group_size))
 
@@ -122,7 +122,7 @@ def exact_error(spec: Spec) -> float:
                 if all(getattr(s, name) == ours[name][i] for name in ("rule", "coherence", "pass_rate"))
             )
             key = seed_key(exact, TUNING if stage == "tune" else REPORTING, int(ours["seed_index"][i]))
-            numbers = Numbers(*(jnp.asarray(getattr(setting, name)) for name in Numbers.__annotations__))
+            numbers = jax.tree.map(lambda leaf: leaf[0], numbers_of([setting]))
             problem = build(Shape.of(setting), numbers, key=jax.random.split(key)[0])
             theirs = numpy_runs(
                 np.asarray(problem.offsets),

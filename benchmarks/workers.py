@@ -34,10 +34,9 @@ SCALING = Spec(
 )
 
 
-def sweep_here(how: str, out: str, num_steps: int) -> None:
+def sweep_here(how: str, spec: Spec, out: str) -> None:
     """In a fresh process: the sweep, and a line of JSON with its seconds and those until workers were ready."""
     use_cache()
-    spec = replace(SCALING, num_steps=num_steps)
     begun, startup = time.perf_counter(), 0.0
     if how == "workers":
         with cluster.local(num_cores()) as address:
@@ -53,11 +52,11 @@ def sweep_here(how: str, out: str, num_steps: int) -> None:
     print(json.dumps({"seconds": seconds, "startup": startup}))
 
 
-def benchmark_workers(num_steps: int | None = None) -> list[dict]:
+def benchmark_workers(num_steps: int | None = None, spec: Spec = SCALING) -> list[dict]:
     """Rows: a sweep in one process of one thread, and on a worker a core; error: of all rows."""
     engine = KERNEL if fast.installed() else PROGRAM
     num_steps = num_steps or UPDATES[engine]
-    spec = replace(SCALING, num_steps=num_steps)
+    spec = replace(spec, num_steps=num_steps)
     times: dict[str, Timing] = {}
     errors: dict[str, float] = {}
     found: list[Measured] = []
@@ -69,7 +68,7 @@ def benchmark_workers(num_steps: int | None = None) -> list[dict]:
                 "JAX_COMPILATION_CACHE_DIR": str(Path(folder) / f"{how}-jax"),
                 "NUMBA_CACHE_DIR": str(Path(folder) / f"{how}-numba"),
             }
-            code = f"from benchmarks.workers import sweep_here; sweep_here({how!r}, {out!r}, {num_steps})"
+            code = f"from {__name__} import *; sweep_here({how!r}, {spec!r}, {out!r})"
             printed, wall, cpu = together([code], environment | caches)
             got = json.loads(printed[0].splitlines()[-1])
             name = {"one": "one process", "workers": f"{cores} workers, a thread each"}[how]
