@@ -57,11 +57,11 @@ def print_rows(rows: list[dict]) -> None:
 
 def print_slopes(rows: list[dict]) -> None:
     """Warm seconds at each size, the slope on logarithmic axes, and nanoseconds an arm and update at the largest."""
-    print(f"\nhow time grows\n  {'':62}{'sizes':>24}{'seconds':>28}{'slope':>8}{'ns':>8}")
+    print(f"\nhow time grows\n  {'':55}{'sizes':>24}{'seconds':>32}{'slope':>8}{'ns':>8}")
     for row in rows:
         sizes, seconds = ", ".join(map(str, row["sizes"])), ", ".join(f"{s:.3g}" for s in row["seconds"])
         each = "" if row["nanoseconds"] is None else f"{row['nanoseconds']:.1f}"
-        print(f"  {row['what']:62}{sizes:>24}{seconds:>28}{row['slope']:>8.2f}{each:>8}", flush=True)
+        print(f"  {row['what']:55}{sizes:>24}{seconds:>32}{row['slope']:>8.2f}{each:>8}", flush=True)
 
 
 def print_memory(title: str, rows: list[dict]) -> None:
