@@ -232,15 +232,12 @@ def once(call: Callable[[], Any]) -> Timing:
 
 
 def benchmark_probe(model: Model, fitted: Parameters, batch: Batch) -> list[dict]:
-    """The exact probe, whole: without spectra, and as a validation does it."""
-    rows = []
+    """The exact probe, whole, as a validation does it."""
     p = np.exp(np.asarray(jax.jit(model.answer_log_probabilities)(fitted, batch)))
-    for name, effort in (("Effort()", Effort()), ("Effort(num_spectra=0)", Effort(num_spectra=0))):
-        probe = partial(Prober(model, effort, longest=SHORT), fitted, batch, step_size=0.01)
-        first, second = once(probe), once(probe)
-        times = {f"{name}, second call": second, f"{name}, first call (compiles)": first}
-        rows += make_rows(f"probe of {len(batch)} prompts, p from {p.min():.2g} to {p.max():.2g}", times, tokens=None)
-    return rows
+    probe = partial(Prober(model, Effort(), longest=SHORT), fitted, batch, step_size=0.01)
+    first, second = once(probe), once(probe)
+    times = {"Effort(), second call": second, "Effort(), first call (compiles)": first}
+    return make_rows(f"probe of {len(batch)} prompts, p from {p.min():.2g} to {p.max():.2g}", times, tokens=None)
 
 
 def benchmark_gradients(model: Model, fitted: Parameters, batch: Batch, *, repeats: int = 5) -> list[dict]:

@@ -113,7 +113,7 @@ def benchmark_runs(
                 "single": lambda name=name: [numpy_runs(problem, name, sizes[i], iterations // 4) for i in few],
                 "whole": lambda name=name: numpy_runs(problem, name, sizes, numpy_iterations),
             },
-            3,
+            2,
         )
         final = results[-1].final
         got = (

@@ -167,7 +167,7 @@ def time_older(checkout: Path, repeats: int) -> Timing:
 
 
 def benchmark_settings(
-    limits: Limits, spec: Spec = SWEEP, *, before: Path | None = None, repeats: int = 3, jitted: int = 2
+    limits: Limits, spec: Spec = SWEEP, *, before: Path | None = None, repeats: int = 2, jitted: int = 2
 ) -> list[dict]:
     """Rows: seconds a setting, ratio to ours, share of the limit, error with exact gradients."""
     every = settings(spec)
