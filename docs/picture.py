@@ -2,7 +2,8 @@
 
 Above, computed here in a second: one prompt with a right and a wrong answer, p = .05 at the start, every rule at the
 step that T3 certifies; log-odds move by η E[c(k)], k right of G (T12). Below, the published sweep's counts by group
-size from docs/results/sweep.json. `python docs/picture.py`; tests/test_docs.py holds the curves against the simulator.
+size from docs/results/sweep.json, of the settings whose steps are tuned, as a trainer's are. `python docs/picture.py`;
+tests/test_docs.py holds the curves against the simulator.
 """
 
 from __future__ import annotations
@@ -61,23 +62,23 @@ def curves(ax: Axes) -> None:
 
 def bars(ax: Axes) -> None:
     """Settings of the sweep by group size: dividing worse, no difference, better; and the mean lead in points."""
-    values = load("sweep")["overall"]["against_none"]["group"]["by_axis"]["group_size"]
-    values = sorted(values, key=lambda v: np.inf if v["value"] == "exact" else int(v["value"]))
+    tuned = load("sweep")["tuned"]
+    values = [(size, tally) for size, tally in tuned.items() if size != "sampled"]
     looks = {"worse": ("#0072B2", "xx"), "no difference": ("#DDDDDD", ""), "better": (COLOURS["group"], "//")}
-    for y, entry in enumerate(values):
+    for y, (_, entry) in enumerate(values):
         left = 0.0
         for kind, (colour, hatch) in looks.items():
-            share = 100 * entry[kind] / entry["cells"]
+            share = 100 * entry[kind] / sum(entry[each] for each in looks)
             label = {"better": "dividing better"}.get(kind, kind) if y == 0 else None
             ax.barh(y, share, left=left, color=colour, hatch=hatch, edgecolor="white", height=0.7, label=label)
             left += share
         ax.text(101, y, f"{100 * entry['mean_difference']:+.1f}", va="center", fontsize=14)
-    names = [{"exact": "exact"}.get(str(v["value"]), f"groups of {v['value']}") for v in values]
+    names = [{"exact": "exact\ngradients"}.get(size, f"groups of {size}") for size, _ in values]
     ax.set_yticks(range(len(values)), names)
-    ax.set(xlim=(0, 100), xlabel="% of settings" + 30 * " " + "mean lead in points →")
+    ax.set(xlim=(0, 100), xlabel="% of settings" + 22 * " " + "mean lead, points of accuracy →")
     ax.invert_yaxis()
     ax.grid(visible=False)
-    ax.set_title("published sweep, steps tuned for each rule", loc="left", fontsize=15, pad=30)
+    ax.set_title("training prompts, each rule at its best step", loc="left", fontsize=15, pad=30)
     ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.97), ncols=3, fontsize=13, handlelength=1.2, columnspacing=1)
 
 

@@ -19,7 +19,8 @@ import tables_language  # noqa: E402
 import tables_simulations  # noqa: E402
 from parts import RESULTS, Summary, load  # noqa: E402, F401  # load: for tests
 
-from experiments.phase_diagram.divide import tallies  # noqa: E402
+from experiments.phase_diagram.divide import tallies, tally  # noqa: E402
+from experiments.phase_diagram.summary import counted  # noqa: E402
 
 KEPT = ("num_parameters", "held_out", "cross_ratio", "curvature_exponent", "final", "tuning", "predictions")
 """What is committed of a validation's summary.json, beside where it comes from."""
@@ -30,6 +31,14 @@ REPRODUCED = (
 """The same of `reproduce`."""
 
 
+def tuned(summary: Summary) -> Summary:
+    """GRPO against REINFORCE where steps are tuned, as a trainer's are: in sampled groups, by their size, and exact."""
+    cells = [cell for cell in counted(summary["cells"]) if cell["axes"]["design"] == "kl-limited"]
+    sizes = {str(size): [c for c in cells if c["axes"]["group_size"] == size] for size in summary["axes"]["group_size"]}
+    sampled = [cell for size, mine in sizes.items() if size != "exact" for cell in mine]
+    return {name: tally(mine, "group", "training") for name, mine in {"sampled": sampled, **sizes}.items()}
+
+
 def take(summary: Summary) -> Summary:
     """What is kept of a run's summary.json."""
     if "overall" in summary:
@@ -37,6 +46,8 @@ def take(summary: Summary) -> Summary:
         run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions", "num_rows")}
         run["spec"] = {name: spec[name] for name in ("name", "seed", "num_steps", "tuning_seeds", "seeds", "grid")}
         kept = {"run": run, "rules": summary["rules"], "overall": summary["overall"]}
+        if "certified" in summary["axes"]["design"]:
+            kept["tuned"] = tuned(summary)
         return kept | ({"divide": tallies(summary)} if max(summary["axes"]["held_out"]) else {})
     if summary["run"]["config"]["command"] == "reproduce":
         run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions", "config")}

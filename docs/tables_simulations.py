@@ -44,6 +44,13 @@ def against_none(name: str) -> list[str]:
     return table(("cells", "better / no difference / worse", "mean difference"), rows)
 
 
+def tuned_steps(name: str) -> list[str]:
+    """GRPO against REINFORCE where steps are tuned, by group size."""
+    found = load(name)["tuned"]
+    rows = [(size if size in ("sampled", "exact") else f"G {size}", *counted(tally)) for size, tally in found.items()]
+    return table(("settings with tuned steps", "better / no difference / worse", "mean difference"), rows)
+
+
 def rules_against_none(name: str) -> list[str]:
     """Every rule: cells won, against REINFORCE, and how many of its runs do not come 90% of the way."""
     o, rows = load(name)["overall"], []
@@ -177,6 +184,6 @@ def compared(name: str) -> list[str]:
 
 
 TABLES = (
-    sweep_origin, against_none, rules_against_none, by_dimension, extremes, should_divide, divide_by_axis,
+    sweep_origin, tuned_steps, against_none, rules_against_none, by_dimension, extremes, should_divide, divide_by_axis,
     reproduce_origin, proved, false_variants, tails, regimes, compared,
 )  # fmt: skip

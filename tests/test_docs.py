@@ -89,31 +89,38 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     practice = load("practice")
     unseen = practice["divide"]["rules"]["group"]["held-out"]
     counts = unseen["better"], unseen["no difference"], unseen["worse"]
-    tally = sweep["overall"]["against_none"]["group"]
-    leads = {str(v["value"]): f"{100 * v['mean_difference']:.1f}".lstrip("0") for v in tally["by_axis"]["group_size"]}
+    tally = sweep["tuned"]["sampled"]
+    leads = {size: f"{100 * v['mean_difference']:.1f}".lstrip("0") for size, v in sweep["tuned"].items()}
     ends: dict[str, list[float]] = {}
     for end in final:
         if end["mode"] == "step" and end["test"] > 0.01:  # a lost run's is 0
             ends.setdefault(end["rule"], []).append(end["test"])
     means = [sum(found) / len(found) for found in ends.values()]
     lost = sum(end["test"] < 0.01 for end in final if (end["mode"], end["rule"]) == ("step", "none"))
+    lost_in_groups = sum(end["test"] < 0.01 for end in final if (end["mode"], end["rule"]) == ("step_sampled", "none"))
+    conflict = load("conflict")["overall"]["against_none"]["group"]["by_axis"]["dimension"]
+    (hard,) = (entry for entry in conflict if entry["value"] == 2)
     exponents = {alpha: f"t^−{-value:.3f}" for alpha, value in reproduced["exponents"].items()}
     flat = " ".join(README.split())
     for said in (
-        f"{sweep['run']['num_rows']:,} simulated runs",
+        f"{sweep['run']['num_rows']:,} runs",
         f"better in {tally['better']} settings, no different in {tally['no difference']} and worse in {tally['worse']}",
-        f"{leads['2']}, {leads['8']} and {leads['64']} points of accuracy, averaged over training",
-        f"fall like {exponents['1']} where they fall like {exponents['0']} without",
+        f"{leads['2']}, {leads['8']} and {leads['64']} points in groups of 2, 8 and 64",
+        f"fall like {exponents['1']}, without the division like {exponents['0']}",
         "better in {} settings, no different in {} and worse in {}".format(*counts),
         f"{practice['run']['num_rows']:,} runs",
-        f"checked {reproduced['num_checks']:,} times without a violation",
-        f".15 to between {min(means):.2f} and {max(means):.2f},".replace(" 0.", " ."),
+        f"{reproduced['num_checks']:,} checks of numbers found no violation",
+        f".15 to between {min(means):.2f} and {max(means):.2f} under every rule".replace(" 0.", " ."),
+        "in {} settings of {} and loses in {}".format(hard["better"], hard["cells"], hard["worse"]),
+        "in sampled groups of 8 three of five" if lost_in_groups == 3 else "?",
     ):
         assert said in flat, said
     assert reproduced["num_violations"] == 0
     assert lost == 1
     runs = (ROOT / "docs" / "runs.md").read_text(encoding="utf-8")
-    for share in re.findall(r"([\d.]+%) of the (?:un)?divided", flat):
+    shares = re.findall(r"([\d.]+%) (?:\[[^]]*\] )?of the (?:un)?divided", flat)
+    assert len(shares) == 2
+    for share in shares:
         assert share in runs, share
 
 
@@ -156,6 +163,6 @@ def test_the_page_of_rows_is_what_writers_declare() -> None:
 
 
 def test_leads_that_the_advice_quotes_are_those_of_the_published_sweep() -> None:
-    sizes = script("tables").load("sweep")["overall"]["against_none"]["group"]["by_axis"]["group_size"]
-    found = {int(v["value"]): round(v["mean_difference"], 4) for v in sizes if v["value"] != "exact"}
+    tuned = script("tables").load("sweep")["tuned"]
+    found = {int(size): round(tally["mean_difference"], 4) for size, tally in tuned.items() if size.isdigit()}
     assert found == dict(PUBLISHED)

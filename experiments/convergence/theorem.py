@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from bandits import Exact, Problem, constant, from_pass_rates, make_rule, problem, random_arms, simulate
+from bandits import Constant, Exact, Problem, UpdateRule, from_pass_rates, make_rule, problem, random_arms, simulate
 from bandits._run import Trajectory
 from bandits.features import Features
 from curvature import gradient_norm_bound, rate_ratio_bound, theorem_step
@@ -67,23 +67,27 @@ def build(setting: Setting, *, key: Key[Array, ""]) -> Problem:
     return from_pass_rates(rates, num_arms=K, geometry=setting.geometry, key=problem_key)
 
 
-def step_of(rule: str, diameter: Float[Array, ""]) -> Float[Array, ""]:
+def step_of(rule: str, diameter: Float[Array, "*B"]) -> Float[Array, "*B"]:
     """T6's step: 4c/D² for `group`, 4c/(D² σ_max) with the a-priori σ_max = ½ for `none`."""
     return theorem_step(diameter) / (1.0 if rule == "group" else A_PRIORI_STD)
 
 
 @eqx.filter_jit
-def _trajectories(problems: Problem, rule: str, num_steps: int, key: Key[Array, ""]) -> Trajectory:
-    def one(p: Problem) -> Trajectory:
-        size = constant(step_of(rule, p.diameter))
-        return simulate(p, make_rule(rule, p.features), Exact(), size, num_steps, key=key).trajectory
+def _trajectories(
+    problems: Problem, rule: UpdateRule, step_sizes: Float[Array, " B"], num_steps: int, key: Key[Array, ""]
+) -> Trajectory:
+    """One program for both rules, which differ in the numbers of `rule` alone."""
 
-    return jax.vmap(one)(problems)
+    def one(p: Problem, step_size: Float[Array, ""]) -> Trajectory:
+        return simulate(p, rule, Exact(), Constant(step_size), num_steps, key=key).trajectory
+
+    return jax.vmap(one)(problems, step_sizes)
 
 
 def checks(problems: Problem, rule: str, num_steps: int) -> Rows:
     """For stacked problems [B, …]: bound and measurement at T = 1..num_steps, arrays [B, T], and what led to them."""
-    path = _trajectories(problems, rule, num_steps, jax.random.key(0))
+    made, sizes = make_rule(rule, problems.features), step_of(rule, problems.diameter)
+    path = _trajectories(problems, made, sizes, num_steps, jax.random.key(0))
     T = np.asarray(path.time) + 1
     start = path.value[:, :1]
     gap = jax.vmap(lambda p: jnp.mean(p.best_values()))(problems)[:, None] - start
