@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
+from bandits.draws import normal
 from bandits.features import FeatureMap
 from bandits.geometry import coherent, equicorrelation, random_arms, simplex_arms
 from bandits.policy import Local, Policy, Softmax
@@ -115,7 +116,7 @@ def from_pass_rates(
         arms, base = simplex_arms(num_arms, diameter), None
     elif geometry == "gaussian":
         arms = random_arms(N, num_arms, num_arms - 1, diameter=diameter, key=arms_key)
-        base = jax.random.normal(base_key, (N, num_arms))
+        base = normal(base_key, (N, num_arms))
     else:
         raise ValueError(f"geometry is {geometry!r}; allowed: 'simplex' or 'gaussian'")
     rewards = one_hot_rewards(draw_labels(N, num_arms, conflict=conflict, key=label_key), num_arms)

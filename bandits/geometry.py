@@ -9,11 +9,11 @@ gives orthogonal spans, C = 11ᵀ identical features. Independent checks: tests/
 from __future__ import annotations
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from bandits.draws import normal
 from bandits.features import Equicorrelated, Features, Kronecker
 from bandits.simplex import Simplex
 from curvature.check import Numbers, as_float, check_count, check_finite, check_interval, check_shape
@@ -98,7 +98,7 @@ def random_arms(
     check_count("dimension", dimension, 1)
     D = as_float("diameter", diameter)
     check_interval("diameter", D, 0, float("inf"), open_ends="lh")
-    u = jax.random.normal(key, (num_prompts, num_arms, dimension))
+    u = normal(key, (num_prompts, num_arms, dimension))
     u = u - u.mean(axis=1, keepdims=True)
     return u * (D / Features(u, None).diameters())[:, None, None]
 

@@ -164,6 +164,10 @@ class Study:
                 self.bar.update()
             return kept
 
+    def has(self, name: str) -> bool:
+        """Whether a part that is one table is finished."""
+        return not self.fresh and store.is_finished(self.path(name), self.source)
+
     def declared(self, path: Path, rows: Rows) -> Rows:
         """The same rows, if the command declares such columns for a file of this name (`experiments/columns/`).
 

@@ -108,6 +108,10 @@ def hitting_rows() -> Rows:
     return {name: np.asarray(values) for name, values in rows.items()}
 
 
+_adaptivity = jax.jit(adaptivity, static_argnums=1)
+"""One program a size of groups, where the parts of its sum would be compiled one by one."""
+
+
 def window_rows() -> Rows:
     """b_G(p) for groups of 2 to 256 and 1,000 pass rates from 1e-6 to 1 − 1e-6, with its window."""
     half = np.geomspace(1e-6, 0.5, 501)[:-1]
@@ -115,7 +119,7 @@ def window_rows() -> Rows:
     parts = []
     for G in WINDOW_SIZES:
         low, high = adaptivity_window(G)
-        b = np.asarray(adaptivity(p, G))
+        b = np.asarray(_adaptivity(p, G))
         parts.append((np.full(p.shape, G), p, b, np.full(p.shape, low), np.full(p.shape, high)))
     names = ("group_size", "pass_rate", "adaptivity", "low", "high")
     return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}

@@ -18,8 +18,12 @@ def prepare(config: Reproduce) -> Compute:
     study = Study(config.out, config.identity(), seed=config.seed, inputs=content, fresh=config.fresh)
 
     def compute() -> int:
-        from experiments.convergence.run import reproduce
+        from experiments.processes import Processes
 
-        return bounds_status(reproduce(rates, config, study))
+        with Processes("experiments.convergence.run") as there:
+            there.begin()  # they import what they need while this one does
+            from experiments.convergence.run import reproduce
+
+            return bounds_status(reproduce(rates, config, study, there))
 
     return compute

@@ -1,13 +1,18 @@
-"""The whole experiment: parts two at a time, each kept as soon as it is finished, then figures and the report."""
+"""The whole experiment: parts in a process a core, each kept as soon as it is finished, then figures and the report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from bandits.pass_rates import PassRates
+from experiments import plotting
+from experiments.command import StoppedError
 from experiments.convergence import (
     beyond_groups,
     certificates,
@@ -29,12 +34,18 @@ from experiments.convergence import (
 from experiments.convergence.config import Reproduce
 from experiments.convergence.summary import summarise
 from experiments.convergence.text import report
-from experiments.parallel import each
+from experiments.processes import Processes
 from experiments.rows import Rows, join
 from experiments.study import Study
 
-LONGEST = ("comparison", "theorem")
+LONGEST = ("comparison", "theorem", "own_rates", "tails")
 """The parts that begin first."""
+SHOWN = {
+    "overtaking": ("overtaking", "own_rates"),
+    "sampled": ("sampled", "beyond"),
+    "right_or_wrong": ("right_or_wrong", "own_sums"),
+}
+"""The parts that a figure shows, where it is more than the part of its name."""
 
 
 def _grid(config: Reproduce) -> Rows:
@@ -69,29 +80,56 @@ def parts_of(config: Reproduce, rates: PassRates) -> dict[str, tuple[str, Callab
     }
 
 
-def reproduce(rates: PassRates, config: Reproduce, study: Study) -> dict[str, Any]:
+def compute(name: str, rates: PassRates, config: Reproduce) -> Rows:
+    """The rows of a part."""
+    return parts_of(config, rates)[name][1]()
+
+
+def draw(name: str, parts: Mapping[str, Rows], rates: PassRates, folder: Path) -> None:
+    """One figure, into files."""
+    plotting.save(drawings(parts, rates)[name], folder, name)
+
+
+def reproduce(rates: PassRates, config: Reproduce, study: Study, there: Processes) -> dict[str, Any]:
     """Compute every part that is not finished yet, draw, and report; returns the content of summary.json.
+
+    Arguments:
+        rates: that the part "pass_rates" starts from.
+        config: what was asked for.
+        study: holds the folder.
+        there: where parts are computed and figures drawn.
 
     Raises:
         ValueError: a folder that this run may not write to.
         OSError: writing failed; finished parts are kept.
+        StoppedError: a process was killed; finished parts are kept.
     """
     todo = parts_of(config, rates)
     study.num_parts = len(todo)
-
-    def part(name: str) -> Rows:
-        what, compute = todo[name]
-        return study.part(name, compute, what=what)
-
     with study:
-        order = sorted(todo, key=lambda name: name not in LONGEST)
-        found = dict(zip(order, each(part, order, alike=False), strict=True))
-        parts = {name: found[name] for name in todo}
-        study.draw(drawings(parts, rates))
-        return study.publish(summarise(parts, rates), lambda summary: report(summary, study.figures))
+        order = sorted(todo, key=lambda name: LONGEST.index(name) if name in LONGEST else len(LONGEST))
+        begun = {there.submit(compute, name, rates, config): name for name in order if not study.has(name)}
+        try:
+            for future in as_completed(begun):
+                study.part(begun[future], future.result, what=todo[begun[future]][0])
+            parts = {name: study.part(name, lambda name=name: compute(name, rates, config)) for name in todo}
+            study.figures.mkdir(exist_ok=True)
+            drawn = [
+                there.submit(draw, name, {part: parts[part] for part in SHOWN.get(name, (name,))}, rates, study.figures)
+                for name in drawings(parts, rates)
+            ]
+            summary = summarise(parts, rates)
+            for future in drawn:
+                future.result()
+        except BrokenProcessPool as error:
+            raise StoppedError(
+                "a process was ended from outside, perhaps for want of memory; finished parts are kept: the same "
+                "command goes on"
+            ) from error
+        return study.publish(summary, lambda summary: report(summary, study.figures))
 
 
-def drawings(parts: dict[str, Rows], rates: PassRates) -> dict[str, Callable[[], Figure]]:
+def drawings(parts: Mapping[str, Rows], rates: PassRates) -> dict[str, Callable[[], Figure]]:
     """The figures by name."""
     return {
         "theorem": lambda: figures.theorem(parts["theorem"]),

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Key
 
 from bandits import Constant, Exact, Problem, UpdateRule, from_pass_rates, make_rule, problem, random_arms, simulate
 from bandits._run import Trajectory
+from bandits.draws import normal
 from bandits.features import Features
 from curvature import gradient_norm_bound, rate_ratio_bound, theorem_step
 from curvature.constants import A_PRIORI_STD
@@ -60,7 +61,7 @@ def build(setting: Setting, *, key: Key[Array, ""]) -> Problem:
         offset_key, reward_key = jax.random.split(rates_key)
         diameters = jnp.ones(N) if setting.geometry == "simplex" else jax.random.uniform(problem_key, (N,), minval=0.5)
         features = Features(random_arms(N, K, K - 1, diameter=diameters, key=arms_key), None)
-        offsets = 2 * jax.random.normal(offset_key, (N, K))
+        offsets = 2 * normal(offset_key, (N, K))
         return problem(features, offsets, jax.random.uniform(reward_key, (N, K)), diameter=1.0)
     low, high = REGIMES[setting.regime]
     rates = jax.random.uniform(rates_key, (N,), minval=low, maxval=high)
