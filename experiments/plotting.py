@@ -37,4 +37,5 @@ def save(draw: Callable[[], Figure], folder: Path, name: str) -> None:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, dpi=130, metadata={"Date": None} if kind == "svg" else None)
             write_bytes(folder / f"{name}.{kind}", buffer.getvalue())
+            figure.set_layout_engine("none")  # the other kind takes the places that were found
         plt.close(figure)
