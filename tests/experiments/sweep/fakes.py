@@ -15,6 +15,7 @@ from experiments import provenance
 from experiments.sweep import engine, execute
 from experiments.sweep.execute import compute_chunk
 from experiments.sweep.grid import Grid
+from experiments.sweep.outcome import Compute
 from experiments.sweep.spec import Chunk, Spec, chunks
 
 FROZEN = "FROZEN_CODE"
@@ -105,6 +106,44 @@ class DiesOnce:
         return slow(spec, chunk, memory)
 
 
+class Stops:
+    """SIGSTOP of the process that computes this chunk, the first time; the marker has its number."""
+
+    def __init__(self, marker: Path, index: int):
+        self.marker, self.index = marker, index
+
+    def __call__(self, spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
+        if chunk.index == self.index and not self.marker.exists():
+            self.marker.with_suffix(".new").write_text(str(os.getpid()))
+            self.marker.with_suffix(".new").rename(self.marker)
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return slow(spec, chunk, memory)
+
+
+class Told:
+    """Another computation; who did it is added to a file."""
+
+    def __init__(self, compute: Compute, file: Path):
+        self.compute, self.file = compute, file
+
+    def __call__(self, spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
+        with self.file.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        return self.compute(spec, chunk, memory)
+
+
+def serve(workers: int) -> None:
+    """A scheduler with workers in this process and below it, until it is killed; its address is the first line."""
+    import dask.config
+
+    from experiments.sweep import cluster
+
+    preload = {"distributed.worker.preload": ["tests.experiments.sweep.fakes"]}
+    with dask.config.set(preload), cluster.local(workers) as address:
+        print(address, flush=True)
+        time.sleep(600)
+
+
 def fails(spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
     if chunk.index == 2:
         raise FloatingPointError("not a number")
@@ -122,7 +161,9 @@ if FROZEN in os.environ:  # who edits the code while it is tested is not taken f
 
 
 if __name__ == "__main__":
-    if sys.argv[2] == "earnest":
+    if sys.argv[2] == "serve":
+        serve(int(sys.argv[1]))
+    elif sys.argv[2] == "earnest":
         engine.run_sweep(EARNEST, Path(sys.argv[1]), slow_in_earnest)
     else:
         engine.run_sweep(SPEC, Path(sys.argv[1]), slow)

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +28,8 @@ from experiments.sweep.spec import Chunk, chunks
 from tests.experiments.sweep import fakes
 from tests.experiments.sweep.fakes import parts
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 @pytest.fixture(scope="module")
 def scheduler(frozen: str) -> Iterator[str]:
@@ -34,6 +43,81 @@ def test_a_killed_worker_changes_no_byte(scheduler: str, tmp_path: Path) -> None
     engine.run_sweep(fakes.SPEC, tmp_path / "cluster", compute, scheduler=scheduler)
     assert (tmp_path / "died").exists()
     assert parts(tmp_path / "cluster") == parts(tmp_path / "serial")
+
+
+def test_the_only_worker_is_killed_and_comes_back(frozen: str, tmp_path: Path) -> None:
+    engine.run_sweep(fakes.SPEC, tmp_path / "serial", fakes.compute)
+    told = fakes.Told(fakes.DiesOnce(tmp_path / "died", 5), tmp_path / "who")
+    with dask.config.set({"distributed.worker.preload": [fakes.__name__]}), cluster.local(1) as address:
+        engine.run_sweep(fakes.SPEC, tmp_path / "cluster", told, scheduler=address)
+    who = (tmp_path / "who").read_text().split()
+    assert (tmp_path / "died").exists()
+    assert len(set(who)) == 2  # the one that was killed, and the one that its nanny started
+    assert len(who) == 13  # the chunk that it died of was begun twice, no other
+    assert parts(tmp_path / "cluster") == parts(tmp_path / "serial")
+
+
+def test_a_worker_that_was_away_and_is_back_changes_no_byte(frozen: str, tmp_path: Path) -> None:
+    engine.run_sweep(fakes.SPEC, tmp_path / "serial", fakes.compute)
+    marker = tmp_path / "stopped"
+    told = fakes.Told(fakes.Stops(marker, 1), tmp_path / "who")
+    config = {"distributed.worker.preload": [fakes.__name__], "distributed.scheduler.worker-ttl": "1 s"}
+    with dask.config.set(config), cluster.local(2) as address:
+        waking = threading.Thread(target=_wake, args=(marker, tmp_path / "cluster"))
+        waking.start()
+        engine.run_sweep(fakes.SPEC, tmp_path / "cluster", told, scheduler=address)
+        waking.join()
+    assert len((tmp_path / "who").read_text().split()) >= 13  # its chunk was begun again elsewhere
+    assert parts(tmp_path / "cluster") == parts(tmp_path / "serial")
+
+
+def _wake(marker: Path, out: Path) -> None:
+    """SIGCONT for the stopped process, once others have done all but its chunk or the scheduler had time to miss it."""
+    deadline = time.monotonic() + 120
+    while not marker.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    deadline = time.monotonic() + 9
+    while len(list(out.glob("parts/*"))) < 12 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    with contextlib.suppress(ProcessLookupError):  # its nanny may have ended it by now
+        os.kill(int(marker.read_text()), signal.SIGCONT)
+
+
+def test_a_connection_that_is_lost_is_one_sentence_and_the_same_command_goes_on(frozen: str, tmp_path: Path) -> None:
+    serving = subprocess.Popen(
+        [sys.executable, "-m", fakes.__name__, "2", "serve"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert serving.stdout is not None
+    address = serving.stdout.readline().strip()
+    out, caught = tmp_path / "cluster", []
+
+    def sweep() -> None:
+        try:
+            engine.run_sweep(fakes.SPEC, out, fakes.slow, scheduler=address)
+        except Exception as error:
+            caught.append(error)
+
+    sweeping = threading.Thread(target=sweep)
+    sweeping.start()
+    deadline = time.monotonic() + 120
+    while len(list(out.glob("parts/*.parquet"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    serving.kill()
+    serving.wait()
+    serving.stdout.close()
+    sweeping.join(120)
+    assert not sweeping.is_alive()
+    (error,) = caught
+    assert isinstance(error, SweepError)
+    assert "\n" not in str(error)
+    assert re.fullmatch(r"the scheduler was lost \(.+\); finished chunks are kept", str(error))
+    kept = parts(out)
+    assert 2 <= len(kept) < 12
+    assert not (out / "lock").exists()
+    engine.run_sweep(fakes.SPEC, out, fakes.compute)
+    engine.run_sweep(fakes.SPEC, tmp_path / "serial", fakes.compute)
+    assert parts(out) == parts(tmp_path / "serial")
+    assert kept.items() <= parts(out).items()
 
 
 def test_in_earnest_and_by_number_of_workers(scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
