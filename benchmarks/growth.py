@@ -99,7 +99,7 @@ def benchmark_slopes(*, repeats: int = 2) -> list[dict]:
     ]
 
 
-def benchmark_practice(*, repeats: int = 5) -> list[dict]:
+def benchmark_practice(*, repeats: int = 3) -> list[dict]:
     """Rows: what an axis of practice costs by the JAX program, which alone has most of them."""
     spec = replace(GROWTH, num_steps=200, num_curve=20, adam_steps=(0.1,))
     calls: dict[str, Callable[[], Any]] = {
@@ -120,7 +120,7 @@ def peak_memory(axis: str, size: int) -> float:
 def benchmark_memory() -> list[dict]:
     """Peak memory of a fresh process that computes a chunk, at the smallest and the largest size of an axis."""
     rows = []
-    for axis in ("num_prompts", "num_arms", "dimension", "group_size"):
+    for axis in ("num_prompts", "num_arms"):
         what, sizes = SIZES[axis]
         for size in (sizes[0], sizes[-1]):
             code = f"from benchmarks.growth import peak_memory; print(peak_memory({axis!r}, {size}))"

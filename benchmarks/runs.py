@@ -1,4 +1,4 @@
-"""4,096 runs of 1,000 exact-gradient steps on 16 prompts with 16 arms, for three rules, against NumPy.
+"""4,096 runs of 1,000 exact-gradient steps on 16 prompts with 16 arms, for two rules, against NumPy.
 
 Coherent features (ρ = 0.3, simplex arms), one step size a run, only the first step recorded. The rivals do the same
 arithmetic on the same factors e_x and u_y (never the 16 x 16 x 240 features), sums of |g_x| and σ_x included:
@@ -29,7 +29,7 @@ from bandits._run import Run
 from bandits.batches import batch_runs, block_size
 from benchmarks.machine import Limits, measure
 
-RULES = ("none", "group", "batch")
+RULES = ("none", "group")
 
 
 def make_problem(num_prompts: int = 16, num_arms: int = 16) -> Problem:

@@ -2,7 +2,7 @@
 
 One setting is computed beforehand, into a cache that both use: what is compared is computing, since compiling is paid
 once on a machine. The engine is the one that the command would take: the numba kernel where numba is installed, else
-the JAX program; the number of updates is such that one process needs about a minute.
+the JAX program; the number of updates is such that one process needs about half a minute.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from experiments.sweep.execute import compute_chunk
 from experiments.sweep.grid import Grid
 from experiments.sweep.spec import Spec, chunks, num_runs
 
-UPDATES = {PROGRAM: 700, KERNEL: 2000}
-"""About a minute on one core."""
+UPDATES = {PROGRAM: 500, KERNEL: 1500}
+"""About half a minute on one core."""
 SCALING = Spec(
     max_runs=960,  # 8 settings: both stages of a chunk are whole blocks
     grid=Grid(
