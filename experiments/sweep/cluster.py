@@ -168,7 +168,7 @@ def outcomes(
     """Chunks in the order in which they are finished.
 
     Raises:
-        SweepError: no workers for a minute, or the scheduler is lost.
+        SweepError: no workers for a minute, a chunk that ends every worker, or the scheduler is lost.
     """
     here = provenance.fingerprint()
     left: dict[Program, list[Chunk]] = {}
@@ -176,7 +176,25 @@ def outcomes(
         left.setdefault(chunk.settings[0].program, []).append(chunk)
     home: dict[str, Program] = {}
     flying: dict[Future, tuple[Chunk, str]] = {}
+    deaths: dict[int, int] = {}
     seen = time.monotonic()
+
+    def rescue(slots: dict[str, int]) -> None:
+        """Take back what nobody computes: dask leaves a task to its worker's address where that was the only one."""
+        lost = [future for future, (_, where) in flying.items() if where not in slots and not future.done()]
+        if lost and slots:
+            busy = {key for keys in connected.processing().values() for key in keys}
+            for future in lost:
+                if future.key not in busy:
+                    chunk, _ = flying.pop(future)
+                    future.release()
+                    deaths[chunk.index] = deaths.get(chunk.index, 0) + 1
+                    if deaths[chunk.index] > ALLOWED_FAILURES:
+                        raise SweepError(
+                            f"chunk {chunk.index} ended the worker that computed it {deaths[chunk.index]} times; "
+                            "finished chunks are kept"
+                        )
+                    left.setdefault(chunk.settings[0].program, []).insert(0, chunk)
 
     def fill() -> bool:
         """Give free threads work; whether there are workers at all."""
@@ -185,6 +203,7 @@ def outcomes(
         slots: dict[str, int] = connected.nthreads()
         for gone in home.keys() - slots.keys():
             del home[gone]
+        rescue(slots)
         for address, threads in slots.items():
             free = threads - sum(where == address for _, where in flying.values())
             for _ in range(min(free, sum(map(len, left.values())))):

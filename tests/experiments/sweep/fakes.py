@@ -93,6 +93,18 @@ def _threads() -> list[str]:
     return names
 
 
+class Dies:
+    """kill -9 of every process that computes this chunk."""
+
+    def __init__(self, index: int):
+        self.index = index
+
+    def __call__(self, spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
+        if chunk.index == self.index:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return slow(spec, chunk, memory)
+
+
 class DiesOnce:
     """kill -9 of the process that computes this chunk, the first time."""
 

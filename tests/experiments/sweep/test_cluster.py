@@ -57,6 +57,20 @@ def test_the_only_worker_is_killed_and_comes_back(frozen: str, tmp_path: Path) -
     assert parts(tmp_path / "cluster") == parts(tmp_path / "serial")
 
 
+def test_a_chunk_that_ends_the_only_worker_again_and_again_is_given_up(
+    frozen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "ALLOWED_FAILURES", 1)
+    with (
+        dask.config.set({"distributed.worker.preload": [fakes.__name__]}),
+        cluster.local(1) as address,
+        pytest.raises(SweepError, match=r"chunk 5 .*finished chunks are kept"),
+    ):
+        engine.run_sweep(fakes.SPEC, tmp_path / "cluster", fakes.Dies(5), scheduler=address)
+    engine.run_sweep(fakes.SPEC, tmp_path / "serial", fakes.compute)
+    assert parts(tmp_path / "cluster").items() <= parts(tmp_path / "serial").items()
+
+
 def test_a_worker_that_was_away_and_is_back_changes_no_byte(frozen: str, tmp_path: Path) -> None:
     engine.run_sweep(fakes.SPEC, tmp_path / "serial", fakes.compute)
     marker = tmp_path / "stopped"
