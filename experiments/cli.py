@@ -50,7 +50,7 @@ Compiled programs are kept in your cache folder and used again by every run; `--
 WELCOME = """Should you divide each prompt's advantage by the standard deviation of its rewards, as GRPO does?
 Theory, simulation and your own training logs, held against one another (after arXiv 2601.23135). Begin with one of:
 
-    grpo-curvature reproduce          the theory: every bound checked on the simulator, with a report (2 minutes)
+    grpo-curvature reproduce          the theory: every bound checked on the simulator, with a report (a minute)
     grpo-curvature sweep quick        the comparison: which rule wins where, with a page to look into (a minute)
     grpo-curvature logs report RUN    your run: RUN is the folder that TRL, verl, … wrote; what the division did there
     grpo-curvature advise RUN         the same in one sentence: whether to divide, or that the log cannot say

@@ -5,6 +5,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -85,52 +86,50 @@ def test_the_readme_fits_a_few_screens() -> None:
 
 def points(share: float) -> str:
     """In points of accuracy, as pages write them: −.1."""
-    return f"{100 * share:.1f}".replace("0.", ".").replace("-", "−")
+    sign = "−" if share < 0 else "+"
+    return sign + f"{abs(100 * share):.1f}".removeprefix("0")
+
+
+def row(tally: Mapping[str, float], unit: str = "") -> str:
+    """The right end of a row of the README's table."""
+    return f"| {' / '.join(str(tally[word]) for word in WORDS)}{unit} | {points(tally['mean_difference'])} |"
 
 
 def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     """Nobody types a measured number of the answer: what the summaries say has to stand there."""
     load = script("tables").load
-    sweep, reproduced, final = load("sweep"), load("reproduce"), load("pretrained")["final"]
-    practice = load("practice")
+    tuned, reproduced, pretrained = load("sweep")["tuned"], load("reproduce"), load("pretrained")
+    practice, final = load("practice"), pretrained["final"]
     unseen, trained = (practice["divide"]["rules"]["group"][where] for where in ("held-out", "training"))
-    easy = practice["divide"]["by_axis"]["pass_rate"]["0.6"]["held-out"]
-    added = load("pretrained")["held_out"]["group"]["against_none"]
-    counts = unseen["better"], unseen["no difference"], unseen["worse"]
-    tally = sweep["tuned"]["sampled"]
-    leads = {size: f"{100 * v['mean_difference']:.1f}".lstrip("0") for size, v in sweep["tuned"].items()}
+    conflict = load("conflict")["overall"]["against_none"]["group"]["by_axis"]["dimension"]
+    (hard,) = (entry for entry in conflict if entry["value"] == 2)
+    added = pretrained["held_out"]["group"]["against_none"]
     ends: dict[str, list[float]] = {}
     for end in final:
         if end["mode"] == "step" and end["test"] > 0.01:  # a lost run's is 0
             ends.setdefault(end["rule"], []).append(end["test"])
     means = [sum(found) / len(found) for found in ends.values()]
-    lost = sum(end["test"] < 0.01 for end in final if (end["mode"], end["rule"]) == ("step", "none"))
-    lost_in_groups = sum(end["test"] < 0.01 for end in final if (end["mode"], end["rule"]) == ("step_sampled", "none"))
-    conflict = load("conflict")["overall"]["against_none"]["group"]["by_axis"]["dimension"]
-    (hard,) = (entry for entry in conflict if entry["value"] == 2)
+    lost = [end for end in final if end["rule"] == "none" and end["test"] < 0.01]
     exponents = {alpha: f"t^−{-value:.3f}" for alpha, value in reproduced["exponents"].items()}
     flat = " ".join(README.split())
     for said in (
-        "{} [settings](docs/sweeps.md) it is better in {}, no different in {} and worse in {}".format(
-            sum(tally[word] for word in WORDS), *(tally[word] for word in WORDS)
-        ),
-        "in a second sweep, with Adam too, {}, {} and {}".format(*(trained[word] for word in WORDS)),
-        f"leads by {leads['8']} and {leads['64']} points in groups of 8 and 64",
+        f"training prompts, groups of 8 {row(tuned['8'], ' settings')}",
+        f"training prompts, groups of 64 {row(tuned['64'])}",
+        f"training prompts, SGD and Adam, groups of 4 to 64 {row(trained)}",
+        f"the same runs, held-out prompts {row(unseen)}",
+        f"right answers that contradict each other most {row(hard)}",
+        "| not resolved | {} [{}, {}] |".format(*(points(added[name]) for name in ("mean", "low", "high"))),
+        f"of the {sum(unseen[word] for word in WORDS)} settings",
         f"fall like {exponents['1']}, without the division like {exponents['0']}",
-        "better in {} settings, no different in {} and worse in {}".format(*counts),
         f"{practice['run']['num_rows']:,} runs",
         f"{reproduced['num_checks']:,} numerical checks found no violation",
         f".15 to between {min(means):.2f} and {max(means):.2f} under every rule".replace(" 0.", " ."),
-        "better in {} settings of {} and worse in {}".format(hard["better"], hard["cells"], hard["worse"]),
-        "In sampled groups of 8 three of five undivided runs collapsed" if lost_in_groups == 3 else "?",
-        "{} points on average, {} where prompts are easy".format(
-            *(points(v["mean_difference"]) for v in (unseen, easy))
-        ),
-        f"+{added['mean']:.2f} [−{-added['low']:.2f}, +{added['high']:.2f}]".replace("0.", "."),
+        "but for one run of not dividing that collapsed to 0",
+        "In sampled groups of 8 three of five undivided runs collapsed",
     ):
         assert said in flat, said
+    assert [end["mode"] for end in lost] == ["step", *["step_sampled"] * 3]
     assert reproduced["num_violations"] == 0
-    assert lost == 1
     runs = (ROOT / "docs" / "runs.md").read_text(encoding="utf-8")
     shares = re.findall(r"([\d.]+%) (?:\([^)]*\) )?of the (?:un)?divided", flat)
     assert len(shares) == 2
