@@ -106,8 +106,8 @@ def page() -> str:
         [
             block(
                 "A simulated run, whose truth is known",
-                f"96 prompts, {SIZE} answers each, ten steps; their pass rates are known, most of them low. With infinitely many steps "
-                f"dividing would move {100 * true_moved():.1f}% of the update.",
+                f"96 prompts, {SIZE} answers each, ten steps; their pass rates are known, most of them low. The true share that "
+                f"dividing moves is {100 * true_moved():.1f}% of the update.",
                 plain,
                 "The interval holds the truth. Whether a lead of that size is there the log cannot say, but it could not be seen with "
                 "fewer runs.",
