@@ -120,7 +120,7 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
         f"right answers that contradict each other most {row(hard)}",
         "| not resolved; one undivided run collapsed | {} [{}, {}] |".format(*(points(added[name]) for name in ("mean", "low", "high"))),
         f"about 10 of {sum(unseen[word] for word in WORDS)} each way",
-        f"fall like {exponents['1']}, without the division like {exponents['0']}",
+        f"measured: {exponents['1']} and {exponents['0']})",
         f"{practice['run']['num_rows']:,} runs",
         f"{reproduced['num_checks']:,} numerical checks found no violation",
         f".15 to between {min(means):.2f} and {max(means):.2f} under every rule".replace(" 0.", " ."),
