@@ -118,7 +118,9 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
         f"SGD and Adam, groups of 4 to 64: training prompts {row(trained)}",
         f"the same runs: held-out prompts {row(unseen)}",
         f"right answers that contradict each other most {row(hard)}",
-        "| not resolved; one undivided run collapsed | {} [{}, {}] |".format(*(points(added[name]) for name in ("mean", "low", "high"))),
+        "| not resolved; one undivided run collapsed | {} [{}, {}] |".format(
+            *(points(added[name]) for name in ("mean", "low", "high"))
+        ),
         f"about 10 of {sum(unseen[word] for word in WORDS)} each way",
         f"measured: {exponents['1']} and {exponents['0']})",
         f"{practice['run']['num_rows']:,} runs",
