@@ -11,11 +11,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import machine
 from benchmarks.machine import Timing, make_rows, measure
 from benchmarks.sweeps import PROGRAM, engine, engines
 from experiments.sweep.engine import MEMORY
@@ -112,9 +112,7 @@ def benchmark_practice(*, repeats: int = 3) -> list[dict]:
 def peak_memory(axis: str, size: int) -> float:
     """Run in this process by the JAX program and return its peak resident memory, MiB (Linux)."""
     compute(sized(axis, size))
-    # not ru_maxrss: a child inherits its parent's peak there
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    return machine.peak_memory()
 
 
 def benchmark_memory() -> list[dict]:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -91,6 +92,11 @@ def make_rows(
         | {f"{name}_per_second": None if n is None else n / timing.median for name, n in work.items()}
         for what, timing in times.items()
     ]
+
+
+def peak_memory() -> float:
+    """Of this process, MiB (Linux); not ru_maxrss, which a child inherits from its parent."""
+    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
 
 
 UNITS = {"GEMM": "GFLOP/s", "exp": "G exp/s", "uniforms": "G draws/s"}

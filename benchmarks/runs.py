@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +26,7 @@ import numpy as np
 from bandits import Constant, Exact, Features, Problem, UpdateRule, from_pass_rates, make_rule, simulate
 from bandits._run import Run
 from bandits.batches import batch_runs, block_size
+from benchmarks import machine
 from benchmarks.machine import Limits, measure
 
 RULES = ("none", "group")
@@ -166,9 +166,7 @@ def peak_memory(iterations: int, record_every: int, num_runs: int = 256) -> floa
         )
     )
     jax.block_until_ready(runs(Constant(jnp.linspace(0.1, 1.0, num_runs))))
-    # not ru_maxrss: a child inherits its parent's peak there
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    return machine.peak_memory()
 
 
 def benchmark_memory(lengths: tuple[int, ...] = (100, 1_000, 10_000)) -> list[dict]:
