@@ -93,42 +93,18 @@ def _threads() -> list[str]:
     return names
 
 
-class Dies:
-    """kill -9 of every process that computes this chunk."""
+class Signals:
+    """A signal to the process that computes this chunk: every time, or with a marker, which gets its number, once."""
 
-    def __init__(self, index: int):
-        self.index = index
-
-    def __call__(self, spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
-        if chunk.index == self.index:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return slow(spec, chunk, memory)
-
-
-class DiesOnce:
-    """kill -9 of the process that computes this chunk, the first time."""
-
-    def __init__(self, marker: Path, index: int):
-        self.marker, self.index = marker, index
+    def __init__(self, number: signal.Signals, index: int, marker: Path | None = None):
+        self.number, self.index, self.marker = number, index, marker
 
     def __call__(self, spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
-        if chunk.index == self.index and not self.marker.exists():
-            self.marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return slow(spec, chunk, memory)
-
-
-class Stops:
-    """SIGSTOP of the process that computes this chunk, the first time; the marker has its number."""
-
-    def __init__(self, marker: Path, index: int):
-        self.marker, self.index = marker, index
-
-    def __call__(self, spec: Spec, chunk: Chunk, memory: int) -> dict[str, np.ndarray]:
-        if chunk.index == self.index and not self.marker.exists():
-            self.marker.with_suffix(".new").write_text(str(os.getpid()))
-            self.marker.with_suffix(".new").rename(self.marker)
-            os.kill(os.getpid(), signal.SIGSTOP)
+        if chunk.index == self.index and not (self.marker and self.marker.exists()):
+            if self.marker:
+                self.marker.with_suffix(".new").write_text(str(os.getpid()))
+                self.marker.with_suffix(".new").rename(self.marker)
+            os.kill(os.getpid(), self.number)
         return slow(spec, chunk, memory)
 
 

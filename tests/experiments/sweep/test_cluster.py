@@ -39,7 +39,7 @@ def scheduler(frozen: str) -> Iterator[str]:
 
 def test_a_killed_worker_changes_no_byte(scheduler: str, tmp_path: Path) -> None:
     engine.run_sweep(fakes.SPEC, tmp_path / "serial", fakes.compute)
-    compute = fakes.DiesOnce(tmp_path / "died", 5)
+    compute = fakes.Signals(signal.SIGKILL, 5, tmp_path / "died")
     engine.run_sweep(fakes.SPEC, tmp_path / "cluster", compute, scheduler=scheduler)
     assert (tmp_path / "died").exists()
     assert parts(tmp_path / "cluster") == parts(tmp_path / "serial")
@@ -47,7 +47,7 @@ def test_a_killed_worker_changes_no_byte(scheduler: str, tmp_path: Path) -> None
 
 def test_the_only_worker_is_killed_and_comes_back(frozen: str, tmp_path: Path) -> None:
     engine.run_sweep(fakes.SPEC, tmp_path / "serial", fakes.compute)
-    told = fakes.Told(fakes.DiesOnce(tmp_path / "died", 5), tmp_path / "who")
+    told = fakes.Told(fakes.Signals(signal.SIGKILL, 5, tmp_path / "died"), tmp_path / "who")
     with dask.config.set({"distributed.worker.preload": [fakes.__name__]}), cluster.local(1) as address:
         engine.run_sweep(fakes.SPEC, tmp_path / "cluster", told, scheduler=address)
     who = (tmp_path / "who").read_text().split()
@@ -66,7 +66,7 @@ def test_a_chunk_that_ends_the_only_worker_again_and_again_is_given_up(
         cluster.local(1) as address,
         pytest.raises(SweepError, match=r"chunk 5 .*finished chunks are kept"),
     ):
-        engine.run_sweep(fakes.SPEC, tmp_path / "cluster", fakes.Dies(5), scheduler=address)
+        engine.run_sweep(fakes.SPEC, tmp_path / "cluster", fakes.Signals(signal.SIGKILL, 5), scheduler=address)
     engine.run_sweep(fakes.SPEC, tmp_path / "serial", fakes.compute)
     assert parts(tmp_path / "cluster").items() <= parts(tmp_path / "serial").items()
 
@@ -74,7 +74,7 @@ def test_a_chunk_that_ends_the_only_worker_again_and_again_is_given_up(
 def test_a_worker_that_was_away_and_is_back_changes_no_byte(frozen: str, tmp_path: Path) -> None:
     engine.run_sweep(fakes.SPEC, tmp_path / "serial", fakes.compute)
     marker = tmp_path / "stopped"
-    told = fakes.Told(fakes.Stops(marker, 1), tmp_path / "who")
+    told = fakes.Told(fakes.Signals(signal.SIGSTOP, 1, marker), tmp_path / "who")
     config = {"distributed.worker.preload": [fakes.__name__], "distributed.scheduler.worker-ttl": "1 s"}
     with dask.config.set(config), cluster.local(2) as address:
         waking = threading.Thread(target=_wake, args=(marker, tmp_path / "cluster"))
@@ -188,7 +188,9 @@ def test_a_chunk_that_kills_its_workers_is_given_up(scheduler: str, tmp_path: Pa
 
         client.run_on_scheduler(functools.partial(allow, 0))
         with pytest.raises(SweepError, match=r"chunk 0 of 12 failed .*KilledWorker"):
-            engine.run_sweep(fakes.SPEC, tmp_path, fakes.DiesOnce(tmp_path / "died", 0), scheduler=scheduler)
+            engine.run_sweep(
+                fakes.SPEC, tmp_path, fakes.Signals(signal.SIGKILL, 0, tmp_path / "died"), scheduler=scheduler
+            )
         client.run_on_scheduler(functools.partial(allow, cluster.ALLOWED_FAILURES))
 
 
