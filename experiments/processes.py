@@ -1,7 +1,7 @@
 """Independent parts in processes of their own, as many as pay: Python, which traces programs, is busy in each of them.
 
-    with Processes() as there:
-        there.run(function, *arguments)      computed elsewhere; threads may ask at the same time
+    with Processes("package.module") as there:
+        there.submit(function, *arguments).result()      computed elsewhere
 
 Results do not depend on it: a part's numbers come from its seed alone. A process ends with the one that began it, also
 where that was killed, and leaves Ctrl-C to it. Independent check: tests/experiments/test_processes.py.
@@ -43,44 +43,40 @@ class Processes:
         """`module`: imported in each process before the first work is there."""
         self._module, self._count = module, workers()
         self._pool: ProcessPoolExecutor | None = None
-        self._guard = threading.Lock()
+
+    @property
+    def alone(self) -> bool:
+        """Whether whatever is submitted is computed here, at once."""
+        return self._count == 1
 
     def __enter__(self) -> Processes:
         return self
 
     def __exit__(self, *error: object) -> None:
-        with self._guard:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            mine = list(pool._processes.values())
-            pool.shutdown(wait=False, cancel_futures=True)
+        if self._pool is not None:
+            mine = list(self._pool._processes.values())
+            self._pool.shutdown(wait=False, cancel_futures=True)
             for process in mine:
                 process.terminate()
 
     def begin(self) -> None:
         """Start all of them now."""
-        for _ in range(self._count if self._count > 1 else 0):
+        for _ in range(0 if self.alone else self._count):
             self.submit(os.getpid)
 
     def submit(self, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
-        """`function(*arguments)`, all of which can be pickled, in another process."""
-        if self._count == 1:
+        """`function(*arguments)`, all of which can be pickled, in another process.
+
+        Raises:
+            BrokenProcessPool: a process ended in the middle; of the future too.
+        """
+        if self.alone:
             future: Future[Result] = Future()
             future.set_result(function(*arguments))
             return future
-        with self._guard:
-            if self._pool is None:
-                spawn = multiprocessing.get_context("spawn")  # JAX is not safe to fork
-                self._pool = ProcessPoolExecutor(
-                    self._count, mp_context=spawn, initializer=_begin, initargs=(self._module,)
-                )
-            return self._pool.submit(function, *arguments)
-
-    def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """The result.
-
-        Raises:
-            BrokenProcessPool: a process ended in the middle.
-            Exception: whatever the function raised.
-        """
-        return self.submit(function, *arguments).result()
+        if self._pool is None:
+            spawn = multiprocessing.get_context("spawn")  # JAX is not safe to fork
+            self._pool = ProcessPoolExecutor(
+                self._count, mp_context=spawn, initializer=_begin, initargs=(self._module,)
+            )
+        return self._pool.submit(function, *arguments)

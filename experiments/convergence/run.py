@@ -108,11 +108,12 @@ def reproduce(rates: PassRates, config: Reproduce, study: Study, there: Processe
     study.num_parts = len(todo)
     with study:
         order = sorted(todo, key=lambda name: LONGEST.index(name) if name in LONGEST else len(LONGEST))
-        begun = {there.submit(compute, name, rates, config): name for name in order if not study.has(name)}
+        away = [] if there.alone else [name for name in order if not study.has(name)]
         try:
+            begun = {there.submit(compute, name, rates, config): name for name in away}
             for future in as_completed(begun):
                 study.part(begun[future], future.result, what=todo[begun[future]][0])
-            parts = {name: study.part(name, lambda name=name: compute(name, rates, config)) for name in todo}
+            parts = {name: study.part(name, here, what=what) for name, (what, here) in todo.items()}
             study.figures.mkdir(exist_ok=True)
             drawn = [
                 there.submit(draw, name, {part: parts[part] for part in SHOWN.get(name, (name,))}, rates, study.figures)

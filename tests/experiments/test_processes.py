@@ -21,7 +21,7 @@ if __name__ == "__main__":
     with Processes("math") as there:
         there._count = 2
         there.begin()
-        there.run(abs, -1)
+        there.submit(abs, -1).result()
         print(*(child.pid for child in multiprocessing.active_children()), flush=True)
         time.sleep(60)
 """
@@ -47,14 +47,14 @@ def gone(pid: int, seconds: float = 20) -> bool:
 def test_results_and_errors_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     others = set(multiprocessing.active_children())
     with two(monkeypatch) as there:
-        assert there.run(os.getpid) != os.getpid()
+        assert there.submit(os.getpid).result() != os.getpid()
         assert [future.result() for future in [there.submit(divmod, 7, n) for n in (1, 2, 3)]] == [
             (7, 0),
             (3, 1),
             (2, 1),
         ]
         with pytest.raises(ZeroDivisionError):
-            there.run(divmod, 1, 0)
+            there.submit(divmod, 1, 0).result()
         mine = set(multiprocessing.active_children()) - others
         assert len(mine) in (1, 2)  # a second one begins where the first is busy
     assert all(gone(child.pid) for child in mine if child.pid)
@@ -65,14 +65,14 @@ def test_one_core_computes_here(monkeypatch: pytest.MonkeyPatch) -> None:
     others = set(multiprocessing.active_children())  # of tests before
     with Processes("math") as there:
         there.begin()
-        assert there.run(os.getpid) == os.getpid()
+        assert there.submit(os.getpid).result() == os.getpid()
         assert set(multiprocessing.active_children()) <= others
 
 
 def test_a_process_that_is_killed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with two(monkeypatch) as there:
         asleep = there.submit(time.sleep, 60)
-        os.kill(there.run(os.getpid), signal.SIGKILL)
+        os.kill(there.submit(os.getpid).result(), signal.SIGKILL)
         with pytest.raises(BrokenProcessPool):
             asleep.result(30)
 

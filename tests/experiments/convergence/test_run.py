@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bandits.pass_rates import synthetic_pass_rates
-from experiments import store
+from experiments import processes, store
 from experiments.command import StoppedError
 from experiments.convergence import counterexamples, run
 from experiments.convergence.config import Reproduce
@@ -44,6 +44,25 @@ def test_a_process_that_is_ended_stops_the_run_and_loses_nothing(
     kept, wanted = store.read_rows(config.out / "rows" / "counterexamples.parquet"), counterexamples.rows()
     for name, column in wanted.items():
         np.testing.assert_array_equal(kept[name], column)
+
+
+def test_one_core_keeps_what_was_finished_before_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "workers", lambda: 1)
+
+    def fails() -> Any:
+        raise OSError("disk full")
+
+    whole = run.parts_of
+
+    def two(config: Reproduce, rates: Any) -> dict[str, Any]:
+        return {"counterexamples": whole(config, rates)["counterexamples"], "theorem": ("it fails", fails)}
+
+    monkeypatch.setattr(run, "parts_of", two)
+    config, rates = Reproduce(out=tmp_path / "out"), synthetic_pass_rates()
+    study = Study(config.out, config.identity(), seed=0)
+    with Processes("math") as there, pytest.raises(OSError, match="disk full"):
+        run.reproduce(rates, config, study, there)
+    assert (config.out / "rows" / "counterexamples.parquet").exists()
 
 
 def test_every_figure_is_drawn_from_the_parts_that_it_is_given() -> None:
