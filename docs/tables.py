@@ -1,8 +1,8 @@
 """Writes the measured tables of pages from docs/results/*.json. `python docs/tables.py [NAME=summary.json …]`.
 
-With NAME=summary.json the summary of a run of `gsm8k validate`, `sweep` or `reproduce` is taken over first, as
-docs/results/NAME.json: what tables and pictures need of it, without the folders of the machine that it ran on. A block
-`<!-- TABLE NAME -->` of a page is what the function TABLE makes of docs/results/NAME.json.
+With NAME=summary.json the summary of a run of `gsm8k validate`, `sweep`, `reproduce`, `phases` or `logs report` is
+taken over first, as docs/results/NAME.json: what tables and pictures need of it, without the folders of the machine
+that it ran on. A block `<!-- TABLE NAME -->` of a page is what the function TABLE makes of docs/results/NAME.json.
 """
 
 from __future__ import annotations
@@ -16,19 +16,28 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))  # tests run this file from elsewhere
 
 import tables_language  # noqa: E402
+import tables_logs  # noqa: E402
+import tables_phases  # noqa: E402
 import tables_simulations  # noqa: E402
 from parts import RESULTS, Summary, load  # noqa: E402, F401  # load: for tests
 
 from experiments.phase_diagram.divide import tallies, tally  # noqa: E402
 from experiments.phase_diagram.summary import counted  # noqa: E402
 
-KEPT = ("num_parameters", "held_out", "cross_ratio", "curvature_exponent", "final", "tuning", "predictions")
-"""What is committed of a validation's summary.json, beside where it comes from."""
-REPRODUCED = (
-    "num_checks", "num_violations", "exponents", "exponents_predicted", "exponential_rate", "finite_groups", "checks",
-    "false_variants_caught", "regimes", "comparison", "where_grpo_loses",
-)  # fmt: skip
-"""The same of `reproduce`."""
+KEPT = {
+    "gsm8k validate": (
+        "num_parameters", "held_out", "cross_ratio", "curvature_exponent", "final", "tuning", "predictions",
+    ),
+    "reproduce": (
+        "num_checks", "num_violations", "exponents", "exponents_predicted", "exponential_rate", "finite_groups",
+        "checks", "false_variants_caught", "regimes", "comparison", "where_grpo_loses",
+    ),
+    "phases": ("num_checks", "num_violations", "checks", "recipe", "verdicts", "limits"),
+    "logs report": (
+        "num_groups", "num_prompts", "group_size", "dead_share", "rules", "dead_share_at", "windows",
+    ),
+}  # fmt: skip
+"""What is committed of a command's summary.json, beside where it comes from."""
 
 
 def tuned(summary: Summary) -> Summary:
@@ -39,25 +48,46 @@ def tuned(summary: Summary) -> Summary:
     return {name: tally(mine, "group", "training") for name, mine in {"sampled": sampled, **sizes}.items()}
 
 
+def ends(summary: Summary) -> Summary:
+    """The best known J and each rule's last, means over the counted cells of each number of directions and policy."""
+    cells, found = counted(summary["cells"]), {}
+    for axis in ("dimension", "policy"):
+        for value in summary["axes"][axis]:
+            mine = [cell["rules"] for cell in cells if cell["axes"][axis] == value]
+            best = [rules["none"]["area"][0] + rules["none"]["regret"][0] for rules in mine]
+            last = {name: sum(rules[name]["final"][0] for rules in mine) / len(mine) for name in summary["rules"]}
+            found.setdefault(axis, {})[str(value)] = {
+                "best": sum(best) / len(best), "best_low": min(best), "best_high": max(best), "last": last,
+            }  # fmt: skip
+    return {axis: values for axis, values in found.items() if len(values) > 1}
+
+
+def take_sweep(summary: Summary) -> Summary:
+    """What is kept of a sweep's summary.json: no cells."""
+    spec = summary["run"]["spec"]
+    run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions", "num_rows")}
+    run["spec"] = {name: spec[name] for name in ("name", "seed", "num_steps", "tuning_seeds", "seeds", "grid")}
+    kept = {"run": run, "rules": summary["rules"], "overall": summary["overall"], "ends": ends(summary)}
+    if "certified" in summary["axes"]["design"]:
+        kept["tuned"] = tuned(summary)
+    return kept | ({"divide": tallies(summary)} if max(summary["axes"]["held_out"]) else {})
+
+
 def take(summary: Summary) -> Summary:
     """What is kept of a run's summary.json."""
     if "overall" in summary:
-        spec = summary["run"]["spec"]
-        run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions", "num_rows")}
-        run["spec"] = {name: spec[name] for name in ("name", "seed", "num_steps", "tuning_seeds", "seeds", "grid")}
-        kept = {"run": run, "rules": summary["rules"], "overall": summary["overall"]}
-        if "certified" in summary["axes"]["design"]:
-            kept["tuned"] = tuned(summary)
-        return kept | ({"divide": tallies(summary)} if max(summary["axes"]["held_out"]) else {})
-    if summary["run"]["config"]["command"] == "reproduce":
-        run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions", "config")}
-        return {"run": run} | {name: summary[name] for name in REPRODUCED}
-    run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "wall_time_s", "versions")}
-    run["plan"] = summary["run"]["config"]["plan"]
-    return {"run": run} | {name: summary[name] for name in KEPT if name in summary}
+        return take_sweep(summary)
+    config = summary["run"]["config"]
+    run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions")}
+    if config["command"] == "gsm8k validate":
+        run |= {"wall_time_s": summary["run"]["wall_time_s"], "plan": config["plan"]}
+    else:
+        run["config"] = config
+    return {"run": run} | {name: summary[name] for name in KEPT[config["command"]] if name in summary}
 
 
-TABLES = {function.__name__: function for function in (*tables_language.TABLES, *tables_simulations.TABLES)}
+MODULES = (tables_language, tables_logs, tables_phases, tables_simulations)
+TABLES = {function.__name__: function for module in MODULES for function in module.TABLES}
 BLOCK = re.compile(r"<!-- (\w+) (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 
 

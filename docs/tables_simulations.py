@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from parts import Summary, load, signed, table
+from parts import Summary, load, number, signed, table
 
 
 def sweep_origin(name: str) -> list[str]:
@@ -112,6 +112,16 @@ def by_dimension(name: str) -> list[str]:
     return table(("directions", *(f"`{rule}`" for rule in tallies)), rows)
 
 
+def last_values(name: str) -> list[str]:
+    """J at the end of runs, beside the best that is known, means over the cells of each value of an axis."""
+    summary, rows = load(name), []
+    for axis, values in summary["ends"].items():
+        for value, found in values.items():
+            last = (number(found["last"][rule]) for rule in summary["rules"])
+            rows.append((f"{AXIS_WORDS[axis]} {value}", *last, number(found["best"])))
+    return table(("mean J at the end", *(f"`{rule}`" for rule in summary["rules"]), "best known"), rows)
+
+
 def extremes(name: str) -> list[str]:
     """The largest gain and the largest loss of GRPO against REINFORCE in a counted cell."""
     tally, rows = load(name)["overall"]["against_none"]["group"], []
@@ -184,6 +194,6 @@ def compared(name: str) -> list[str]:
 
 
 TABLES = (
-    sweep_origin, tuned_steps, against_none, rules_against_none, by_dimension, extremes, should_divide, divide_by_axis,
-    reproduce_origin, proved, false_variants, tails, regimes, compared,
+    sweep_origin, tuned_steps, against_none, rules_against_none, by_dimension, last_values, extremes, should_divide,
+    divide_by_axis, reproduce_origin, proved, false_variants, tails, regimes, compared,
 )  # fmt: skip

@@ -161,7 +161,7 @@ def test_tables_of_results_are_those_of_the_committed_summaries() -> None:
     """And a number that is changed by hand is noticed, in every block of every page."""
     tables = script("tables")
     pages = {path.stem: path.read_text(encoding="utf-8") for path in tables.pages()}
-    assert {"language-model", "sweeps", "convergence"} <= set(pages)
+    assert {"language-model", "sweeps", "convergence", "theory", "logs"} <= set(pages)
     for name, page in pages.items():
         assert tables.filled(page) == page, f"{name}: run `python docs/tables.py`"
         for block in tables.BLOCK.finditer(page):
@@ -181,3 +181,4 @@ def test_leads_that_the_advice_quotes_are_those_of_the_published_sweep() -> None
     tuned = script("tables").load("sweep")["tuned"]
     found = {int(size): round(tally["mean_difference"], 4) for size, tally in tuned.items() if size.isdigit()}
     assert found == dict(PUBLISHED)
+    assert script("tables").load("advice")["lead"] == [found[8]] * 2, "run `python docs/runs.py --measure LOG`"

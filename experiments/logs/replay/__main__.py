@@ -2,7 +2,7 @@
 
 How many bands of NUMBER replays hold the true lead of simulated runs: one line of JSON per run, and the count at the
 end; about a minute for 50 runs on an idle core. The runs have 64 prompts, of which `--prompts-per-update` must be a
-divisor. With `--study` the folder of a finished `gsm8k validate --model` run is
+divisor. `--out` writes all of it into one file. With `--study` the folder of a finished `gsm8k validate --model` run is
 replayed from its pass rates, and whether that foretells the order of its rules is written as JSON to `--out`.
 """
 
@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import curvature  # noqa: F401  (64 bits)
 from experiments.compilation import use_cache
@@ -21,14 +23,21 @@ from experiments.logs.replay.observed import observe
 from experiments.strict_json import plain
 
 
-def count(number: int, group_size: int, design: Design) -> None:
-    """Simulate, print, count."""
+def count(number: int, group_size: int, design: Design, out: Path | None) -> None:
+    """Simulate, print, count, and write what was printed."""
     found = []
     for case in cases(number, group_size, design):
-        found.append(case.covered)
-        print(json.dumps(row(case), ensure_ascii=False), flush=True)
-    told = [covered for covered in found if covered is not None]
+        found.append(row(case))
+        print(json.dumps(found[-1], ensure_ascii=False), flush=True)
+    told = [case["covered"] for case in found if case["covered"] is not None]
     print(f"{sum(told)} of {len(told)} bands hold the true lead; {len(found) - len(told)} logs were not replayed")
+    if out is not None:
+        _write({"group_size": group_size, **asdict(design), "cases": found}, out)
+
+
+def _write(found: dict[str, Any], out: Path) -> None:
+    """As JSON."""
+    out.write_text(json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def study(folder: Path, out: Path | None) -> None:
@@ -39,7 +48,7 @@ def study(folder: Path, out: Path | None) -> None:
             numbers = ", ".join(f"{case[what]} {what}" for what in ("predicted", "contradicted", "open"))
             print(f"cosines as {overlap}, steps {steps}: {case['answer']} ({numbers})")
     if out is not None:
-        out.write_text(json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        _write(found, out)
 
 
 def main() -> None:
@@ -58,7 +67,7 @@ def main() -> None:
             B = arguments.prompts_per_update
             if B < 0 or (B and TRUE_PROMPTS % B):
                 raise ValueError(f"--prompts-per-update is {B}; allowed: 0 (all), or a divisor of {TRUE_PROMPTS}")
-            count(arguments.number, arguments.group_size, Design(arguments.optimiser, B))
+            count(arguments.number, arguments.group_size, Design(arguments.optimiser, B), arguments.out)
         else:
             study(arguments.study, arguments.out)
     except ValueError as error:
