@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from bandits import Exact, Expected, constant, from_pass_rates, make_rule, run
+from curvature import greatest_moved_share, greatest_weight_ratio
 from experiments.logs.advise.evidence import PUBLISHED
 from experiments.phase_diagram.divide import WORDS
 
@@ -23,9 +24,11 @@ ANSWER = (ROOT / "docs" / "answer.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def test_the_snippet_runs_as_pasted_and_prints_what_the_readme_says() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    (said,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/choose.md"])
+def test_the_snippet_runs_as_pasted_and_prints_what_the_page_says(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (said,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == said
 
@@ -103,14 +106,14 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     unseen, trained = (practice["divide"]["rules"]["group"][where] for where in ("held-out", "training"))
     conflict = load("conflict")["overall"]["against_none"]["group"]["by_axis"]["dimension"]
     (hard,) = (entry for entry in conflict if entry["value"] == 2)
-    added = pretrained["held_out"]["group"]["against_none"]
+    real = load("rollouts")["rules"]["group"]
+    most = {size: greatest_moved_share(size) for size in (8, 16, 64)}
     ends: dict[str, list[float]] = {}
     for end in final:
         if end["mode"] == "step" and end["test"] > 0.01:  # a lost run's is 0
             ends.setdefault(end["rule"], []).append(end["test"])
     means = [sum(found) / len(found) for found in ends.values()]
     lost = [end for end in final if end["rule"] in ("none", "group") and end["test"] < 0.01]
-    exponents = {alpha: f"t^−{-value:.3f}" for alpha, value in reproduced["exponents"].items()}
     flat = " ".join(README.split())
     for said in (
         f"SGD, groups of 8: training prompts {row(tuned['8'], ' settings')}",
@@ -118,16 +121,13 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
         f"SGD and Adam, groups of 4 to 64: training prompts {row(trained)}",
         f"the same runs: held-out prompts {row(unseen)}",
         f"right answers that contradict each other most {row(hard)}",
-        "| not resolved; one undivided run collapsed | {} [{}, {}] |".format(
-            *(points(added[name]) for name in ("mean", "low", "high"))
-        ),
         f"about 10 of {sum(unseen[word] for word in WORDS)} each",
-        f"measured: {exponents['1']} and {exponents['0']})",
         f"{practice['run']['num_rows']:,} runs",
         f"no bound failed in {reproduced['num_checks']:,} numerical checks",
         f".15 to between {min(means):.2f} and {max(means):.2f} under every rule".replace(" 0.", " ."),
-        "but for one run of not dividing that collapsed to 0",
-        "In sampled groups of 8 three of five undivided and none of five divided runs collapsed",
+        "(exact gradients 1 of 5, groups of 8 3 of 5; divided 0 of 5)",
+        f"{100 * most[8]:.1f}% with 8 answers per prompt, {100 * most[16]:.0f}% with 16, {100 * most[64]:.0f}% with 64",
+        f"would move {100 * real['moved']:.1f}% and make the update {real['step_l2']:.1f} to {real['step_l1']:.1f} times",
     ):
         assert said in flat, said
     assert [(end["mode"], end["rule"]) for end in lost] == [("step", "none"), *[("step_sampled", "none")] * 3]
@@ -137,6 +137,17 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     assert len(shares) == 2
     for share in shares:
         assert share in runs, share
+
+
+def test_what_dividing_can_move_stands_on_the_page_of_logs() -> None:
+    page = (ROOT / "docs" / "logs.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\d, ]+) \| ([\d.]+) \| ([\d.]+)%? \|$", page, re.MULTILINE)
+    assert {size for sizes, *_ in rows for size in sizes.split(", ")} >= {"2", "3", "8", "64"}
+    for sizes, ratio, moved in rows:
+        for size in map(int, sizes.split(", ")):
+            digits = len(moved.partition(".")[2])
+            assert f"{greatest_weight_ratio(size):.{len(ratio.partition('.')[2])}f}" == ratio
+            assert f"{100 * greatest_moved_share(size):.{digits}f}" == moved
 
 
 def test_curves_of_the_picture_are_those_of_the_simulator() -> None:
