@@ -127,7 +127,8 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
         f".15 to between {min(means):.2f} and {max(means):.2f} under every rule".replace(" 0.", " ."),
         "(exact gradients 1 of 5, groups of 8 3 of 5; divided 0 of 5)",
         f"{100 * most[8]:.1f}% with 8 answers per prompt, {100 * most[16]:.0f}% with 16, {100 * most[64]:.0f}% with 64",
-        f"would move {100 * real['moved']:.1f}% and make the update {real['step_l2']:.1f} to {real['step_l1']:.1f} times",
+        f"would move {100 * real['moved']:.1f}% and make the update {real['step_l2']:.1f} to "
+        f"{real['step_l1']:.1f} times",
     ):
         assert said in flat, said
     assert [(end["mode"], end["rule"]) for end in lost] == [("step", "none"), *[("step_sampled", "none")] * 3]
