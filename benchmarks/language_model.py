@@ -85,20 +85,27 @@ def short_batch(num_prompts: int, seed: int) -> Batch:
     return Batch(prompts.prompts, prompts.lengths, jnp.asarray(responses), jnp.asarray(lengths))
 
 
-def benchmark_training(
-    limits: Limits, model: Model, parameters: Parameters, *, rivals: bool, num_prompts: int = 32, repeats: int = 15
+def benchmark_step(
+    limits: Limits,
+    model: Model,
+    parameters: Parameters,
+    batch: Batch,
+    rival: Rival | None,
+    *,
+    step_size: float,
+    repeats: int,
+    what: str = "AdamW",
 ) -> list[dict]:
-    """Supervised fine-tuning, one batch again and again."""
-    a, batch = model.architecture, random_batch(num_prompts, 1, 1)
+    """Supervised fine-tuning of all parameters, one batch again and again."""
     learner = Likelihood(model, make_transform("adamw"))
-    state = start(parameters, make_transform("adamw"))
+    state = start(jax.tree.map(jnp.copy, parameters), make_transform("adamw"))  # the step takes its input's memory
 
     def ours() -> None:
         nonlocal state
-        state, _ = learner.step(state, batch, STEP_SIZE, batch_size=num_prompts, seed=0)
+        state, _ = learner.step(state, batch, step_size, batch_size=len(batch), seed=0)
 
-    mine, calls, errors = "learn.Likelihood", {"learn.Likelihood": ours}, {}
-    rival = Rival(a, parameters, separator=SEPARATOR, step_size=STEP_SIZE) if rivals else None
+    mine, errors = "learn.Likelihood", {}
+    calls: dict[str, Callable[[], Any]] = {mine: ours}
     if rival:
         whole = rival.sequences(batch)
         calls["transformers' Llama, torch's AdamW"] = lambda: rival.step(
@@ -107,10 +114,20 @@ def benchmark_training(
     times = measure(calls, repeats)
     if rival:
         errors[mine] = difference(model, state.parameters, batch, rival)
-    tokens = num_prompts * PROMPT, num_prompts * RESPONSE
-    limit = limits.time_limit(3 * necessary_flops(a, *tokens), 0)
-    title = f"training step: {num_prompts} prompts of {PROMPT} tokens, a response of {RESPONSE}, AdamW"
+    prompt, response = batch.prompts.shape[-1], batch.responses.shape[-1]
+    tokens = len(batch) * prompt, len(batch) * response
+    limit = limits.time_limit(3 * necessary_flops(model.architecture, *tokens), 0)
+    title = f"training step: {len(batch)} prompts of {prompt} tokens, a response of {response}, {what}"
     return make_rows(title, times, limit=limit, errors=errors, tokens=sum(tokens))
+
+
+def benchmark_training(
+    limits: Limits, model: Model, parameters: Parameters, *, rivals: bool, num_prompts: int = 32, repeats: int = 15
+) -> list[dict]:
+    """A step of the small model."""
+    rival = Rival(model.architecture, parameters, separator=SEPARATOR, step_size=STEP_SIZE) if rivals else None
+    batch = random_batch(num_prompts, 1, 1)
+    return benchmark_step(limits, model, parameters, batch, rival, step_size=STEP_SIZE, repeats=repeats)
 
 
 def benchmark_update(

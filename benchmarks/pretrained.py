@@ -24,14 +24,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from benchmarks.language_model import difference, necessary_flops
+from benchmarks.language_model import benchmark_step, necessary_flops
 from benchmarks.language_rival import Rival
 from benchmarks.machine import Limits, make_rows, measure
 from curvature import along
 from experiments.language.learning.checkpoint import load_checkpoint
-from experiments.language.learning.learners import Likelihood
-from experiments.language.learning.optimiser import make_transform
-from experiments.language.learning.state import start
 from experiments.language.model.architecture import Parameters
 from experiments.language.model.model import Batch, Model
 from experiments.language.model.sample import Sampler
@@ -56,33 +53,6 @@ def real_batch(vocabulary: Vocabulary, num_prompts: int) -> tuple[Batch, int]:
     lengths = np.full(num_prompts, PROMPT), np.full((num_prompts, 1), RESPONSE)
     a, b, c, d = (jnp.asarray(x, jnp.int32) for x in (prompts, lengths[0], responses, lengths[1]))
     return Batch(a, b, c, d), equals
-
-
-def benchmark_training(
-    limits: Limits, model: Model, parameters: Parameters, batch: Batch, rival: Rival | None, *, repeats: int = 3
-) -> list[dict]:
-    """Supervised fine-tuning of all parameters, one batch again and again."""
-    learner = Likelihood(model, make_transform("adamw"))
-    state = start(jax.tree.map(jnp.copy, parameters), make_transform("adamw"))  # the step takes its input's memory
-
-    def ours() -> None:
-        nonlocal state
-        state, _ = learner.step(state, batch, STEP_SIZE, batch_size=len(batch), seed=0)
-
-    mine, errors = "learn.Likelihood", {}
-    calls: dict[str, Callable[[], Any]] = {mine: ours}
-    if rival:
-        whole = rival.sequences(batch)
-        calls["transformers' Llama, torch's AdamW"] = lambda: rival.step(
-            lambda: -rival.log_probabilities(*whole).mean()
-        )
-    times = measure(calls, repeats)
-    if rival:
-        errors[mine] = difference(model, state.parameters, batch, rival)
-    tokens = len(batch) * PROMPT, len(batch) * RESPONSE
-    limit = limits.time_limit(3 * necessary_flops(model.architecture, *tokens), 0)
-    title = f"training step: {len(batch)} prompts of {PROMPT} tokens, a response of {RESPONSE}, AdamW, all parameters"
-    return make_rows(title, times, limit=limit, errors=errors, tokens=sum(tokens))
 
 
 def benchmark_sampling(
@@ -185,4 +155,4 @@ def benchmark_pretrained(limits: Limits, folder: Path, *, rivals: bool, num_prom
     yield from benchmark_probe(model, θ, batch, rival)
     if rival:
         rival.llama.set_attn_implementation("sdpa")
-    yield benchmark_training(limits, model, θ, batch, rival)
+    yield benchmark_step(limits, model, θ, batch, rival, step_size=STEP_SIZE, repeats=3, what="AdamW, all parameters")
