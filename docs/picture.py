@@ -1,8 +1,8 @@
 """Draws the README's picture, docs/figures/answer.png: what dividing does with exact gradients, and in groups.
 
 Above, computed here in a second: one prompt with a right and a wrong answer, p = .05 at the start, every rule at the
-step that T3 certifies; log-odds move by η E[c(k)], k right of G (T12). Below, the published sweep's counts by group
-size from docs/results/sweep.json, of the settings whose steps are tuned, as a trainer's are. `python docs/picture.py`;
+step that T3 certifies; log-odds move by η E[c(k)], k right of G (T12). Below, the counts of the sweep `practice` by
+group size from docs/results/practice.json, on prompts that are trained on and on others. `python docs/picture.py`;
 tests/test_docs.py holds the curves against the simulator.
 """
 
@@ -51,7 +51,7 @@ def curves(ax: Axes) -> None:
     t = np.unique(np.geomspace(1, NUM_STEPS, 300).astype(int)) - 1
     for rule, group_size, label, where, dash in (
         ("group", None, "dividing,\nexact gradients:\n1/t²", (3, 1e-5), "-"),
-        ("none", None, "not dividing: 1/t", (40, 2.5e-2), "-"),
+        ("none", None, "not dividing, exact or in groups: 1/t", (14, 5e-2), "-"),
         ("group", 8, "dividing, groups of 8:\nalso 1/t", (320, 3e-3), (0, (4, 2))),
     ):
         ax.loglog(t + 1, failures(rule, group_size)[t], color=COLOURS[rule], ls=dash, lw=3)
@@ -61,24 +61,30 @@ def curves(ax: Axes) -> None:
 
 
 def bars(ax: Axes) -> None:
-    """Settings of the sweep by group size: dividing worse, no difference, better; and the mean lead in points."""
-    tuned = load("sweep")["tuned"]
-    values = [(size, tally) for size, tally in tuned.items() if size != "sampled"]
+    """Settings by group size: dividing worse, no difference, better; and the mean lead in points."""
+    sizes = load("practice")["divide"]["by_axis"]["group_size"]
     looks = {"worse": ("#0072B2", "xx"), "no difference": ("#DDDDDD", ""), "better": (COLOURS["group"], "//")}
-    for y, (_, entry) in enumerate(values):
-        left = 0.0
-        for kind, (colour, hatch) in looks.items():
-            share = 100 * entry[kind] / sum(entry[each] for each in looks)
-            label = {"better": "dividing better"}.get(kind, kind) if y == 0 else None
-            ax.barh(y, share, left=left, color=colour, hatch=hatch, edgecolor="white", height=0.7, label=label)
-            left += share
-        ax.text(101, y, f"{100 * entry['mean_difference']:+.1f}", va="center", fontsize=14)
-    names = [{"exact": "exact\ngradients"}.get(size, f"groups of {size}") for size, _ in values]
-    ax.set_yticks(range(len(values)), names)
-    ax.set(xlim=(0, 100), xlabel="% of settings" + 22 * " " + "mean lead, points of accuracy →")
-    ax.invert_yaxis()
+    labels = {"worse": "dividing worse", "better": "better"}
+    places, names, y = [], [], 0.0
+    for where in ("training", "held-out"):
+        ax.text(0, y - 0.1, f"{where} prompts", va="center", fontsize=14)
+        for size, entry in sizes.items():
+            y, left = y + 1, 0.0
+            for kind, (colour, hatch) in looks.items():
+                share = 100 * entry[where][kind] / sum(entry[where][each] for each in looks)
+                label = labels.get(kind, kind) if not places else None
+                ax.barh(y, share, left=left, color=colour, hatch=hatch, edgecolor="white", height=0.75, label=label)
+                left += share
+            lead = f"{100 * entry[where]['mean_difference']:+.1f}".replace("-", "−")
+            ax.text(112, y, lead, va="center", ha="right", fontsize=13)
+            places.append(y)
+            names.append(f"groups of {size}")
+        y += 1.3
+    ax.text(112, -0.1, "points", va="center", ha="right", fontsize=13)
+    ax.set_yticks(places, names)
+    ax.set(xlim=(0, 100), ylim=(y - 0.8, -0.6), xlabel="% of simulated settings")
     ax.grid(visible=False)
-    ax.set_title("training prompts, each rule at its best step", loc="left", fontsize=15, pad=30)
+    ax.set_title("accuracy, each choice at its best learning rate", loc="left", fontsize=15, pad=30)
     ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.97), ncols=3, fontsize=13, handlelength=1.2, columnspacing=1)
 
 
@@ -86,7 +92,7 @@ def draw() -> Figure:
     """Both, one above the other, so that a phone shows them."""
     from matplotlib import pyplot as plt
 
-    figure, (above, below) = plt.subplots(2, 1, figsize=(6.4, 8.2), height_ratios=(1.15, 1))
+    figure, (above, below) = plt.subplots(2, 1, figsize=(6.4, 9), height_ratios=(1, 1.15))
     curves(above)
     bars(below)
     for ax in (above, below):

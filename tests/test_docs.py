@@ -5,7 +5,6 @@ import importlib.util
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 
 from bandits import Exact, Expected, constant, from_pass_rates, make_rule, run
-from curvature import greatest_moved_share, greatest_weight_ratio
+from curvature import greatest_moved_share, greatest_weight_ratio, update_lengths
 from experiments.logs.advise.evidence import PUBLISHED
 from experiments.phase_diagram.divide import WORDS
 
@@ -27,8 +26,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 @pytest.mark.parametrize("page", ["README.md", "docs/choose.md"])
 def test_the_snippet_runs_as_pasted_and_prints_what_the_page_says(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    (said,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    ((code, said),) = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == said
 
@@ -87,25 +85,16 @@ def test_the_readme_fits_a_few_screens() -> None:
     assert len(README.splitlines()) <= 90
 
 
-def points(share: float) -> str:
-    """In points of accuracy, as pages write them: −.1."""
-    sign = "−" if share < 0 else "+"
-    return sign + f"{abs(100 * share):.1f}".removeprefix("0")
-
-
-def row(tally: Mapping[str, float], unit: str = "") -> str:
-    """The right end of a row of the README's table."""
-    return f"| {' / '.join(str(tally[word]) for word in WORDS)}{unit} | {points(tally['mean_difference'])} |"
-
-
 def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     """Nobody types a measured number of the answer: what the summaries say has to stand there."""
     load = script("tables").load
-    tuned, reproduced, pretrained = load("sweep")["tuned"], load("reproduce"), load("pretrained")
-    practice, final = load("practice"), pretrained["final"]
-    unseen, trained = (practice["divide"]["rules"]["group"][where] for where in ("held-out", "training"))
-    conflict = load("conflict")["overall"]["against_none"]["group"]["by_axis"]["dimension"]
-    (hard,) = (entry for entry in conflict if entry["value"] == 2)
+    reproduced, pretrained, practice = load("reproduce"), load("pretrained"), load("practice")
+    final, by_size = pretrained["final"], practice["divide"]["by_axis"]["group_size"]
+    lead = {where: by_size["8"][where]["mean_difference"] for where in ("training", "held-out")}
+    assert 0.004 < lead["training"] < 0.006, "half a point"
+    assert abs(lead["held-out"]) < 0.002, "nothing"
+    longer = update_lengths("group", np.ones(9))[1:-1] / update_lengths("none", np.ones(9))[1:-1]
+    assert [round(float(end)) for end in (longer.min(), longer.max())] == [2, 3]
     real = load("rollouts")["rules"]["group"]
     most = {size: greatest_moved_share(size) for size in (8, 16, 64)}
     ends: dict[str, list[float]] = {}
@@ -116,19 +105,15 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     lost = [end for end in final if end["rule"] in ("none", "group") and end["test"] < 0.01]
     flat = " ".join(README.split())
     for said in (
-        f"SGD, groups of 8: training prompts {row(tuned['8'], ' settings')}",
-        f"the same, groups of 64 {row(tuned['64'])}",
-        f"SGD and Adam, groups of 4 to 64: training prompts {row(trained)}",
-        f"the same runs: held-out prompts {row(unseen)}",
-        f"right answers that contradict each other most {row(hard)}",
-        f"about 10 of {sum(unseen[word] for word in WORDS)} each",
+        f"{sum(practice['divide']['rules']['group']['training'][word] for word in WORDS)} [simulated settings]",
         f"{practice['run']['num_rows']:,} runs",
         f"no bound failed in {reproduced['num_checks']:,} numerical checks",
         f".15 to between {min(means):.2f} and {max(means):.2f} under every rule".replace(" 0.", " ."),
-        "(exact gradients 1 of 5, groups of 8 3 of 5; divided 0 of 5)",
-        f"{100 * most[8]:.1f}% with 8 answers per prompt, {100 * most[16]:.0f}% with 16, {100 * most[64]:.0f}% with 64",
-        f"would move {100 * real['moved']:.1f}% and make the update {real['step_l2']:.1f} to "
-        f"{real['step_l1']:.1f} times",
+        "(groups of 8: 3 of 5, divided 0 of 5; exact gradients 1, left out above)",
+        f"{100 * most[8]:.1f}% of it with 8 answers per prompt, {100 * most[16]:.0f}% with 16, ",
+        f"{100 * most[64]:.0f}% with 64, whatever the model",
+        f"of Qwen2.5-Math-1.5B {100 * real['moved']:.1f}%.",
+        load("advice")["sentence"],
     ):
         assert said in flat, said
     assert [(end["mode"], end["rule"]) for end in lost] == [("step", "none"), *[("step_sampled", "none")] * 3]
