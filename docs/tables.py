@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from statistics import quantiles
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))  # tests run this file from elsewhere
@@ -62,12 +63,28 @@ def ends(summary: Summary) -> Summary:
     return {axis: values for axis, values in found.items() if len(values) > 1}
 
 
+def learning_rates(summary: Summary) -> Summary:
+    """How many times smaller GRPO's tuned step is than REINFORCE's: quartiles over counted cells, by group size."""
+    cells, found = [cell for cell in counted(summary["cells"]) if cell["axes"]["design"] == "kl-limited"], {}
+    for optimiser in summary["axes"]["optimiser"]:
+        for size in summary["axes"]["group_size"]:
+            mine = [
+                cell["rules"]
+                for cell in cells
+                if (cell["axes"]["optimiser"], cell["axes"]["group_size"]) == (optimiser, size)
+            ]
+            ratios = sorted(rules["none"]["step_size"] / rules["group"]["step_size"] for rules in mine)
+            found.setdefault(optimiser, {})[str(size)] = [float(f"{x:.4g}") for x in quantiles(ratios, n=4)]
+    return found
+
+
 def take_sweep(summary: Summary) -> Summary:
     """What is kept of a sweep's summary.json: no cells."""
     spec = summary["run"]["spec"]
     run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions", "num_rows")}
     run["spec"] = {name: spec[name] for name in ("name", "seed", "num_steps", "tuning_seeds", "seeds", "grid")}
     kept = {"run": run, "rules": summary["rules"], "overall": summary["overall"], "ends": ends(summary)}
+    kept["learning_rates"] = learning_rates(summary)
     if "certified" in summary["axes"]["design"]:
         kept["tuned"] = tuned(summary)
     return kept | ({"divide": tallies(summary)} if max(summary["axes"]["held_out"]) else {})

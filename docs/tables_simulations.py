@@ -112,6 +112,17 @@ def by_dimension(name: str) -> list[str]:
     return table(("directions", *(f"`{rule}`" for rule in tallies)), rows)
 
 
+def learning_rates(name: str) -> list[str]:
+    """How many times smaller the best step is with dividing than without."""
+    found = load(name)["learning_rates"]
+    sizes = list(next(iter(found.values())))
+    rows = []
+    for optimiser, by_size in found.items():
+        cells = (f"{middle:.1f} [{low:.1f}, {high:.1f}]" for low, middle, high in by_size.values())
+        rows.append((optimiser, *cells))
+    return table(("optimiser", *(f"G {size}" for size in sizes)), rows)
+
+
 def last_values(name: str) -> list[str]:
     """J at the end of runs, beside the best that is known, means over the cells of each value of an axis."""
     summary, rows = load(name), []
@@ -194,6 +205,6 @@ def compared(name: str) -> list[str]:
 
 
 TABLES = (
-    sweep_origin, tuned_steps, against_none, rules_against_none, by_dimension, last_values, extremes, should_divide,
-    divide_by_axis, reproduce_origin, proved, false_variants, tails, regimes, compared,
+    sweep_origin, tuned_steps, against_none, rules_against_none, by_dimension, last_values, learning_rates, extremes,
+    should_divide, divide_by_axis, reproduce_origin, proved, false_variants, tails, regimes, compared,
 )  # fmt: skip

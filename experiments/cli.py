@@ -88,16 +88,35 @@ RUN is the folder that the trainer wrote. Prompts and answers are hashed, never 
 them lists its options; docs/trainers.md tells what each trainer does."""
 
 
+REWORDED = (
+    (r"^Value error ", ""),
+    (r"\[/?bold\]", ""),
+    (r"Error parsing (command|[A-Z]\w*|\S*__tyro-dummy-inner__\S*): ", ""),  # names of no flag
+    (
+        r"Error parsing (--\S+): no type matching (.+?) could be instantiated from \['?(.*?)'?\]\..*",
+        r"\1 is \3; allowed: \2",
+    ),
+    (r"Error parsing (--\S+): invalid literal for int\(\) with base 10: '(.*?)'", r"\1 is \2; allowed: a whole number"),
+    (r"Error parsing (--\S+): could not convert string to float: '(.*?)'", r"\1 is \2; allowed: a number"),
+    (r"Perhaps you meant: (--[\w-]+).*", r"Perhaps you meant: \1"),  # less the help of every command that has it
+)
+"""What tyro says, and what we say in its place: argument, value, what is allowed."""
+
+
 def one_line(text: str) -> str:
     """Tyro's boxed message as one line: the message itself, without frames, rules and the pointer to help."""
     lines = [re.sub(r"[╭╮╰╯│┃]", " ", line).strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()]
-    kept = [line for line in lines if line and not line.startswith("─") and "full helptext" not in line]
+    kept = [
+        line for line in lines if line and not re.fullmatch(r"─.*|[\w ]*-{5,}", line) and "full helptext" not in line
+    ]
     message: list[str] = []
     for line in kept:
         if line.startswith("Argument helptext"):
             break
         message.append(line)
-    said = re.sub(r"Error parsing (command|\S*__tyro-dummy-inner__\S*): ", "", " ".join(message))  # names of no flag
+    said = " ".join(message)
+    for pattern, plain in REWORDED:
+        said = re.sub(pattern, plain, said)
     return f"{said} (see {NAME} --help)"
 
 

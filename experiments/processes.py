@@ -54,10 +54,9 @@ class Processes:
 
     def __exit__(self, *error: object) -> None:
         if self._pool is not None:
-            mine = list(self._pool._processes.values())
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            for process in mine:
+            for process in list(self._pool._processes.values()):
                 process.terminate()
+            self._pool.shutdown(cancel_futures=True)  # and wait for the pool's thread, which uses its pipes to the end
 
     def begin(self) -> None:
         """Start all of them now."""

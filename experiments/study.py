@@ -108,18 +108,19 @@ class Study:
         """Folder of the pictures."""
         return self.out / "figures"
 
-    def part(self, name: str, compute: Callable[[], Rows], *, what: str = "") -> Rows:
+    def part(self, name: str, compute: Callable[[], Rows], *, what: str = "", seconds: float | None = None) -> Rows:
         """The rows of a part that is one table: from disk where they are finished, else computed and written.
 
         Arguments:
             name: of the part; its file is rows/NAME.parquet.
             compute: gives the rows.
             what: what the reader is told while it computes. Default: the name.
+            seconds: how long it took, where it was computed elsewhere and is only handed over.
 
         Raises:
             OSError: writing failed; finished parts are kept.
         """
-        return self.tables(name, ("",), lambda: {"": compute()}, what=what)[""]
+        return self.tables(name, ("",), lambda: {"": compute()}, what=what, seconds=seconds)[""]
 
     def tables(
         self,
@@ -129,6 +130,7 @@ class Study:
         *,
         what: str = "",
         whole: bool = True,
+        seconds: float | None = None,
     ) -> Tables:
         """The tables of a part, files rows/NAME.TABLE.parquet. Threads may ask for the same part: one makes it.
 
@@ -138,6 +140,7 @@ class Study:
             compute: gives them.
             what: what the reader is told while it computes.
             whole: False where something beside the tables is missing, and they must be made again.
+            seconds: as of `part`.
 
         Raises:
             OSError: writing failed; finished parts are kept.
@@ -149,14 +152,14 @@ class Study:
                 return self._seen[name]
             paths = {table: self.path(name, table) for table in names}
             finished = whole and not self.fresh and all(store.is_finished(p, self.source) for p in paths.values())
-            self._say(what or name)
+            self.say(what or name)
             if not finished:
                 self.rows.mkdir(exist_ok=True)
                 begun = time.perf_counter()
                 found = compute()
-                seconds = time.perf_counter() - begun
+                took = time.perf_counter() - begun if seconds is None else seconds
                 for table, path in paths.items():
-                    store.write_rows(path, self.declared(path, found[table]), self.source, seconds)
+                    store.write_rows(path, self.declared(path, found[table]), self.source, took)
             kept = {table: store.read_rows(path) for table, path in paths.items()}
             with self._guard:
                 self._seen[name] = kept
@@ -192,7 +195,8 @@ class Study:
             self._bar = self._stack.enter_context(bar)
         return self._bar
 
-    def _say(self, what: str) -> None:
+    def say(self, what: str) -> None:
+        """Beside the bar: what is being computed."""
         with self._guard:
             self.bar.set_description(what, refresh=sys.stderr.isatty())
 
@@ -206,7 +210,7 @@ class Study:
 
         self.figures.mkdir(exist_ok=True)
         for name, drawing in drawings.items():
-            self._say(f"figure {name}")
+            self.say(f"figure {name}")
             plotting.save(drawing, self.figures, name)
 
     def publish(

@@ -20,6 +20,7 @@ from curvature import moved_share, update_lengths, update_shares
 from experiments.cli import main
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+folder.mkdir(parents=True, exist_ok=True)
 log = Path(sys.argv[2]) if len(sys.argv) > 2 else folder / "example_log"
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from curvature import certificate, log_odds_certificate, moments
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+folder.mkdir(parents=True, exist_ok=True)
 rng = np.random.default_rng(0)
 
 # 1. The policy at θ: 32 answers with 6 features each, two of which are right.

@@ -22,6 +22,7 @@ from experiments.language.model.model import Batch, make_model
 from experiments.language.model.part import divide
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+folder.mkdir(parents=True, exist_ok=True)
 QUESTION = "Question: Natalia sold 48 clips in April and half as many in May. How many in May?\nAnswer: <<48/2"
 RIGHT = "24"
 

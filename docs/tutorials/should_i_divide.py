@@ -17,6 +17,7 @@ from scipy import stats
 from bandits import Sampled, constant, from_pass_rates, make_rule, read_pass_rates, run_many
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+folder.mkdir(parents=True, exist_ok=True)
 GROUP_SIZE, NUM_STEPS, SEEDS, TUNING = 16, 150, 8, 4
 
 # 1. The prompts: each starts at its own pass rate; ρ = .3 of their features are common.

@@ -17,9 +17,10 @@ from bandits import Sampled, Weight, constant, from_pass_rates, make_rule, run_m
 from curvature import expected_weight
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+folder.mkdir(parents=True, exist_ok=True)
 GROUP_SIZE, NUM_STEPS, SEEDS, TUNING = 16, 150, 8, 4
 
-# 1. The rule, as a table for k = 0 … G; its ends are not used, for groups of equal rewards say nothing.
+# 1. The rule, as a table for k = 0 … G: change `inner` and the name. Ends are not used: equal rewards say nothing.
 p = np.arange(1, GROUP_SIZE) / GROUP_SIZE
 inner = np.where(p < 0.5, 1 / np.sqrt(p * (1 - p)), 2.0)  # continuous at p = 1/2
 mine = Weight(table=np.concatenate([[0], inner, [0]]), name="hard prompts only")
@@ -49,7 +50,10 @@ for coherence in coherences:
 
     for name, rule in rules.items():
         best = max(steps, key=lambda s, rule=rule: mean_value(rule, s, tuning).mean())
-        assert steps[0] < best < steps[-1], "the grid of steps is too short"
+        if not steps[0] < best < steps[-1]:
+            raise SystemExit(
+                f"{name} is best at the grid's end, {best:.3g}: let `steps` go beyond {steps[0]:g} to {steps[-1]:g}"
+            )
         found[name].append(mean_value(rule, best, reported))
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))

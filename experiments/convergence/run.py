@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -80,9 +81,10 @@ def parts_of(config: Reproduce, rates: PassRates) -> dict[str, tuple[str, Callab
     }
 
 
-def compute(name: str, rates: PassRates, config: Reproduce) -> Rows:
-    """The rows of a part."""
-    return parts_of(config, rates)[name][1]()
+def compute(name: str, rates: PassRates, config: Reproduce) -> tuple[Rows, float]:
+    """The rows of a part, and the seconds that they took."""
+    begun = time.perf_counter()
+    return parts_of(config, rates)[name][1](), time.perf_counter() - begun
 
 
 def draw(name: str, parts: Mapping[str, Rows], rates: PassRates, folder: Path) -> None:
@@ -111,8 +113,13 @@ def reproduce(rates: PassRates, config: Reproduce, study: Study, there: Processe
         away = [] if there.alone else [name for name in order if not study.has(name)]
         try:
             begun = {there.submit(compute, name, rates, config): name for name in away}
+            if begun:
+                study.say(f"{len(begun)} parts, a core each")
             for future in as_completed(begun):
-                study.part(begun[future], future.result, what=todo[begun[future]][0])
+                rows, seconds = future.result()
+                study.part(
+                    begun[future], lambda rows=rows: rows, what=f"done: {todo[begun[future]][0]}", seconds=seconds
+                )
             parts = {name: study.part(name, here, what=what) for name, (what, here) in todo.items()}
             study.figures.mkdir(exist_ok=True)
             drawn = [

@@ -208,13 +208,13 @@ def _by_lead(e: Evidence, moved: Interval) -> tuple[Verdict, str, tuple[str, ...
             (reasons[1] if lead.replayed else f"{REPLAY}.",),
         )
     if least > MOST_RUNS:
-        let = f"the replay lets it lead by {lead}, and " if lead.replayed else ""
-        return (
-            "no difference",
-            f"{_none(e)}: {what}, and {let}to see {_kind(lead)} of {100 * size:.2g} points it takes {least:,} runs of "
-            "each rule or more.",
-            reasons,
+        points = f"{100 * size:.2g} points"
+        seen = (
+            f"the replay lets it lead by {lead}, and to see {_kind(lead)} of {points}"
+            if lead.replayed
+            else f"to see the lead that simulations give it, {points},"
         )
+        return "no difference", f"{_none(e)}: {what}, and {seen} it takes {least:,} runs of each rule or more.", reasons
     return (
         "not resolved",
         f"Not resolved: {what}, and {_kind(lead)} of up to {100 * size:.2g} points could be seen in {least} runs of "

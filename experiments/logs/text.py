@@ -182,7 +182,10 @@ def _nearest(found: Mapping[str, Any]) -> tuple[str, str]:
 
 def _worse(other: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """How many times the error of the estimator that was found; nothing where that has none."""
-    return f", {other['residual'] / found['residual']:,.0f} times the fit's" if found["residual"] else ""
+    if not found["residual"]:
+        return ""
+    times = other["residual"] / found["residual"]
+    return f", {f'{times:,.0f}' if times < 1e6 else 'over a million'} times the fit's"
 
 
 def _size(difference: float) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.looks import looks
 from experiments.phase_diagram.axes import AXIS, show
+from experiments.phase_diagram.cell import axis_order
 from experiments.phase_diagram.summary import counted
 from experiments.phase_diagram.tables import Cell, Lead, Summary
 from experiments.report import escape, paragraph, table
@@ -37,8 +38,8 @@ def should_i_divide(summary: Summary) -> str:
             better, same, worse = (counts[word] for word in WORDS)
             said.append(
                 f"On {where} prompts: better in {better:,}, worse in {worse:,}, no difference in {same:,} of "
-                f"{len(found):,} cell{'' if len(found) == 1 else 's'}, {counts['mean_difference']:+.4f} of mean J on "
-                f"average, {_size(found)}."
+                f"{len(found):,} cell{'' if len(found) == 1 else 's'}, {counts['mean_difference']:+.4f} of mean reward "
+                f"over the run on average, {_size(found)}.{_by_size(kept, where)}"
             )
     return " ".join(["Should I divide?", *(said or ["No cell can tell."])])
 
@@ -49,11 +50,28 @@ def _size(found: list[Lead]) -> str:
     if not sizes:
         return "seeds do not differ"
     seeds = float(np.median([np.inf if lead["seeds"] is None else lead["seeds"] for lead in found]))
-    return f"median lead {np.median(sizes):.2g} deviations of a seed, which {_count(seeds)} can see"
+    return (
+        f"typically {np.median(sizes):.2g} of the spread from seed to seed, which {_count(seeds)} would show if seeds "
+        "were not paired"
+    )
 
 
 def _count(seeds: float) -> str:
-    return f"{int(seeds):,} seeds an arm" if np.isfinite(seeds) else "no number of seeds"
+    return f"{int(seeds):,} seeds of each rule" if np.isfinite(seeds) else "no number of seeds"
+
+
+def _by_size(kept: list[Cell], where: str) -> str:
+    """The same by answers per prompt, since exact gradients are nobody's; nothing for one size."""
+    sizes = sorted({cell["axes"]["group_size"] for cell in kept}, key=axis_order("group_size"))
+    if len(sizes) < 2:
+        return ""
+    said = []
+    for size in sizes:
+        counts = tally([cell for cell in kept if cell["axes"]["group_size"] == size], "group", where)
+        if counts is not None:
+            name = "exact gradients (no sampling)" if size == "exact" else f"groups of {size}"
+            said.append(f"{name} {counts['better']:,} / {counts['no difference']:,} / {counts['worse']:,}")
+    return f" By answers per prompt, better / no difference / worse: {', '.join(said)}."
 
 
 def rules_table(summary: Summary) -> list[str]:

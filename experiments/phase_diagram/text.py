@@ -148,7 +148,10 @@ def _what(summary: Summary, spec: dict[str, Any]) -> list[str]:
             "<b>Reading it.</b> <i>Mean J</i> is the mean reward over prompts and over the updates of the run. A rule is "
             f"<i>better</i> or <i>worse</i> than REINFORCE where the {100 * LEVEL:.0f}% interval of the difference, paired by seed, "
             "excludes 0; else there is <i>no difference</i>. It <i>wins</i> a cell if it is ahead of every other rule at a level "
-            "corrected for all pairs of rules; else the cell is a tie of the rules that the best one is not ahead of."
+            "corrected for all pairs of rules; else the cell is a tie of the rules that the best one is not ahead of. "
+            "<i>The rules</i> divide a prompt's advantages by: nothing (REINFORCE), the deviation σ of its rewards (GRPO), one "
+            "number for the batch (batch, pooled), σ to a power (power(2): the variance). <i>decoupled</i> undoes what prompts "
+            "share, which needs their features: no trainer has it. <i>G exact</i>: infinitely many answers per prompt."
         ),
     ]  # fmt: skip
 

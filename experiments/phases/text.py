@@ -18,6 +18,12 @@ WORDS = {
     "realised": "U_real (1e-4)",
 }
 
+WORDS_IN_SHORT = paragraph(
+    "<b>Words.</b> <i>J</i>: the mean pass rate. <i>Surplus</i> (U): how much more one step of GRPO, which divides by the "
+    "deviation σ of a prompt's rewards, adds to J than one of REINFORCE, which does not. <i>χ</i>: 1 where prompts do not affect "
+    "one another, near 0 where their updates cancel, above 1 where they help. <i>O</i>: how orthogonal their gradients are (1: wholly). "
+    "<i>Phases</i>: I while χ is near 1, II as it falls, III when it is small."
+)
 MISSED = {
     "three": "lack a phase",
     "gain": "do not gain in I",
@@ -223,7 +229,10 @@ def report(summary: dict[str, Any], figures: Path) -> bytes:
     bad, run, main = summary["num_violations"] > 0, summary["run"], summary["verdicts"][MAIN]
     verdict = (
         f'<div class="verdict{" bad" if bad else ""}"><b>{main["all"]} of {main["num_seeds"]} seeds go through the three phases with '
-        f"the surplus falling from positive to at most 0.</b> T3: {summary['num_checks']:,} checks, {summary['num_violations']} "
+        f"the surplus falling from positive to at most 0:</b> at first a step of GRPO gains more than one of REINFORCE from the same state, once prompts are in each other's way it does not. T3, the bound on what a step gains, was checked {summary['num_checks']:,} times: {summary['num_violations']} "
         f"violations.{' A proved bound is violated: this is a bug, or the proof is wrong.' if bad else ''}</div>"
     )
-    return page("GRPO against REINFORCE: three phases of training", [verdict, *section(summary, figures), origin(run)])
+    return page(
+        "GRPO against REINFORCE: three phases of training",
+        [verdict, WORDS_IN_SHORT, *section(summary, figures), origin(run)],
+    )

@@ -97,8 +97,8 @@ def abstained(groups: Groups, measured: Measured, p: float | None, *, filtered: 
         say(
             LAWS,
             "Right answers in the first and the second half of the log are distributed differently (χ² test, "
-            f"p = {p:.1g}), so an average over the log foretells neither: read one of the windows (--windows N), or "
-            "give a log of the last steps alone (their files, or a table cut to their rows).",
+            f"p = {p:.1g}), so an average over the log foretells neither half: read one of the windows (--windows N), "
+            "or give a log of the last steps alone (their files, or a table cut to their rows).",
         )
     return found
 

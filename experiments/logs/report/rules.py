@@ -31,7 +31,7 @@ COLUMNS = (
     ("hard, middle, easy", "share of the update in groups with k ≤ G/4 right answers, between, with k ≥ 3G/4"),
     ("moved", "share of the update that the rule gives to other groups than not dividing would (total variation)"),
     ("cosine", "of the groups' lengths with those without dividing: 1 the same direction"),
-    ("effective groups", "so many groups of equal length would average their noise as well: (Σc)²/Σc²"),
+    ("effective groups", "groups, less for unequal weights: as many of equal length average noise as well, (Σc)²/Σc²"),
     ("gradient, L1", "how long it is relative to not dividing, where groups' gradients are parallel: Σc/Σc_none"),
     ("gradient, L2", "the same where they are orthogonal: √(Σc²/Σc_none²). Their overlap is not in the log"),
 )
@@ -46,7 +46,7 @@ def rules_section(s: dict[str, Any], figures: Path) -> list[str]:
     if s["share_by_right"]:
         caption = (
             f"Which groups the update comes from: the share of all groups with k right answers of {s['group_size']} in "
-            "Σ|A|, under each rule."
+            "the sum of |advantages|, under each rule."
         )
         blocks += [picture(figures / "share_by_right.png", caption), *_gains(s, names)]
     caption = (

@@ -99,7 +99,7 @@ def _sizes(s: dict[str, Any], figures: Path) -> list[str]:
         picture(figures / "dead_share.png", "Share of groups that would be all right or all wrong with other numbers of answers per prompt: 95% "
                 f"intervals; sizes known within ±10 points only or worse are left out.{grey}"),
         *([] if str(2 * s["group_size"]) in s["dead_share_at"] else [paragraph(f"Sizes above the logged one are left out: groups of more than {LARGEST_GROUP} are large already.")]),
-        table(("answers per prompt", "all right or all wrong", "95% interval", "worst bias"), rows),
+        table(("answers per prompt", "all right or all wrong", "95% interval", "bias, at most"), rows),
         paragraph(
             f"Up to the logged size the estimate has no bias. Beyond it there is no unbiased one, since {s['group_size']} answers cannot tell "
             "apart all laws of pass rates: the interval then counts in the worst bias over <i>all</i> laws, so that it covers whatever yours "
@@ -233,8 +233,9 @@ def report(summary: dict[str, Any], figures: Path) -> bytes:
     return page(
         "What normalisation did in this run",
         [
-            verdict,
             advice,
+            "<h2>What dividing does to this run's update</h2>",
+            verdict,
             *_read(summary, figures),
             *rules_section(summary, figures),
             *_sizes(summary, figures),

@@ -29,7 +29,11 @@ NONE_LOST = Interval(0.005, 0.004, 0.006)
 CASES = {
     "pairs": (replace(BASE, group_size=2, moved=None), "nothing to decide", "in groups of 2 with two reward values"),
     "threes": (replace(BASE, group_size=3), "nothing to decide", "a larger learning rate and nothing else"),
-    "little moved, lead too small": (BASE, "no difference", "to see a lead of 0.65 points it takes 39 runs"),
+    "little moved, lead too small": (
+        BASE,
+        "no difference",
+        "to see the lead that simulations give it, 0.65 points, it takes 39 runs",
+    ),
     "little moved, band holds 0 and neither end is seen": (
         replace(BASE, lead=replayed(-0.002, 0.005)),
         "no difference",

@@ -59,13 +59,12 @@ def test_held_out_prompts_stand_beside_training() -> None:
     assert "deviations of a seed (" in cell["answer"]
     text = should_i_divide(summary)
     assert text.startswith(
-        "Should I divide? On held-out prompts: better in 0, worse in 1, no difference in 0 of 1 cell, -0.0200 of mean J"
+        "Should I divide? On held-out prompts: better in 0, worse in 1, no difference in 0 of 1 cell, -0.0200 of mean "
     )
-    assert "On training prompts: better in 1, worse in 0, no difference in 0 of 1 cell, +0.0500 of mean J" in text
+    assert "On training prompts: better in 1, worse in 0, no difference in 0 of 1 cell, +0.0500 of mean reward" in text
     lead = entry["lead"]
-    assert (
-        f"median lead {lead['deviations']:.2g} deviations of a seed, which {lead['seeds']} seeds an arm can see" in text
-    )
+    spread = f"typically {lead['deviations']:.2g} of the spread from seed to seed"
+    assert f"{spread}, which {lead['seeds']} seeds of each rule would show if seeds were not paired" in text
     page = "".join(rules_table(summary))
     assert "<td>0 / 0 / 1</td><td>-0.0200</td><td>1 / 0 / 0</td><td>+0.0500</td>" in page
 
