@@ -98,6 +98,7 @@ REWORDED = (
     ),
     (r"Error parsing (--\S+): invalid literal for int\(\) with base 10: '(.*?)'", r"\1 is \2; allowed: a whole number"),
     (r"Error parsing (--\S+): could not convert string to float: '(.*?)'", r"\1 is \2; allowed: a number"),
+    (r"(options: (--[\w-]+)\b.*?) Arguments are applied to .*", r"\1"),  # of another command
     (r"Perhaps you meant: (--[\w-]+).*", r"Perhaps you meant: \1"),  # less the help of every command that has it
 )
 """What tyro says, and what we say in its place: argument, value, what is allowed."""

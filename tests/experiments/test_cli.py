@@ -63,6 +63,7 @@ BAD_ARGUMENTS = {
     "not a number": (["phases", "--num-seeds", "x"], "--num-seeds is x; allowed: a whole number"),
     "one number of two": (["advise", ".", "--chi", "1"], "--chi is 1; allowed: {None}|{FLOAT FLOAT} (see"),
     "a flag misspelt": (["advise", "none", "--jsn"], "Perhaps you meant: --json (see"),
+    "a flag of another command": (["advise", ".", "--fresh"], "--fresh (applied to grpo-curvature advise) (see"),
     "a range": (["advise", ".", "--run-std", "-0.02"], "error: --run-std is -0.02; allowed: positive numbers"),
     "figure of nothing": (["figure", "none"], "DIR is none, which holds no sweep"),
     "phases of odd seeds": (["phases", "--num-seeds", "5"], "--num-seeds is 5; allowed: even numbers"),
