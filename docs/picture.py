@@ -1,14 +1,15 @@
-"""Draws the README's picture, docs/figures/answer.png: what dividing does with exact gradients, and in groups.
+"""Draws the README's picture, docs/figures/answer.png, and rates.png of the long answer. `python docs/picture.py`.
 
-Above, computed here in a second: one prompt with a right and a wrong answer, p = .05 at the start, every rule at the
-step that T3 certifies; log-odds move by η E[c(k)], k right of G (T12). Below, the counts of the sweep `practice` by
-group size from docs/results/practice.json, on prompts that are trained on and on others. `python docs/picture.py`;
-tests/test_docs.py holds the curves against the simulator.
+answer.png: the counts of the sweep `practice` by group size from docs/results/practice.json, on prompts that are
+trained on and on others. rates.png, computed here in a second: one prompt with a right and a wrong answer, p = .05 at
+the start, every rule at the step that T3 certifies; log-odds move by η E[c(k)], k right of G (T12). tests/test_docs.py
+holds the curves against the simulator.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -84,20 +85,18 @@ def bars(ax: Axes) -> None:
     ax.set_yticks(places, names)
     ax.set(xlim=(0, 100), ylim=(y - 0.8, -0.6), xlabel="% of simulated settings")
     ax.grid(visible=False)
-    ax.set_title("accuracy, each choice at its best learning rate", loc="left", fontsize=15, pad=30)
+    ax.set_title("accuracy, each choice at its best learning rate", loc="left", fontsize=15, pad=28)
     ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.97), ncols=3, fontsize=13, handlelength=1.2, columnspacing=1)
 
 
-def draw() -> Figure:
-    """Both, one above the other, so that a phone shows them."""
+def drawn(draw: Callable[[Axes], None], height: float) -> Figure:
+    """One picture, as wide as a phone."""
     from matplotlib import pyplot as plt
 
-    figure, (above, below) = plt.subplots(2, 1, figsize=(6.4, 9), height_ratios=(1, 1.15))
-    curves(above)
-    bars(below)
-    for ax in (above, below):
-        ax.tick_params(labelsize=13)
-        ax.xaxis.label.set_size(13)
+    figure, ax = plt.subplots(figsize=(6.4, height))
+    draw(ax)
+    ax.tick_params(labelsize=13)
+    ax.xaxis.label.set_size(13)
     return figure
 
 
@@ -105,4 +104,5 @@ if __name__ == "__main__":
     from experiments.plotting import STYLE, mpl
 
     with mpl.rc_context(STYLE):
-        draw().savefig(DOCS / "figures" / "answer.png", dpi=110)
+        drawn(bars, 4.6).savefig(DOCS / "figures" / "answer.png", dpi=110)
+        drawn(curves, 4.2).savefig(DOCS / "figures" / "rates.png", dpi=110)
