@@ -106,13 +106,13 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     lost = [end for end in final if end["rule"] in ("none", "group") and end["test"] < 0.01]
     flat = " ".join(README.split())
     for said in (
-        f"of {sum(by_size['8']['training'][word] for word in WORDS)} [simulated settings]",
+        f"of {sum(by_size['8']['training'][word] for word in WORDS)} [settings]",
         f"+{100 * lead['training']:.1f} points on training prompts with 8 answers, ".replace("+0", "+"),
-        f"+{100 * by_size['64']['training']['mean_difference']:.1f} with 64; on held-out prompts no gain",
+        f"+{100 * by_size['64']['training']['mean_difference']:.1f} with 64; held-out prompts: about as many",
         f"{practice['run']['num_rows']:,} runs",
-        f"from .15 to between {min(means):.2f} and {max(means):.2f} under every rule".replace(" 0.", " ."),
-        "3 of 5 undivided runs collapsed to 0, no divided one",
-        "(one undivided run of 5 collapsed)",
+        f"from .15 to {min(means):.2f} to {max(means):.2f} under five rules".replace(" 0.", " ."),
+        "but for one undivided run that collapsed (exact gradients)",
+        "3 of 5 undivided runs collapsed, 0 of 5 divided",
         f"{100 * most[8]:.1f}% of the total \\|advantage\\| from some prompts to others with 8 answers",
         f"{100 * most[16]:.0f}% with 16, {100 * most[64]:.0f}% with 64",
         f"shifts {100 * real['moved']:.1f}% in a real run",
