@@ -208,13 +208,13 @@ def _by_lead(e: Evidence, moved: Interval) -> tuple[Verdict, str, tuple[str, ...
             (reasons[1] if lead.replayed else f"{REPLAY}.",),
         )
     if least > MOST_RUNS:
-        points = f"{100 * size:.2g} points"
+        points, runs_each = f"{100 * size:.2g} points", f"{least:,} runs of each rule or more"
         seen = (
-            f"the replay lets it lead by {lead}, and to see {_kind(lead)} of {points}"
+            f", and the replay lets it lead by {lead}; to see {_kind(lead)} of {points} it takes {runs_each}."
             if lead.replayed
-            else f"to see the lead that simulations give it, {points},"
+            else f"; if the lead that simulations give it, {points}, holds for your model, to see it takes {runs_each}."
         )
-        return "no difference", f"{_none(e)}: {what}, and {seen} it takes {least:,} runs of each rule or more.", reasons
+        return "no difference", f"{_none(e)}: {what}{seen}", reasons
     return (
         "not resolved",
         f"Not resolved: {what}, and {_kind(lead)} of up to {100 * size:.2g} points could be seen in {least} runs of "

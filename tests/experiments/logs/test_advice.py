@@ -32,12 +32,12 @@ CASES = {
     "little moved, lead too small": (
         BASE,
         "no difference",
-        "to see the lead that simulations give it, 0.65 points, it takes 39 runs",
+        "if the lead that simulations give it, 0.65 points, holds for your model, to see it takes 39 runs",
     ),
     "little moved, band holds 0 and neither end is seen": (
         replace(BASE, lead=replayed(-0.002, 0.005)),
         "no difference",
-        "the replay lets it lead by -0.2 to +0.5 points of accuracy, and to see a lead of 0.5 points it takes 64 runs",
+        "the replay lets it lead by -0.2 to +0.5 points of accuracy; to see a lead of 0.5 points it takes 64 runs",
     ),
     "little moved, band holds 0 and its upper end is seen": (
         replace(BASE, lead=replayed(-0.0007, 0.031)),  # of the real run's first visits
