@@ -212,7 +212,8 @@ def _by_lead(e: Evidence, moved: Interval) -> tuple[Verdict, str, tuple[str, ...
         seen = (
             f", and the replay lets it lead by {lead}; to see {_kind(lead)} of {points} it takes {runs_each}."
             if lead.replayed
-            else f"; if the lead that simulations give it, {points}, holds for your model, to see it takes {runs_each}."
+            else f"; if the lead that simulations give it on training prompts, {points}, holds for your model, to see it "
+            f"takes {runs_each}."
         )
         return "no difference", f"{_none(e)}: {what}{seen}", reasons
     return (
@@ -252,7 +253,7 @@ def _holds_0(lead: Lead) -> str:
 
 def _none(e: Evidence) -> str:
     """The verdict for what the trainer does now."""
-    now = {"group": " (leave the division, or drop it)", "none": " (leave it undivided, or divide)"}
+    now = {"group": " (so keep dividing)", "none": " (so keep it undivided)"}
     return f"No difference that you could see{now.get(e.rule or '', '')}"
 
 

@@ -32,7 +32,7 @@ CASES = {
     "little moved, lead too small": (
         BASE,
         "no difference",
-        "if the lead that simulations give it, 0.65 points, holds for your model, to see it takes 39 runs",
+        "simulations give it on training prompts, 0.65 points, holds for your model, to see it takes 39 runs",
     ),
     "little moved, band holds 0 and neither end is seen": (
         replace(BASE, lead=replayed(-0.002, 0.005)),
@@ -191,7 +191,7 @@ def test_shaping_goes_before_a_lead() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "words"),
-    [("group", "leave the division, or drop it"), ("none", "leave it undivided, or divide"), (None, "see: dividing")],
+    [("group", "(so keep dividing)"), ("none", "(so keep it undivided)"), (None, "see: dividing")],
 )
 def test_the_sentence_is_about_what_is_done_now(rule: str | None, words: str) -> None:
     assert words in advise(replace(BASE, rule=rule)).sentence
