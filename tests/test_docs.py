@@ -129,26 +129,23 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     flat = " ".join(README.split())
     points = {size: {where: 100 * by_size[size][where]["mean_difference"] for where in lead} for size in by_size}
     for said in (
-        f"dividing adds {points['8']['training']:.1f} points of accuracy, averaged over training, on training prompts,",
-        f"and {points['8']['held-out']:.1f} on held-out ones",
-        f"{points['16']['training']:.1f} points with 16 answers and {points['64']['training']:.1f} with 64 on",
-        f"training prompts, {points['64']['held-out']:.1f} on held-out ones.",
-        f"+{points['8']['training']:.1f} points on training prompts with 8 answers, ",
-        f"8 answers, +{points['64']['training']:.1f} with 64;",
+        f"dividing adds {points['4']['training']:.1f} and {points['8']['training']:.1f} points of accuracy on training",
+        f"prompts, {points['4']['held-out']:.1f} and {points['8']['held-out']:.1f} on held-out ones |",
+        f"simulated: {points['16']['training']:.1f} and {points['64']['training']:.1f} points on training prompts,",
+        f"prompts, {points['16']['held-out']:.1f} and {points['64']['held-out']:.1f} on held-out ones |",
         f"bar: {sum(by_size['8']['training'][word] for word in WORDS)} [simulated settings]",
         f"{practice['run']['num_rows']:,} runs",
         f"(Adam: {unseen[0]:.1f} points [{unseen[1]:.1f}, {unseen[2]:.1f}])",
         f"(3 of 5, divided 0 of 5), which may be chance (p = {chance:.2f})",
-        f"{100 * most[8]:.1f}% of the total \\|advantage\\| from some prompts to others with 8 answers",
+        f"{100 * most[8]:.1f}% of the total |advantage| from some prompts to others with 8 answers,",
         f"{100 * most[16]:.0f}% with 16, {100 * most[64]:.0f}% with 64",
-        f"shifts {100 * real['moved']:.1f}% in a real run",
-        f"{load('rollouts')['num_groups']:,} groups",
+        f"({load('rollouts')['num_groups']:,} groups of 8) it would shift {100 * real['moved']:.1f}%",
     ):
         said = re.sub(r"(?<=[ +\-[])0\.", ".", said).replace(" -", " −").replace("[-", "[−")  # as the page writes them
         assert said in flat, said
     assert [(end["mode"], end["rule"]) for end in lost] == [("step", "none"), *[("step_sampled", "none")] * 3]
     runs = (ROOT / "docs" / "runs.md").read_text(encoding="utf-8")
-    shares = re.findall(r"([\d.]+%) (?:\([^)]*\) )?of the (?:un)?divided", flat)
+    shares = re.findall(r"([\d.]+%)(?:\]\([^)]*\))? of the (?:un)?divided", flat)
     assert len(shares) == 2
     for share in shares:
         assert share in runs, share
