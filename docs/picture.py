@@ -1,9 +1,9 @@
 """Draws the README's picture, docs/figures/answer.png, and rates.png of the long answer. `python docs/picture.py`.
 
-answer.png: the counts of the sweep `practice` by group size from docs/results/practice.json, on prompts that are
-trained on and on others. rates.png, computed here in a second: one prompt with a right and a wrong answer, p = .05 at
-the start, every rule at the step that T3 certifies; log-odds move by η E[c(k)], k right of G (T12). tests/test_docs.py
-holds the curves against the simulator.
+answer.png: the counts of the sweep `practice` with Adam by group size from docs/results/practice.json, on prompts
+that are trained on and on others. rates.png, computed here in a second: one prompt with a right and a wrong answer,
+p = .05 at the start, every rule at the step that T3 certifies; log-odds move by η E[c(k)], k right of G (T12).
+tests/test_docs.py holds the curves against the simulator.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def curves(ax: Axes) -> None:
 
 def bars(ax: Axes) -> None:
     """Settings by group size: dividing worse, no difference, better; and the mean lead in points."""
-    sizes = load("practice")["divide"]["by_axis"]["group_size"]
+    sizes = load("practice")["by_optimiser"]["adam"]
     looks = {"worse": ("#0072B2", "xx"), "no difference": ("#DDDDDD", ""), "better": (COLOURS["group"], "//")}
-    labels = {"worse": "dividing worse", "better": "better"}
+    labels = {"worse": "dividing worse", "no difference": "not told apart", "better": "better"}
     places, names, y = [], [], 0.0
     for where in ("training", "held-out"):
         ax.text(0, y - 0.1, f"{where} prompts", va="center", fontsize=14)
@@ -76,7 +76,7 @@ def bars(ax: Axes) -> None:
                 label = labels.get(kind, kind) if not places else None
                 ax.barh(y, share, left=left, color=colour, hatch=hatch, edgecolor="white", height=0.75, label=label)
                 left += share
-            lead = f"{100 * entry[where]['mean_difference']:+.1f}".replace("-", "−")
+            lead = f"{round(100 * entry[where]['mean_difference'], 1) + 0.0:+.1f}".replace("-", "−")
             ax.text(112, y, lead, va="center", ha="right", fontsize=13)
             places.append(y)
             names.append(f"groups of {size}")
@@ -85,7 +85,7 @@ def bars(ax: Axes) -> None:
     ax.set_yticks(places, names)
     ax.set(xlim=(0, 100), ylim=(y - 0.8, -0.6), xlabel="% of simulated settings")
     ax.grid(visible=False)
-    ax.set_title("accuracy, each choice at its best learning rate", loc="left", fontsize=15, pad=28)
+    ax.set_title("Adam, each choice at its best learning rate", loc="left", fontsize=15, pad=28)
     ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.97), ncols=3, fontsize=13, handlelength=1.2, columnspacing=1)
 
 

@@ -78,6 +78,25 @@ def learning_rates(summary: Summary) -> Summary:
     return found
 
 
+def by_optimiser(summary: Summary) -> Summary:
+    """GRPO against REINFORCE by optimiser and group size, on prompts that are trained on and on others."""
+    cells, axes = counted(summary["cells"]), summary["axes"]
+    return {
+        optimiser: {
+            str(size): {
+                where: tally(
+                    [c for c in cells if (c["axes"]["optimiser"], c["axes"]["group_size"]) == (optimiser, size)],
+                    "group",
+                    where,
+                )
+                for where in ("held-out", "training")
+            }
+            for size in axes["group_size"]
+        }
+        for optimiser in axes["optimiser"]
+    }
+
+
 def take_sweep(summary: Summary) -> Summary:
     """What is kept of a sweep's summary.json: no cells."""
     spec = summary["run"]["spec"]
@@ -87,7 +106,9 @@ def take_sweep(summary: Summary) -> Summary:
     kept["learning_rates"] = learning_rates(summary)
     if "certified" in summary["axes"]["design"]:
         kept["tuned"] = tuned(summary)
-    return kept | ({"divide": tallies(summary)} if max(summary["axes"]["held_out"]) else {})
+    if max(summary["axes"]["held_out"]):
+        kept |= {"divide": tallies(summary), "by_optimiser": by_optimiser(summary)}
+    return kept
 
 
 def take(summary: Summary) -> Summary:

@@ -101,6 +101,15 @@ def divide_by_axis(name: str) -> list[str]:
     return table(("cells", *DIVIDED), rows)
 
 
+def divide_by_optimiser(name: str) -> list[str]:
+    """GRPO against REINFORCE by optimiser and group size."""
+    rows = (
+        (f"{optimiser}, G {size}", *divided(found)) for optimiser, sizes in load(name)["by_optimiser"].items()
+        for size, found in sizes.items()
+    )  # fmt: skip
+    return table(("cells", *DIVIDED), rows)
+
+
 def by_dimension(name: str) -> list[str]:
     """Every rule against REINFORCE by the number of directions."""
     tallies = load(name)["overall"]["against_none"]
@@ -206,5 +215,6 @@ def compared(name: str) -> list[str]:
 
 TABLES = (
     sweep_origin, tuned_steps, against_none, rules_against_none, by_dimension, last_values, learning_rates, extremes,
-    should_divide, divide_by_axis, reproduce_origin, proved, false_variants, tails, regimes, compared,
+    should_divide, divide_by_axis, divide_by_optimiser, reproduce_origin, proved, false_variants, tails, regimes,
+    compared,
 )  # fmt: skip
