@@ -212,8 +212,7 @@ def _by_lead(e: Evidence, moved: Interval) -> tuple[Verdict, str, tuple[str, ...
         seen = (
             f", and the replay lets it lead by {lead}; to see {_kind(lead)} of {points} it takes {runs_each}."
             if lead.replayed
-            else f"; if the lead that simulations give it on training prompts, {points}, holds for your model, to see "
-            f"it takes {runs_each}."
+            else f"; to see the {points} that it gains on training prompts in simulations takes {runs_each}."
         )
         return "no difference", f"{_none(e)}: {what}{seen}", reasons
     return (

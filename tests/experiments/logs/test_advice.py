@@ -32,7 +32,7 @@ CASES = {
     "little moved, lead too small": (
         BASE,
         "no difference",
-        "simulations give it on training prompts, 0.65 points, holds for your model, to see it takes 39 runs",
+        "to see the 0.65 points that it gains on training prompts in simulations takes 39 runs",
     ),
     "little moved, band holds 0 and neither end is seen": (
         replace(BASE, lead=replayed(-0.002, 0.005)),
