@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))  # tests run this file from elsewhere
@@ -22,7 +25,7 @@ import tables_phases  # noqa: E402
 import tables_simulations  # noqa: E402
 from parts import RESULTS, Summary, load  # noqa: E402, F401  # load: for tests
 
-from experiments.phase_diagram.divide import tallies, tally  # noqa: E402
+from experiments.phase_diagram.divide import WHERE, tallies, tally  # noqa: E402
 from experiments.phase_diagram.summary import counted  # noqa: E402
 
 KEPT = {
@@ -63,38 +66,26 @@ def ends(summary: Summary) -> Summary:
     return {axis: values for axis, values in found.items() if len(values) > 1}
 
 
-def learning_rates(summary: Summary) -> Summary:
-    """How many times smaller GRPO's tuned step is than REINFORCE's: quartiles over counted cells, by group size."""
-    cells, found = [cell for cell in counted(summary["cells"]) if cell["axes"]["design"] == "kl-limited"], {}
-    for optimiser in summary["axes"]["optimiser"]:
-        for size in summary["axes"]["group_size"]:
-            mine = [
-                cell["rules"]
-                for cell in cells
-                if (cell["axes"]["optimiser"], cell["axes"]["group_size"]) == (optimiser, size)
-            ]
-            ratios = sorted(rules["none"]["step_size"] / rules["group"]["step_size"] for rules in mine)
-            found.setdefault(optimiser, {})[str(size)] = [float(f"{x:.4g}") for x in quantiles(ratios, n=4)]
+def _split(summary: Summary, measure: Callable[[list[Any]], Any]) -> Summary:
+    """`measure` of the counted cells with tuned steps, by optimiser and group size."""
+    cells = [cell for cell in counted(summary["cells"]) if cell["axes"]["design"] == "kl-limited"]
+    found: Summary = {}
+    for optimiser, size in product(summary["axes"]["optimiser"], summary["axes"]["group_size"]):
+        mine = [c for c in cells if (c["axes"]["optimiser"], c["axes"]["group_size"]) == (optimiser, size)]
+        found.setdefault(optimiser, {})[str(size)] = measure(mine)
     return found
 
 
-def by_optimiser(summary: Summary) -> Summary:
-    """GRPO against REINFORCE by optimiser and group size, on prompts that are trained on and on others."""
-    cells, axes = counted(summary["cells"]), summary["axes"]
-    return {
-        optimiser: {
-            str(size): {
-                where: tally(
-                    [c for c in cells if (c["axes"]["optimiser"], c["axes"]["group_size"]) == (optimiser, size)],
-                    "group",
-                    where,
-                )
-                for where in ("held-out", "training")
-            }
-            for size in axes["group_size"]
-        }
-        for optimiser in axes["optimiser"]
-    }
+def learning_rates(cells: list[Any]) -> list[float]:
+    """How many times smaller GRPO's tuned step is than REINFORCE's: quartiles over cells."""
+    rules = [cell["rules"] for cell in cells]
+    ratios = sorted(rule["none"]["step_size"] / rule["group"]["step_size"] for rule in rules)
+    return [float(f"{x:.4g}") for x in quantiles(ratios, n=4)]
+
+
+def both(cells: list[Any]) -> Summary:
+    """GRPO against REINFORCE on prompts that are trained on and on others."""
+    return {where: tally(cells, "group", where) for where in WHERE}
 
 
 def take_sweep(summary: Summary) -> Summary:
@@ -103,11 +94,11 @@ def take_sweep(summary: Summary) -> Summary:
     run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions", "num_rows")}
     run["spec"] = {name: spec[name] for name in ("name", "seed", "num_steps", "tuning_seeds", "seeds", "grid")}
     kept = {"run": run, "rules": summary["rules"], "overall": summary["overall"], "ends": ends(summary)}
-    kept["learning_rates"] = learning_rates(summary)
+    kept["learning_rates"] = _split(summary, learning_rates)
     if "certified" in summary["axes"]["design"]:
         kept["tuned"] = tuned(summary)
     if max(summary["axes"]["held_out"]):
-        kept |= {"divide": tallies(summary), "by_optimiser": by_optimiser(summary)}
+        kept |= {"divide": tallies(summary), "by_optimiser": _split(summary, both)}
     return kept
 
 

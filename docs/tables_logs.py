@@ -13,6 +13,19 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}%"
 
 
+def between(value: float, low: float, high: float) -> str:
+    """6.8% [6.6%, 7.0%]."""
+    return f"{percent(value)} [{percent(low)}, {percent(high)}]"
+
+
+def _share(found: dict[str, float]) -> str:
+    return between(found["value"], found["low"], found["high"])
+
+
+def _moved(found: dict[str, float]) -> str:
+    return between(found["moved"], found["moved_low"], found["moved_high"])
+
+
 def log_origin(name: str) -> list[str]:
     """What the log holds."""
     s = load(name)
@@ -26,9 +39,7 @@ def log_rules(name: str) -> list[str]:
     """Which groups each rule's update comes from, and what of it lies elsewhere than without dividing."""
     rows = []
     for rule, found in load(name)["rules"].items():
-        moved = f"{percent(found['moved'])} [{percent(found['moved_low'])}, {percent(found['moved_high'])}]"
-        if found["moved_high"] < 1e-12:
-            moved = "0"
+        moved = _moved(found) if found["moved_high"] > 1e-12 else "0"
         shares = (percent(found[part], 0) for part in ("hard", "middle", "easy"))
         rows.append((f"`{rule}`", *shares, moved, f"{found['step_l1']:.2f}, {found['step_l2']:.2f}"))
     head = ("rule", "from hard groups", "from those between", "from easy ones", "moved", "gradient, L1 and L2")
@@ -40,23 +51,17 @@ def log_windows(name: str) -> list[str]:
     rows = []
     for found in load(name)["windows"]:
         twice = found["dead_share_twice"]
-        at_twice = "not said: the quarter changes within" if twice is None else _interval(twice)
-        moved = f"{percent(found['moved'])} [{percent(found['moved_low'])}, {percent(found['moved_high'])}]"
+        at_twice = "not said: the quarter changes within" if twice is None else _share(twice)
         visits = f"{found['first_step']} to {found['last_step']}"
-        rows.append((visits, percent(found["right"], 0), percent(found["dead_share"]), at_twice, moved))
+        rows.append((visits, percent(found["right"], 0), percent(found["dead_share"]), at_twice, _moved(found)))
     return table(("visits", "right answers", "dead", "dead with twice as many answers", "`group` moves"), rows)
 
 
 def log_sizes(name: str) -> list[str]:
     """Dead shares at other group sizes."""
     found = load(name)["dead_share_at"]
-    rows = [(size, _interval(share), number(share["bias"])) for size, share in found.items() if share["resolved"]]
+    rows = [(size, _share(share), number(share["bias"])) for size, share in found.items() if share["resolved"]]
     return table(("answers per prompt", "dead", "bias that no estimator can avoid, at most"), rows)
-
-
-def _interval(share: dict[str, float]) -> str:
-    """A share with its interval."""
-    return f"{percent(share['value'])} [{percent(share['low'])}, {percent(share['high'])}]"
 
 
 def covered(name: str) -> list[str]:

@@ -60,6 +60,7 @@ def test_held_out_prompts_stand_beside_training() -> None:
     text = should_i_divide(summary)
     assert text.startswith(
         "Should I divide? On held-out prompts: better in 0, worse in 1, no difference in 0 of 1 cell, -0.0200 of mean "
+        "reward"
     )
     assert "On training prompts: better in 1, worse in 0, no difference in 0 of 1 cell, +0.0500 of mean reward" in text
     lead = entry["lead"]
