@@ -1,10 +1,11 @@
 """Intervals over seeds: Student's t for means, order statistics for the median of what is known only within limits.
 
     mean ± t_{n−1} · sd/√n            [x_(k), x_(n+1−k)],  k the largest with 2 P(Bin(n, ½) < k) ≤ 1 − level
+    mean ± t_ν √(sd_C²/C + sd_S²/S)   of cells crossed with seeds: sd_C of the cells' means, sd_S of the seeds'
 
 The second needs no shape of the distribution. Where a value is known only to lie in [low, high], as a time that was
 never reached within the run, the lower limit is taken from the lows and the upper limit from the highs, which can only
-widen it. Independent check: tests/experiments/phase_diagram/test_statistics.py measures the coverage of both.
+widen it. Independent check: tests/experiments/phase_diagram/test_statistics.py measures the coverage of all three.
 """
 
 from __future__ import annotations
@@ -83,6 +84,34 @@ def band(samples: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarr
     mean = samples.mean(axis=0)
     half = _quantile(level, len(samples) - 1) * samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
     return mean, mean - half, mean + half
+
+
+def crossed_interval(values: np.ndarray, level: float = 0.95) -> Interval:
+    """Mean over cells that share their seeds, with an interval for other seeds and other cells like these.
+
+    What cells and seeds have between them, each for itself, is counted twice: the interval may be too wide, and is not
+    too narrow. Of one cell it is `interval` over its seeds.
+
+    Arguments:
+        values: [C, S] finite, of C ≥ 1 cells and S ≥ 2 seeds.
+
+    Reference:
+        A. C. Cameron, J. B. Gelbach, D. L. Miller (2011), Robust Inference With Multiway Clustering, J. Bus. Econ.
+        Stat. 29, (2.11), without the last term; F. E. Satterthwaite (1946), Biometrics Bulletin 2, for ν.
+
+    >>> print(crossed_interval(np.array([[1.0, 2.0, 3.0]])))
+    2 [-0.484, 4.48]
+    >>> print(crossed_interval(np.array([[1.0, 3.0], [2.0, 4.0]])))  # variances of means 1 and .25, ν = 1.47
+    2.5 [-4.42, 9.42]
+    """
+    seeds = values.mean(axis=0)
+    if len(values) == 1:
+        return interval(seeds, level)
+    parts = np.array([x.var(ddof=1) / len(x) for x in (seeds, values.mean(axis=1))])
+    mean, total = float(values.mean()), float(parts.sum())
+    degrees = total**2 / float((parts**2 / (np.array(values.shape[::-1]) - 1)).sum()) if total else 1.0
+    half = float(stats.t.ppf((1 + level) / 2, degrees)) * np.sqrt(total)
+    return Interval(mean, mean - half, mean + half, values.size)
 
 
 def median_interval(low: np.ndarray, high: np.ndarray, level: float = 0.95) -> tuple[float | None, float, float]:

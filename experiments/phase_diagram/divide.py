@@ -12,6 +12,7 @@ from experiments.phase_diagram.cell import axis_order
 from experiments.phase_diagram.summary import counted
 from experiments.phase_diagram.tables import Cell, Lead, Summary
 from experiments.report import escape, paragraph, table
+from experiments.statistics import crossed_interval
 
 WORDS = ("better", "no difference", "worse")
 WHERE = ("held-out", "training")
@@ -104,12 +105,17 @@ def rules_table(summary: Summary) -> list[str]:
 
 
 def tally(cells: list[Cell], rule: str, where: str) -> dict[str, float] | None:
-    """Cells where a rule is better than REINFORCE, not different and worse, and its mean lead; None without leads."""
+    """Cells where a rule is better than REINFORCE, not different and worse, and its mean lead; None without leads.
+
+    The interval is over cells and over the seeds that they share (`crossed_interval`): the steps tuned for a cell are
+    part of its luck.
+    """
     found = leads(cells, rule, where)
     if not found:
         return None
-    counts = {word: sum(lead["verdict"] == word for lead in found) for word in WORDS}
-    return counts | {"mean_difference": float(np.mean([lead["difference"][0] for lead in found]))}
+    mean, low, high = crossed_interval(np.array([lead["by_seed"] for lead in found])).ends
+    counts: dict[str, float] = {word: sum(lead["verdict"] == word for lead in found) for word in WORDS}
+    return counts | {"mean_difference": mean, "low": low, "high": high}
 
 
 def tallies(summary: Summary) -> dict[str, Any]:
@@ -134,5 +140,5 @@ def _numbers(cells: list[Cell], rule: str, places: list[str]) -> list[Any]:
     for where in places:
         here = tally(cells, rule, where)
         counts = " / ".join(str(here[word]) for word in WORDS) if here else "–"
-        found += [counts, f"{here['mean_difference']:+.4f}" if here else "–"]
+        found += [counts, "{mean_difference:+.4f} [{low:+.4f}, {high:+.4f}]".format(**here) if here else "–"]
     return found

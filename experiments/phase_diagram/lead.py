@@ -40,10 +40,12 @@ def lead_of(mine: np.ndarray, none: np.ndarray) -> Lead:
     >>> lead_of(np.array([0.2, 0.4]), np.array([0.1, 0.3]))["seeds"]  # Δ = .1, s = .141
     33
     """
-    difference = interval(mine - none).ends
+    by_seed = mine - none
+    difference = interval(by_seed).ends
     s, Δ = math.sqrt((np.var(mine, ddof=1) + np.var(none, ddof=1)) / 2), abs(difference[0])
     return {
         "difference": difference,
+        "by_seed": by_seed.tolist(),
         "verdict": verdict(difference),
         "deviations": difference[0] / s if s > RESOLUTION else None,
         "seeds": seeds_needed(Δ, s) if Δ > RESOLUTION else None,

@@ -116,6 +116,7 @@ def draw(out: Path, *, partial: bool = False) -> dict[str, Any]:
             **{name: manifest[name] for name in ("run_id", "commit", "versions", "device")},
             "spec": spec,
             "num_chunks": manifest["num_chunks"],
+            "kernel_chunks": manifest.get("kernel_chunks"),
             "num_chunks_read": len(np.unique(rows["chunk"])),
             "num_rows": len(rows["rule"]),
         },

@@ -29,6 +29,8 @@ class Lead(TypedDict):
     """A paired difference of mean J over the run to REINFORCE."""
 
     difference: tuple[float, float, float]
+    by_seed: list[float]
+    """What `difference` is the mean of; all cells share the seeds."""
     verdict: str
     deviations: float | None
     """In deviations of one arm over seeds; None where those do not differ."""

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from experiments.phase_diagram.divide import rules_table, should_i_divide
+from experiments.phase_diagram.divide import rules_table, should_i_divide, tally
 from experiments.phase_diagram.lead import answer, held_out, lead_of
 from experiments.phase_diagram.summary import summarise
+from experiments.statistics import crossed_interval
 from tests.experiments.phase_diagram.made import NOISE, made, planted, small
 
 
@@ -67,7 +68,19 @@ def test_held_out_prompts_stand_beside_training() -> None:
     spread = f"typically {lead['deviations']:.2g} of the spread from seed to seed"
     assert f"{spread}, which {lead['seeds']} seeds of each rule would show if seeds were not paired" in text
     page = "".join(rules_table(summary))
-    assert "<td>0 / 0 / 1</td><td>-0.0200</td><td>1 / 0 / 0</td><td>+0.0500</td>" in page
+    unseen_lead = entry["held_out"]["lead"]
+    ends = [" [{:+.4f}, {:+.4f}]".format(*found["difference"][1:]) for found in (unseen_lead, lead)]
+    assert f"<td>0 / 0 / 1</td><td>-0.0200{ends[0]}</td><td>1 / 0 / 0</td><td>+0.0500{ends[1]}</td>" in page
+
+
+def test_a_tally_has_its_interval_over_cells_and_seeds() -> None:
+    by_seed = np.random.default_rng(0).normal(0.01, 0.02, (5, 8)) + np.linspace(-0.05, 0.05, 5)[:, None]
+    cells = [{"rules": {"group": {"lead": lead_of(each, np.zeros(8)), "held_out": None}}} for each in by_seed]
+    found = tally(cells, "group", "training")
+    assert found is not None
+    assert (found["mean_difference"], found["low"], found["high"]) == crossed_interval(by_seed).ends
+    assert found["better"] + found["worse"] + found["no difference"] == 5
+    assert tally(cells, "group", "held-out") is None
 
 
 def test_without_held_out_prompts_training_answers_alone() -> None:

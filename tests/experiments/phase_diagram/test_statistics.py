@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.statistics import band, interval, median_interval
+from experiments.statistics import band, crossed_interval, interval, median_interval
 
 SHIFT = 0.4
 """The mean of the samples below."""
@@ -28,6 +28,32 @@ def test_means_are_covered_as_often_as_stated() -> None:
     shrunk = stats.norm.ppf(0.975) / stats.t.ppf(0.975, 5)
     middle, half = (low + high) / 2, shrunk * (high - low) / 2
     assert np.mean((middle - half <= SHIFT) & (middle + half >= SHIFT)) < 0.95 - 0.0195
+
+
+@pytest.mark.parametrize(
+    ("of_cells", "of_seeds", "of_both"), [(1, 1, 0), (1, 0.2, 1), (0.2, 1, 1), (0, 1, 0), (0, 0, 1), (1, 1, 1)]
+)
+def test_means_over_crossed_cells_and_seeds_are_covered(of_cells: float, of_seeds: float, of_both: float) -> None:
+    """At least as often as stated, whatever differs most; over one of the two alone, or all numbers, far less often."""
+    rng, number, cells, seeds = np.random.default_rng(4), 2000, 12, 6
+    samples = SHIFT + (
+        of_cells * rng.normal(size=(number, cells, 1))
+        + of_seeds * rng.normal(size=(number, 1, seeds))
+        + of_both * rng.normal(size=(number, cells, seeds))
+    )
+
+    def covered(found: list[tuple[float, float, float]]) -> float:
+        return float(np.mean([low <= SHIFT <= high for _, low, high in found]))
+
+    assert covered([crossed_interval(x).ends for x in samples]) > 0.95 - 0.0195
+    if of_cells == of_seeds == 1:
+        assert covered([interval(x.mean(axis=0)).ends for x in samples]) < 0.95 - 0.0195
+        assert covered([interval(x.mean(axis=1)).ends for x in samples]) < 0.95 - 0.0195
+        assert covered([interval(x.ravel()).ends for x in samples]) < 0.7
+
+
+def test_equal_numbers_have_no_width() -> None:
+    assert crossed_interval(np.full((3, 4), 0.25)).ends == (0.25, 0.25, 0.25)
 
 
 def test_medians_are_covered_at_least_as_often_as_stated_and_one_order_further_in_is_not_enough() -> None:
