@@ -35,6 +35,8 @@ ALIKE = 3
 """G up to which, with two reward values, every live group is weighed alike."""
 HINDERED = 0.25
 """χ below which a run is in the third phase: prompts undo most of each other's gain."""
+NOTHING = 0.0005
+"""A simulated lead that rounds to 0.0 points of accuracy."""
 RUN_STD = (0.01, 0.03)
 """Deviation of a run's accuracy from seed to seed, where the reader does not say: between these."""
 REPLAY = "`grpo-curvature advise RUN --replay` simulates your own pass rates"
@@ -70,6 +72,8 @@ class Lead:
 
     def __str__(self) -> str:
         if self.low == self.high:
+            if self.largest < NOTHING:
+                return f"less than {100 * NOTHING:.2g} points of accuracy"
             return f"{100 * self.high:.2g} points of accuracy"
         return f"{100 * self.low:+.2g} to {100 * self.high:+.2g} points of accuracy"
 
@@ -179,11 +183,11 @@ def _by_lead(e: Evidence, moved: Interval) -> tuple[Verdict, str, tuple[str, ...
     if lead is None:
         return _abstains(f"{what}, and what that is worth is not known", (e.lead_why,))
     size = lead.largest
-    least = runs(size, e.run_std[0])
+    least, nothing = runs(size, e.run_std[0]), not lead.replayed and size < NOTHING
     reasons = (
         f"{what} (less than {percent(LITTLE, 0)} is little).",
         f"the lead of dividing is {lead} {lead.source}{_holds_0(lead)}.",
-        _runs_words(lead, e.run_std),
+        *([] if nothing else [_runs_words(lead, e.run_std)]),
     )
     if lead.replayed and lead.low > 0 and (most := runs(lead.low, e.run_std[1])) <= MOST_RUNS:
         if e.chi is not None and e.chi[0] < HINDERED:
@@ -207,20 +211,24 @@ def _by_lead(e: Evidence, moved: Interval) -> tuple[Verdict, str, tuple[str, ...
             f"{what}, which may be {percent(LITTLE, 0)} or more: that can be worth something or nothing",
             (reasons[1] if lead.replayed else f"{REPLAY}.",),
         )
+    if nothing:
+        return "no difference", f"{_none(e)}: {what}, and gains nothing on training prompts in simulations.", reasons
     if least > MOST_RUNS:
-        points, runs_each = f"{100 * size:.2g} points", f"{least:,} runs of each rule or more"
-        seen = (
-            f", and the replay lets it lead by {lead}; to see {_kind(lead)} of {points} it takes {runs_each}."
-            if lead.replayed
-            else f"; to see the {points} that it gains on training prompts in simulations takes {runs_each}."
-        )
-        return "no difference", f"{_none(e)}: {what}{seen}", reasons
+        return "no difference", f"{_none(e)}: {what}{_seen(lead, least)}", reasons
     return (
         "not resolved",
         f"Not resolved: {what}, and {_kind(lead)} of up to {100 * size:.2g} points could be seen in {least} runs of "
         "each rule.",
         (*reasons, *(() if lead.replayed else (f"{REPLAY}.",))),
     )
+
+
+def _seen(lead: Lead, least: int) -> str:
+    """How the sentence goes on where a lead is too small to be seen."""
+    points, takes = f"{100 * lead.largest:.2g} points", f"takes {least:,} runs of each rule or more."
+    if lead.replayed:
+        return f", and the replay lets it lead by {lead}; to see {_kind(lead)} of {points} it {takes}"
+    return f"; to see the {points} that it gains on training prompts in simulations {takes}"
 
 
 def _kind(lead: Lead) -> str:

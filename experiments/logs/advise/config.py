@@ -36,7 +36,7 @@ class Advise:
     """Text file with how many groups the trainer dropped before it wrote, as verl logs them: "0:3, 1:1"."""
     replay: bool = False
     """Simulate your run first: its likeliest pass rates and group size, at every overlap of prompts (about a minute).
-    The lead is then that of your pass rates, and not the published sweep's."""
+    The lead is then that of your pass rates, and not that of other simulations."""
     optimiser: Literal["sgd", "adam"] | None = None
     """Your optimiser, for the replay: it is in no log. Default: sgd."""
     prompts_per_update: int | None = None

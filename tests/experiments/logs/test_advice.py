@@ -12,7 +12,8 @@ from experiments.logs.advice import HINDERED, LITTLE, MOST_RUNS, Advice, Evidenc
 
 SMALL = Interval(0.07, 0.06, 0.08)
 LARGE = Interval(0.25, 0.22, 0.28)
-SWEEP = Lead(0.0065, 0.0065, "on average in the published sweep", replayed=False)
+SWEEP = Lead(0.0065, 0.0065, "on average in simulations", replayed=False)
+NO_LEAD = Lead(-0.0001, -0.0001, "on average in simulations", replayed=False)
 BASE = Evidence(group_size=8, binary=True, rule="group", moved=SMALL, lead=SWEEP)
 
 
@@ -33,6 +34,11 @@ CASES = {
         BASE,
         "no difference",
         "to see the 0.65 points that it gains on training prompts in simulations takes 39 runs",
+    ),
+    "little moved, no lead": (
+        replace(BASE, lead=NO_LEAD, run_std=(1e-5, 1e-5)),
+        "no difference",
+        "of your update to other groups, and gains nothing on training prompts in simulations.",
     ),
     "little moved, band holds 0 and neither end is seen": (
         replace(BASE, lead=replayed(-0.002, 0.005)),

@@ -85,7 +85,7 @@ def test_the_advice_is_by_the_replay_and_says_so(tmp_path: Path, capsys, monkeyp
     cli.main(["advise", str(write_counts(tmp_path / "b.csv", drawn(300))), "--replay"])
     printed = " ".join(capsys.readouterr().out.split())
     assert "not replayed: There are " in printed
-    assert "in the published sweep" in printed
+    assert "in simulations with Adam" in printed
 
 
 @pytest.mark.parametrize(
