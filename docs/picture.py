@@ -1,7 +1,7 @@
 """Draws the README's picture, docs/figures/answer.png, and rates.png of the long answer. `python docs/picture.py`.
 
-answer.png: the counts of the sweep `practice` with Adam by group size from docs/results/practice.json, on prompts
-that are trained on and on others. rates.png, computed here in a second: one prompt with a right and a wrong answer,
+answer.png: the leads of the sweep `practice` with Adam by group size from docs/results/practice.json, on prompts that
+are trained on and on others. rates.png, computed here in a second: one prompt with a right and a wrong answer,
 p = .05 at the start, every rule at the step that T3 certifies; log-odds move by η E[c(k)], k right of G (T12).
 tests/test_docs.py holds the curves against the simulator.
 """
@@ -29,6 +29,8 @@ START = 0.05
 NUM_STEPS = 20_000
 STEPS = {"group": float(theorem_step(1.0)), "none": float(theorem_step(1.0)) / A_PRIORI_STD}
 COLOURS = {"group": "#D55E00", "none": "#0072B2"}
+FARTHEST = 8.0
+"""Points of accuracy beyond which a setting is drawn at the edge."""
 
 
 def failures(rule: str, group_size: int | None, num_steps: int = NUM_STEPS) -> np.ndarray:
@@ -52,7 +54,7 @@ def curves(ax: Axes) -> None:
     t = np.unique(np.geomspace(1, NUM_STEPS, 300).astype(int)) - 1
     for rule, group_size, label, where, dash in (
         ("group", None, "dividing,\nexact gradients:\n1/t²", (3, 1e-5), "-"),
-        ("none", None, "not dividing, exact or in groups: 1/t", (14, 5e-2), "-"),
+        ("none", None, "not dividing: 1/t", (14, 5e-2), "-"),
         ("group", 8, "dividing, groups of 8:\nalso 1/t", (320, 3e-3), (0, (4, 2))),
     ):
         ax.loglog(t + 1, failures(rule, group_size)[t], color=COLOURS[rule], ls=dash, lw=3)
@@ -61,32 +63,37 @@ def curves(ax: Axes) -> None:
     ax.set_title("share of wrong answers, one prompt", loc="left", fontsize=15)
 
 
-def bars(ax: Axes) -> None:
-    """Settings by group size: dividing worse, no difference, better; and the mean lead in points."""
+def dots(ax: Axes) -> None:
+    """Points of accuracy that dividing gains, by group size: every setting, and the mean with its 95% interval."""
     sizes = load("practice")["by_optimiser"]["adam"]
-    looks = {"worse": ("#0072B2", "xx"), "no difference": ("#DDDDDD", ""), "better": (COLOURS["group"], "//")}
-    labels = {"worse": "dividing worse", "no difference": "not told apart", "better": "better"}
+    looks = {"no difference": ("#BBBBBB", "o"), "worse": ("#0072B2", "v"), "better": (COLOURS["group"], "^")}
+    labels = {"no difference": "not told apart", "worse": "dividing worse", "better": "better"}
     places, names, y = [], [], 0.0
+    ax.axvline(0, color="black", lw=1, zorder=1)
     for where in ("training", "held-out"):
-        ax.text(0, y - 0.1, f"{where} prompts", va="center", fontsize=14)
+        ax.text(-FARTHEST, y, f"{where} prompts", va="center", fontsize=14)
         for size, entry in sizes.items():
-            y, left = y + 1, 0.0
-            for kind, (colour, hatch) in looks.items():
-                share = 100 * entry[where][kind] / sum(entry[where][each] for each in looks)
-                label = labels.get(kind, kind) if not places else None
-                ax.barh(y, share, left=left, color=colour, hatch=hatch, edgecolor="white", height=0.75, label=label)
-                left += share
-            lead = f"{round(100 * entry[where]['mean_difference'], 1) + 0.0:+.1f}".replace("-", "−")
-            ax.text(112, y, lead, va="center", ha="right", fontsize=13)
+            y, found = y + 1, entry[where]
+            for kind, (colour, marker) in looks.items():
+                x = np.clip([100 * lead for lead in found["leads"][kind]], -FARTHEST, FARTHEST)
+                spread = 0.22 * np.sin(2.4 * np.arange(len(x)))  # so that dots do not hide each other
+                label = labels[kind] if not places else None
+                ax.scatter(x, y + spread, s=22, c=colour, marker=marker, lw=0, label=label, zorder=2)
+            mean, low, high = (100 * found[name] for name in ("mean_difference", "low", "high"))
+            ax.plot([low, high], [y, y], color="black", lw=3, zorder=3)
+            ax.plot(mean, y, "D", color="black", mec="white", ms=8, zorder=4)
+            ax.text(FARTHEST + 0.6, y, f"{_points(mean)} [{_points(low)}, {_points(high)}]", va="center", fontsize=12)
             places.append(y)
             names.append(f"groups of {size}")
         y += 1.3
-    ax.text(112, -0.1, "points", va="center", ha="right", fontsize=13)
     ax.set_yticks(places, names)
-    ax.set(xlim=(0, 100), ylim=(y - 0.8, -0.6), xlabel="% of simulated settings")
+    ax.set(xlim=(-FARTHEST - 0.4, FARTHEST + 0.4), ylim=(y - 0.8, -0.5), xlabel="points of accuracy gained by dividing")
     ax.grid(visible=False)
-    ax.set_title("Adam, each choice at its best learning rate", loc="left", fontsize=15, pad=28)
-    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.97), ncols=3, fontsize=13, handlelength=1.2, columnspacing=1)
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.3, 0.97), ncols=3, fontsize=13, handletextpad=0.1, columnspacing=1)
+
+
+def _points(x: float) -> str:
+    return f"{round(x, 1) + 0.0:+.1f}".replace("-", "−")
 
 
 def drawn(draw: Callable[[Axes], None], height: float) -> Figure:
@@ -104,5 +111,5 @@ if __name__ == "__main__":
     from experiments.plotting import STYLE, mpl
 
     with mpl.rc_context(STYLE):
-        drawn(bars, 4.6).savefig(DOCS / "figures" / "answer.png", dpi=110)
+        drawn(dots, 4.8).savefig(DOCS / "figures" / "answer.png", dpi=110)
         drawn(curves, 4.2).savefig(DOCS / "figures" / "rates.png", dpi=110)

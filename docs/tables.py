@@ -25,7 +25,7 @@ import tables_phases  # noqa: E402
 import tables_simulations  # noqa: E402
 from parts import RESULTS, Summary, load  # noqa: E402, F401  # load: for tests
 
-from experiments.phase_diagram.divide import WHERE, tallies, tally  # noqa: E402
+from experiments.phase_diagram.divide import WHERE, WORDS, leads, tallies, tally  # noqa: E402
 from experiments.phase_diagram.summary import counted  # noqa: E402
 
 KEPT = {
@@ -44,9 +44,14 @@ KEPT = {
 """What is committed of a command's summary.json, beside where it comes from."""
 
 
+def with_tuned_steps(summary: Summary) -> list[Any]:
+    """The counted cells whose steps are tuned, as a trainer's are."""
+    return [cell for cell in counted(summary["cells"]) if cell["axes"]["design"] == "kl-limited"]
+
+
 def tuned(summary: Summary) -> Summary:
-    """GRPO against REINFORCE where steps are tuned, as a trainer's are: in sampled groups, by their size, and exact."""
-    cells = [cell for cell in counted(summary["cells"]) if cell["axes"]["design"] == "kl-limited"]
+    """GRPO against REINFORCE where steps are tuned: in sampled groups, by their size, and exact."""
+    cells = with_tuned_steps(summary)
     sizes = {str(size): [c for c in cells if c["axes"]["group_size"] == size] for size in summary["axes"]["group_size"]}
     sampled = [cell for size, mine in sizes.items() if size != "exact" for cell in mine]
     return {name: tally(mine, "group", "training") for name, mine in {"sampled": sampled, **sizes}.items()}
@@ -61,15 +66,14 @@ def ends(summary: Summary) -> Summary:
             best = [rules["none"]["area"][0] + rules["none"]["regret"][0] for rules in mine]
             last = {name: sum(rules[name]["final"][0] for rules in mine) / len(mine) for name in summary["rules"]}
             found.setdefault(axis, {})[str(value)] = {
-                "best": sum(best) / len(best), "best_low": min(best), "best_high": max(best), "last": last,
+                "best": sum(best) / len(best), "last": last,
             }  # fmt: skip
     return {axis: values for axis, values in found.items() if len(values) > 1}
 
 
 def _split(summary: Summary, measure: Callable[[list[Any]], Any]) -> Summary:
     """`measure` of the counted cells with tuned steps, by optimiser and group size."""
-    cells = [cell for cell in counted(summary["cells"]) if cell["axes"]["design"] == "kl-limited"]
-    found: Summary = {}
+    cells, found = with_tuned_steps(summary), {}
     for optimiser, size in product(summary["axes"]["optimiser"], summary["axes"]["group_size"]):
         mine = [c for c in cells if (c["axes"]["optimiser"], c["axes"]["group_size"]) == (optimiser, size)]
         found.setdefault(optimiser, {})[str(size)] = measure(mine)
@@ -84,21 +88,52 @@ def learning_rates(cells: list[Any]) -> list[float]:
 
 
 def both(cells: list[Any]) -> Summary:
-    """GRPO against REINFORCE on prompts that are trained on and on others."""
-    return {where: tally(cells, "group", where) for where in WHERE}
+    """GRPO against REINFORCE on prompts that are trained on and on others, and the lead of every cell by verdict."""
+    found: Summary = {}
+    for where in WHERE:
+        mine = leads(cells, "group", where)
+        each = {word: sorted(lead["difference"][0] for lead in mine if lead["verdict"] == word) for word in WORDS}
+        rounded = {word: [float(f"{x:.4g}") for x in values] for word, values in each.items()}
+        found[where] = {**(tally(cells, "group", where) or {}), "leads": rounded}
+    return found
+
+
+RATES = {"the same": (0.9, 1.1), "longer": (1.1, float("inf")), "shorter": (0, 0.9)}
+"""GRPO's tuned step over REINFORCE's; steps that were tried are at least 3 apart."""
+
+
+def by_rate(summary: Summary) -> Summary:
+    """GRPO against REINFORCE by optimiser, where its tuned step is the same, longer and shorter."""
+    found: Summary = {optimiser: {name: [] for name in RATES} for optimiser in summary["axes"]["optimiser"]}
+    for cell in with_tuned_steps(summary):
+        ratio = cell["rules"]["group"]["step_size"] / cell["rules"]["none"]["step_size"]
+        (name,) = (name for name, (low, high) in RATES.items() if low <= ratio < high)
+        found[cell["axes"]["optimiser"]][name].append(cell)
+    return {
+        optimiser: {name: {where: _farthest(mine, where) for where in WHERE} for name, mine in steps.items()}
+        for optimiser, steps in found.items()
+    }
+
+
+def _farthest(cells: list[Any], where: str) -> Summary | None:
+    """The tally, with the largest lead or loss of a cell; None without cells."""
+    known = tally(cells, "group", where)
+    largest = max((abs(lead["difference"][0]) for lead in leads(cells, "group", where)), default=0.0)
+    return None if known is None else {**known, "farthest": largest}
 
 
 def take_sweep(summary: Summary) -> Summary:
     """What is kept of a sweep's summary.json: no cells."""
     spec = summary["run"]["spec"]
     run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions", "num_rows")}
+    run["kernel_chunks"] = summary["run"].get("kernel_chunks")
     run["spec"] = {name: spec[name] for name in ("name", "seed", "num_steps", "tuning_seeds", "seeds", "grid")}
     kept = {"run": run, "rules": summary["rules"], "overall": summary["overall"], "ends": ends(summary)}
     kept["learning_rates"] = _split(summary, learning_rates)
     if "certified" in summary["axes"]["design"]:
         kept["tuned"] = tuned(summary)
     if max(summary["axes"]["held_out"]):
-        kept |= {"divide": tallies(summary), "by_optimiser": _split(summary, both)}
+        kept |= {"divide": tallies(summary), "by_optimiser": _split(summary, both), "by_rate": by_rate(summary)}
     return kept
 
 

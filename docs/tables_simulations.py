@@ -14,7 +14,8 @@ def sweep_origin(name: str) -> list[str]:
         return [summary["taken_over"]]
     run, o = summary["run"], summary["overall"]
     spec = run["spec"]
-    engine = f"numba {run['versions']['numba']} where it serves" if "numba" in run["versions"] else "JAX alone"
+    by_kernel = "numba" in run["versions"] and run.get("kernel_chunks") != 0
+    engine = f"numba {run['versions']['numba']} where it serves" if by_kernel else "JAX alone"
     return [
         f"Sweep `{spec['name']}`, seed {spec['seed']}, run {run['run_id']} of commit {run['commit'][:7]} on "
         f"{run['device']} ({engine}): {run['num_rows']:,} runs of {spec['num_steps']} updates, {spec['seeds']} "
@@ -24,8 +25,11 @@ def sweep_origin(name: str) -> list[str]:
 
 
 def counted(tally: Summary) -> tuple[str, str]:
-    """Cells in which a rule is better, not different and worse, and the mean difference."""
-    return f"{tally['better']} / {tally['no difference']} / {tally['worse']}", signed(tally["mean_difference"])
+    """Cells in which a rule is better, not different and worse, and the mean difference, with its interval if known."""
+    mean = signed(tally["mean_difference"])
+    if "low" in tally:
+        mean += f" [{signed(tally['low'])}, {signed(tally['high'])}]"
+    return f"{tally['better']} / {tally['no difference']} / {tally['worse']}", mean
 
 
 AXIS_WORDS = {
@@ -108,6 +112,15 @@ def divide_by_optimiser(name: str) -> list[str]:
         for size, found in sizes.items()
     )  # fmt: skip
     return table(("cells", *DIVIDED), rows)
+
+
+def divide_by_rate(name: str) -> list[str]:
+    """GRPO against REINFORCE by optimiser and by which of the two has the longer tuned step."""
+    rows = (
+        (f"{optimiser}, {step}", *divided(found)) for optimiser, steps in load(name)["by_rate"].items()
+        for step, found in steps.items()
+    )  # fmt: skip
+    return table(("best learning rate with dividing", *DIVIDED), rows)
 
 
 def by_dimension(name: str) -> list[str]:
@@ -215,6 +228,6 @@ def compared(name: str) -> list[str]:
 
 TABLES = (
     sweep_origin, tuned_steps, against_none, rules_against_none, by_dimension, last_values, learning_rates, extremes,
-    should_divide, divide_by_axis, divide_by_optimiser, reproduce_origin, proved, false_variants, tails, regimes,
-    compared,
+    should_divide, divide_by_axis, divide_by_optimiser, divide_by_rate, reproduce_origin, proved, false_variants,
+    tails, regimes, compared,
 )  # fmt: skip
