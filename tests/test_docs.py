@@ -124,9 +124,19 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     mean, low, high = (100 * by_size["8"]["training"][name] for name in ("mean_difference", "low", "high"))
     assert all(entry["held-out"]["low"] < 0 < entry["held-out"]["high"] for entry in by_size.values()), "told from 0"
     assert practice["by_rate"]["adam"]["the same"]["held-out"]["farthest"] < 0.05, "at one learning rate"
-    flat = " ".join(README.split())
+    flat = " ".join(README.split()).replace("−", "-")
+    unseen_mean, unseen_low, unseen_high = (
+        100 * by_size["8"]["held-out"][name] for name in ("mean_difference", "low", "high")
+    )
+    same = practice["by_rate"]["adam"]["the same"]["held-out"]
+    equal = sum(same[word] for word in WORDS)
+    settings = sum(entry["training"][word] for entry in by_size.values() for word in WORDS)
     for said in (
-        f"gains {mean:.1f} points of accuracy [{low:.1f}, {high:.1f}] on the training prompts, and nothing",
+        f"(with 4, dividing may cost up to {-100 * by_size['4']['held-out']['low']:.1f} points on held-out prompts",
+        f"({equal} of {settings}), dividing is better on held-out prompts in {same['better']}, worse in ",
+        f"better on held-out prompts in {same['better']}, worse in {same['worse']}.*",
+        f"gains {mean:.1f} points of accuracy [{low:.1f}, {high:.1f}] on the training prompts and ",
+        f"prompts and {unseen_mean:.1f} [{unseen_low:.1f}, {unseen_high:.1f}] on held-out ones",
         f"one of {sum(by_size['8']['training'][word] for word in WORDS)} [settings]",
         f"dividing ends {-unseen[0]:.1f} points lower on held-out questions [{-unseen[1]:.1f} lower to ",
         f"lower to {unseen[2]:.1f} higher]",
