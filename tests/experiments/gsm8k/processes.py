@@ -22,6 +22,25 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
+DOUBLE = """
+import jax
+import jax.numpy as jnp
+import numpy as np
+jax.config.update("jax_enable_x64", True)
+jnp.float32 = jnp.float64
+from experiments.language.learning import checkpoint
+load, save = checkpoint.load_model, checkpoint.save_model
+def load_double(*arguments):
+    architecture, parameters = load(*arguments)
+    return architecture, jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), parameters)
+def save_single(folder, architecture, parameters):
+    save(folder, architecture, jax.tree.map(lambda x: np.asarray(x, np.float32), parameters))
+checkpoint.load_model, checkpoint.save_model = load_double, save_single
+"""
+"""Before a program: the language model computes in double precision, files hold single. For golden files: in single
+precision, sums in another order, as other processors make them, grow to tenths through tens of updates of Adam."""
+
+
 def call(arguments: list[str], env: dict[str, str], program: list[str] | None = None):
     return subprocess.run(
         [*(program or [COMMAND]), *arguments], env=env, capture_output=True, text=True, check=False, timeout=300
