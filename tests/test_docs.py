@@ -133,8 +133,8 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     settings = sum(entry["training"][word] for entry in by_size.values() for word in WORDS)
     for said in (
         f"(with 4, dividing may cost up to {-100 * by_size['4']['held-out']['low']:.1f} points on held-out prompts",
-        f"({equal} of {settings} settings), dividing is better on held-out prompts in {same['better']}, worse in ",
-        f"better on held-out prompts in {same['better']}, worse in {same['worse']}.",
+        f"{equal} of the {settings} comparisons",
+        f"there dividing is better on held-out prompts in {same['better']}, worse in {same['worse']}.",
         f"gains {mean:.1f} points of accuracy [{low:.1f}, {high:.1f}] on the training prompts and ",
         f"prompts and {unseen_mean:.1f} [{unseen_low:.1f}, {unseen_high:.1f}] on held-out ones",
         f"one of {sum(by_size['8']['training'][word] for word in WORDS)} [settings]",
