@@ -8,12 +8,14 @@ Independent check: tests/experiments/sweep/test_cluster.py kills a worker in the
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import contextlib
 import functools
 import logging
 import time
 from collections.abc import Generator, Iterator
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import dask.config
 from distributed import CancelledError, Client, Future, LocalCluster, wait
@@ -156,10 +158,26 @@ def _first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _result(future: Future) -> tuple[Rows, float]:
-    with _lost(CommClosedError):
-        found: Any = future.result()
-    return found
+def _outcome(connected: Connected, future: Future) -> Outcome | None:
+    """Of a future that is done, its rows fetched; None where the worker that had them died before they were."""
+    fetched = asyncio.run_coroutine_threadsafe(connected.gather(future, asynchronous=True), connected.loop.asyncio_loop)
+    while not fetched.done() and future.done():
+        concurrent.futures.wait([fetched], timeout=1)
+    if not fetched.done():  # dask would wait for somebody to compute it again, which nobody may
+        fetched.cancel()
+        return None
+    try:
+        with _lost(CommClosedError):
+            found: Any = fetched.result()
+    except SweepError:
+        raise
+    except Exception as error:  # of the computation: the engine names the chunk
+        return functools.partial(_raise, error)
+    return lambda: found
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def outcomes(
@@ -177,6 +195,8 @@ def outcomes(
     home: dict[str, Program] = {}
     flying: dict[Future, tuple[Chunk, str]] = {}
     deaths: dict[int, int] = {}
+    computed: set[int] = set()
+    """Chunks that were computed once: whose rows are lost, but not by them."""
     seen = time.monotonic()
 
     def rescue(slots: dict[str, int]) -> None:
@@ -188,7 +208,7 @@ def outcomes(
                 if future.key not in busy:
                     chunk, _ = flying.pop(future)
                     future.release()
-                    deaths[chunk.index] = deaths.get(chunk.index, 0) + 1
+                    deaths[chunk.index] = deaths.get(chunk.index, 0) + (chunk.index not in computed)
                     if deaths[chunk.index] > ALLOWED_FAILURES:
                         raise SweepError(
                             f"chunk {chunk.index} ended the worker that computed it {deaths[chunk.index]} times; "
@@ -223,9 +243,12 @@ def outcomes(
                 seen = time.monotonic()
             elif time.monotonic() - seen > PATIENCE:
                 raise SweepError(f"no workers for {PATIENCE:.0f} s; finished chunks are kept")
-            done = _first(connected, list(flying))
-            finished = [(flying.pop(future)[0], future) for future in done]
-            fill()  # before the results are written
-        for chunk, future in finished:
-            yield chunk, functools.partial(_result, future)
-            future.release()
+            finished: list[tuple[Chunk, Outcome]] = []
+            for future in _first(connected, list(flying)):
+                computed.add(flying[future][0].index)
+                outcome = _outcome(connected, future)
+                if outcome is not None:  # else it flies on, not done: dask or `rescue` has it computed again
+                    finished.append((flying.pop(future)[0], outcome))
+                    future.release()
+            fill()  # fetched before their worker is given what it may die of, and before they are written
+        yield from finished

@@ -17,12 +17,13 @@ from pathlib import Path
 import dask.config
 import jax
 import pytest
-from distributed import Client
+from distributed import Client, Future
 
 from experiments import provenance
 from experiments.sweep import cluster, engine
 from experiments.sweep.execute import compute_chunk
 from experiments.sweep.grid import Program
+from experiments.sweep.outcome import Outcome
 from experiments.sweep.parts import SweepError
 from experiments.sweep.spec import Chunk, chunks
 from tests.experiments.sweep import fakes
@@ -69,6 +70,39 @@ def test_a_chunk_that_ends_the_only_worker_again_and_again_is_given_up(
         engine.run_sweep(fakes.SPEC, tmp_path / "cluster", fakes.Signals(signal.SIGKILL, 5), scheduler=address)
     engine.run_sweep(fakes.SPEC, tmp_path / "serial", fakes.compute)
     assert parts(tmp_path / "cluster").items() <= parts(tmp_path / "serial").items()
+
+
+def test_rows_that_are_lost_before_they_are_fetched_are_computed_again(
+    frozen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The only worker is killed while it holds the rows of a finished chunk: dask waits for ever for them."""
+    engine.run_sweep(fakes.SPEC, tmp_path / "serial", fakes.compute)
+    first, fetch, killed, lost = cluster._first, cluster._outcome, [], []
+
+    def kills(connected: cluster.Connected, futures: list[Future]) -> set[Future]:
+        done = first(connected, futures)
+        if done and not killed:
+            ((worker, process),) = connected.run(os.getpid).items()
+            killed.append(worker)
+            os.kill(process, signal.SIGKILL)
+            deadline = time.monotonic() + 60
+            while worker in connected.nthreads() and time.monotonic() < deadline:
+                time.sleep(0.05)
+        return done
+
+    def watched(connected: cluster.Connected, future: Future) -> Outcome | None:
+        outcome = fetch(connected, future)
+        lost.append(outcome is None)
+        return outcome
+
+    monkeypatch.setattr(cluster, "_first", kills)
+    monkeypatch.setattr(cluster, "_outcome", watched)
+    monkeypatch.setattr(cluster, "ALLOWED_FAILURES", 0)  # it is not the chunk that ended the worker
+    with dask.config.set({"distributed.worker.preload": [fakes.__name__]}), cluster.local(1) as address:
+        engine.run_sweep(fakes.SPEC, tmp_path / "cluster", fakes.slow, scheduler=address)
+    assert killed
+    assert any(lost)
+    assert parts(tmp_path / "cluster") == parts(tmp_path / "serial")
 
 
 def test_a_worker_that_was_away_and_is_back_changes_no_byte(frozen: str, tmp_path: Path) -> None:
