@@ -18,6 +18,7 @@ ORPHANS = """
 import multiprocessing, os, signal, time
 from experiments.processes import Processes
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs tests in the background has it ignored
     with Processes("math") as there:
         there._count = 2
         there.begin()
