@@ -107,20 +107,21 @@ def divide_by_axis(name: str) -> list[str]:
 
 def divide_by_optimiser(name: str) -> list[str]:
     """GRPO against REINFORCE by optimiser and group size."""
-    rows = (
-        (f"{optimiser}, G {size}", *divided(found)) for optimiser, sizes in load(name)["by_optimiser"].items()
-        for size, found in sizes.items()
-    )  # fmt: skip
-    return table(("cells", *DIVIDED), rows)
+    return _divided_by(load(name)["by_optimiser"], "cells", "G ")
 
 
 def divide_by_rate(name: str) -> list[str]:
     """GRPO against REINFORCE by optimiser and by which of the two has the longer tuned step."""
+    return _divided_by(load(name)["by_rate"], "best learning rate with dividing")
+
+
+def _divided_by(found: Summary, head: str, prefix: str = "") -> list[str]:
+    """GRPO against REINFORCE by optimiser, and by what `found` splits each of them."""
     rows = (
-        (f"{optimiser}, {step}", *divided(found)) for optimiser, steps in load(name)["by_rate"].items()
-        for step, found in steps.items()
+        (f"{optimiser}, {prefix}{value}", *divided(tallies)) for optimiser, values in found.items()
+        for value, tallies in values.items()
     )  # fmt: skip
-    return table(("best learning rate with dividing", *DIVIDED), rows)
+    return table((head, *DIVIDED), rows)
 
 
 def by_dimension(name: str) -> list[str]:
