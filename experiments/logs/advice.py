@@ -162,8 +162,8 @@ def _decide(e: Evidence) -> tuple[Verdict, str, tuple[str, ...]]:
         return _abstains("what dividing moves is not known", (e.unmoved_why,))
     if not e.binary and e.unanimous is None:
         return _abstains(
-            f"dividing moves {e.moved} of your update, and whether into groups that are all right or all wrong is not "
-            "known",
+            f"dividing moves {e.moved} of the total |advantage|, and whether into groups that are all right or all "
+            "wrong is not known",
             (e.unanimous_why,),
         )
     if _spread_out(e):
@@ -178,7 +178,7 @@ def _decide(e: Evidence) -> tuple[Verdict, str, tuple[str, ...]]:
 
 def _by_lead(e: Evidence, moved: Interval) -> tuple[Verdict, str, tuple[str, ...]]:
     """What is left: a direction that may be better by a lead."""
-    what = f"dividing moves {moved} of your update to other groups"
+    what = f"dividing moves {moved} of the total |advantage| between groups"
     lead = e.lead
     if lead is None:
         return _abstains(f"{what}, and what that is worth is not known", (e.lead_why,))
@@ -228,7 +228,7 @@ def _seen(lead: Lead, least: int) -> str:
     points, takes = f"{100 * lead.largest:.2g} points", f"takes {least:,} runs of each rule or more."
     if lead.replayed:
         return f", and the replay lets it lead by {lead}; to see {_kind(lead)} of {points} it {takes}"
-    return f"; to see the {points} that it gains on training prompts in simulations {takes}"
+    return f"; to see its simulated gain, {points} on training prompts, {takes}"
 
 
 def _kind(lead: Lead) -> str:
@@ -260,8 +260,8 @@ def _holds_0(lead: Lead) -> str:
 
 def _none(e: Evidence) -> str:
     """The verdict for what the trainer does now."""
-    now = {"group": " (so keep dividing)", "none": " (so keep it undivided)"}
-    return f"No difference that you could see{now.get(e.rule or '', '')}"
+    now = {"group": "Keep dividing (no", "none": "Keep not dividing (no"}.get(e.rule or "")
+    return f"{now} difference that you could see)" if now else "No difference that you could see"
 
 
 def _blown_up(e: Evidence) -> bool:

@@ -33,12 +33,12 @@ CASES = {
     "little moved, lead too small": (
         BASE,
         "no difference",
-        "to see the 0.65 points that it gains on training prompts in simulations takes 39 runs",
+        "to see its simulated gain, 0.65 points on training prompts, takes 39 runs",
     ),
     "little moved, no lead": (
         replace(BASE, lead=NO_LEAD, run_std=(1e-5, 1e-5)),
         "no difference",
-        "of your update to other groups, and gains nothing on training prompts in simulations.",
+        "of the total |advantage| between groups, and gains nothing on training prompts in simulations.",
     ),
     "little moved, band holds 0 and neither end is seen": (
         replace(BASE, lead=replayed(-0.002, 0.005)),
@@ -48,8 +48,8 @@ CASES = {
     "little moved, band holds 0 and its upper end is seen": (
         replace(BASE, lead=replayed(-0.0007, 0.031)),  # of the real run's first visits
         "not resolved",
-        "Not resolved: dividing moves 7.0% [6.0%, 8.0%] of your update to other groups, and a lead of up to 3.1 points "
-        "could be seen in 3 runs",
+        "Not resolved: dividing moves 7.0% [6.0%, 8.0%] of the total |advantage| between groups, and a lead of up to "
+        "3.1 points could be seen in 3 runs",
     ),
     "little moved, band holds 0 and its lower end is seen": (
         replace(BASE, lead=replayed(-0.04, 0.002)),
@@ -98,8 +98,8 @@ CASES = {
         "do not divide",
         "χ, measured between -0.3 and -0.1, says that the divided update lowers your mean reward",
     ),
-    "χ not resolved": (replace(BASE, chi=(-0.3, 0.1)), "no difference", "No difference"),
-    "much moved, no replay": (replace(BASE, moved=LARGE), "abstains", "25.0% [22.0%, 28.0%] of your update"),
+    "χ not resolved": (replace(BASE, chi=(-0.3, 0.1)), "no difference", "(no difference that you could see)"),
+    "much moved, no replay": (replace(BASE, moved=LARGE), "abstains", "25.0% [22.0%, 28.0%] of the total |advantage|"),
     "much moved, band holds 0": (
         replace(BASE, moved=LARGE, lead=replayed(-0.01, 0.02)),
         "abstains",
@@ -197,7 +197,7 @@ def test_shaping_goes_before_a_lead() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "words"),
-    [("group", "(so keep dividing)"), ("none", "(so keep it undivided)"), (None, "see: dividing")],
+    [("group", "Keep dividing (no"), ("none", "Keep not dividing (no"), (None, "see: dividing")],
 )
 def test_the_sentence_is_about_what_is_done_now(rule: str | None, words: str) -> None:
     assert words in advise(replace(BASE, rule=rule)).sentence
