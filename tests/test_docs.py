@@ -152,22 +152,20 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     assert unseen[0] == unseen[1]
     points = {size: f"{100 * by_size[str(size)]['training']['mean_difference']:.1f}" for size in (16, 64)}
     for said in (
-        f"dividing gains {100 * few['mean_difference']:.1f} points on held-out prompts [{100 * few['low']:.1f}, ",
-        f"held-out prompts [{100 * few['low']:.1f}, {abs(100 * few['high']):.1f}]",
-        f"dividing gains {mean:.1f} points of accuracy [{low:.1f}, {high:.1f}] on the training prompts and ",
-        f"prompts and {unseen_mean:.1f} [{unseen_low:.1f}, {unseen_high:.1f}] on held-out ones",
-        f"one of {sum(by_size['8']['training'][word] for word in WORDS)} [settings]",
-        f"| all parameters, SGD, exact gradients | {rows[0]} | {rows[1]} |",
-        f"| last two layers, Adam, exact gradients | {rows[2]} | {rows[3]} |",
-        f"| last two layers, SGD, groups of 8 | {few_answers[0]} | {few_answers[1]}; collapses 3 of 5 ",
-        f"collapses 3 of 5 to 0 of 5: p = {chance:.2f} |",
-        f"{100 * most[8]:.1f}% of the total |advantage|, from prompts of middling difficulty to very easy",
-        "very hard ones, with 8 answers per prompt",
-        f"{100 * most[16]:.0f}% with 16, {100 * most[64]:.0f}% with 64",
-        f"{100 * real['moved']:.1f}% in [a real run]",
+        f"(simulated: {-100 * few['mean_difference']:.1f} lost, between {-100 * few['low']:.1f} and ",
+        f"and {abs(100 * few['high']):.1f}) |",
         f"(simulated: {points[16]} points there with 16 and {points[64]} with 64; on held-out ",
         f"on held-out prompts {unseen[0]} with both, within noise)",
-        f"held-out marks beyond {100 * same['farthest']:.1f} points occur only where the two choices had different",
+        f"one of {sum(by_size['8']['training'][word] for word in WORDS)} [settings]",
+        f"held-out marks beyond {100 * same['farthest']:.1f} points occur only where the two rates differ",
+        f"{100 * most[8]:.1f}% of the total |advantage| with 8 answers per prompt (",
+        f"({100 * most[16]:.0f}% with 16, {100 * most[64]:.0f}% with 64)",
+        f"{100 * real['moved']:.1f}% in [a real run]",
+        f"Adam, groups of 8 | {mean:.1f} [{low:.1f}, {high:.1f}] | ",
+        f"] | {unseen_mean:.1f} [{unseen_low:.1f}, {unseen_high:.1f}] |",
+        f"all parameters, SGD, exact gradients | {rows[0]} | {rows[1]} |",
+        f"last two layers, Adam, exact gradients | {rows[2]} | {rows[3]} |",
+        f"3 of 5 undivided runs collapsed, 0 of 5 divided (p = {chance:.2f}) | {few_answers[0]} | {few_answers[1]} |",
     ):
         assert said in flat, said
     assert [(end["mode"], end["rule"]) for end in lost] == [("step", "none"), *[("step_sampled", "none")] * 3]

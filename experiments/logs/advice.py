@@ -178,7 +178,8 @@ def _decide(e: Evidence) -> tuple[Verdict, str, tuple[str, ...]]:
 
 def _by_lead(e: Evidence, moved: Interval) -> tuple[Verdict, str, tuple[str, ...]]:
     """What is left: a direction that may be better by a lead."""
-    what = f"dividing moves {moved} of the total |advantage| between groups"
+    moves = f"moves {moved} of the total |advantage| between groups"
+    what = f"dividing {moves}"
     lead = e.lead
     if lead is None:
         return _abstains(f"{what}, and what that is worth is not known", (e.lead_why,))
@@ -212,9 +213,9 @@ def _by_lead(e: Evidence, moved: Interval) -> tuple[Verdict, str, tuple[str, ...
             (reasons[1] if lead.replayed else f"{REPLAY}.",),
         )
     if nothing:
-        return "no difference", f"{_none(e)}: {what}, and gains nothing on training prompts in simulations.", reasons
+        return "no difference", f"{_none(e)} {moves}, and gains nothing on training prompts in simulations.", reasons
     if least > MOST_RUNS:
-        return "no difference", f"{_none(e)}: {what}{_seen(lead, least)}", reasons
+        return "no difference", f"{_none(e)} {moves}{_seen(lead, least)}", reasons
     return (
         "not resolved",
         f"Not resolved: {what}, and {_kind(lead)} of up to {100 * size:.2g} points could be seen in {least} runs of "
@@ -259,9 +260,9 @@ def _holds_0(lead: Lead) -> str:
 
 
 def _none(e: Evidence) -> str:
-    """The verdict for what the trainer does now."""
-    now = {"group": "Keep dividing (no", "none": "Keep not dividing (no"}.get(e.rule or "")
-    return f"{now} difference that you could see)" if now else "No difference that you could see"
+    """The verdict for what the trainer does now, up to the verb of what dividing does."""
+    now = {"group": "No reason to stop dividing: it", "none": "No reason to begin dividing: it"}
+    return now.get(e.rule or "", "No difference that you could see: dividing")
 
 
 def _blown_up(e: Evidence) -> bool:

@@ -98,7 +98,7 @@ CASES = {
         "do not divide",
         "χ, measured between -0.3 and -0.1, says that the divided update lowers your mean reward",
     ),
-    "χ not resolved": (replace(BASE, chi=(-0.3, 0.1)), "no difference", "(no difference that you could see)"),
+    "χ not resolved": (replace(BASE, chi=(-0.3, 0.1)), "no difference", "No reason to stop dividing: it moves"),
     "much moved, no replay": (replace(BASE, moved=LARGE), "abstains", "25.0% [22.0%, 28.0%] of the total |advantage|"),
     "much moved, band holds 0": (
         replace(BASE, moved=LARGE, lead=replayed(-0.01, 0.02)),
@@ -197,7 +197,7 @@ def test_shaping_goes_before_a_lead() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "words"),
-    [("group", "Keep dividing (no"), ("none", "Keep not dividing (no"), (None, "see: dividing")],
+    [("group", "to stop dividing: it moves"), ("none", "to begin dividing: it moves"), (None, "see: dividing moves")],
 )
 def test_the_sentence_is_about_what_is_done_now(rule: str | None, words: str) -> None:
     assert words in advise(replace(BASE, rule=rule)).sentence
