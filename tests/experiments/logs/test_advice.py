@@ -122,7 +122,7 @@ CASES = {
         "43.0% [40.0%, 46.0%] of the divided update goes into groups whose answers are all right or all wrong, against "
         "0.5%",
     ),
-    "shaping as large undivided": (shaped(MUCH_LOST, MUCH_LOST), "no difference", "dividing moves 7.0%"),
+    "shaping as large undivided": (shaped(MUCH_LOST, MUCH_LOST), "no difference", "moves 7.0%"),
     "shaping about as large undivided": (
         shaped(MUCH_LOST, Interval(0.41, 0.38, 0.44)),
         "abstains",
@@ -132,14 +132,14 @@ CASES = {
     "shaping larger undivided": (
         shaped(MUCH_LOST, Interval(0.5, 0.48, 0.52)),
         "no difference",
-        "dividing moves 7.0%",
+        "moves 7.0%",
     ),
     "shaping about a tenth": (
         shaped(Interval(0.10, 0.08, 0.12), NONE_LOST),
         "abstains",
         "10.0% [8.0%, 12.0%] of the divided update goes into groups",
     ),
-    "shaping small": (shaped(LITTLE_LOST, NONE_LOST), "no difference", "dividing moves 7.0%"),
+    "shaping small": (shaped(LITTLE_LOST, NONE_LOST), "no difference", "moves 7.0%"),
     "shaping not told": (
         replace(BASE, binary=False, unanimous_why="Name the function that says 1 for right, --correct COLUMN."),
         "abstains",
