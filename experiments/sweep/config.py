@@ -41,7 +41,7 @@ class Sweep:
     resumes: ClassVar[bool] = True
 
     spec: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SPEC")] = "quick"
-    """TOML file, or preset: quick, practice, published, conflict, policies."""
+    """TOML file, or preset: quick, practice, clipped, published, conflict, policies."""
     out: Path = Path("sweep")
     """Folder for manifest.json, parts/ (Parquet) and log.jsonl; made if absent."""
     workers: int | None = None

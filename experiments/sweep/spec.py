@@ -27,7 +27,7 @@ from experiments.sweep.grid import AXES, COUNT, Grid, Program, Setting
 from experiments.sweep.measured import Measured
 from experiments.sweep.values import Check, integer, number, refuse, values_of
 
-PRESETS = ("quick", "published", "practice", "conflict", "policies")
+PRESETS = ("quick", "published", "practice", "clipped", "conflict", "policies")
 PRESET_FOLDER = Path(__file__).resolve().parent / "presets"
 LAW_AXES = ("law", "pass_rate", "spread")
 """Multiplied out together: some laws have a median and spread of their own."""
