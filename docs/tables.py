@@ -71,12 +71,12 @@ def ends(summary: Summary) -> Summary:
     return {axis: values for axis, values in found.items() if len(values) > 1}
 
 
-def _split(summary: Summary, measure: Callable[[list[Any]], Any]) -> Summary:
-    """`measure` of the counted cells with tuned steps, by optimiser and group size."""
+def _split(summary: Summary, measure: Callable[[list[Any]], Any], axis: str = "optimiser") -> Summary:
+    """`measure` of the counted cells with tuned steps, by the values of an axis and by group size."""
     cells, found = with_tuned_steps(summary), {}
-    for optimiser, size in product(summary["axes"]["optimiser"], summary["axes"]["group_size"]):
-        mine = [c for c in cells if (c["axes"]["optimiser"], c["axes"]["group_size"]) == (optimiser, size)]
-        found.setdefault(optimiser, {})[str(size)] = measure(mine)
+    for value, size in product(summary["axes"][axis], summary["axes"]["group_size"]):
+        mine = [c for c in cells if (c["axes"][axis], c["axes"]["group_size"]) == (value, size)]
+        found.setdefault(str(value), {})[str(size)] = measure(mine)
     return found
 
 
@@ -134,6 +134,8 @@ def take_sweep(summary: Summary) -> Summary:
         kept["tuned"] = tuned(summary)
     if max(summary["axes"]["held_out"]):
         kept |= {"divide": tallies(summary), "by_optimiser": _split(summary, both), "by_rate": by_rate(summary)}
+    if max(summary["axes"]["updates_per_batch"]) > 1:
+        kept["by_updates"] = _split(summary, both, "updates_per_batch")
     return kept
 
 

@@ -36,6 +36,7 @@ AXIS_WORDS = {
     "group_size": "G", "coherence": "coherence", "pass_rate": "median pass rate", "spread": "spread",
     "dimension": "dimension", "design": "design", "policy": "policy", "horizon": "tokens", "conflict": "conflict",
     "law": "law", "optimiser": "optimiser", "prompts_per_update": "prompts an update",
+    "updates_per_batch": "updates a batch",
 }  # fmt: skip
 
 
@@ -110,15 +111,20 @@ def divide_by_optimiser(name: str) -> list[str]:
     return _divided_by(load(name)["by_optimiser"], "cells", "G ")
 
 
+def divide_by_updates(name: str) -> list[str]:
+    """GRPO against REINFORCE by the number of updates a batch and group size."""
+    return _divided_by(load(name)["by_updates"], "updates a batch, group size", "G ")
+
+
 def divide_by_rate(name: str) -> list[str]:
     """GRPO against REINFORCE by optimiser and by which of the two has the longer tuned step."""
     return _divided_by(load(name)["by_rate"], "best learning rate with dividing")
 
 
 def _divided_by(found: Summary, head: str, prefix: str = "") -> list[str]:
-    """GRPO against REINFORCE by optimiser, and by what `found` splits each of them."""
+    """GRPO against REINFORCE by the values of an axis, and by what `found` splits each of them."""
     rows = (
-        (f"{optimiser}, {prefix}{value}", *divided(tallies)) for optimiser, values in found.items()
+        (f"{first}, {prefix}{value}", *divided(tallies)) for first, values in found.items()
         for value, tallies in values.items()
     )  # fmt: skip
     return table((head, *DIVIDED), rows)
@@ -229,6 +235,6 @@ def compared(name: str) -> list[str]:
 
 TABLES = (
     sweep_origin, tuned_steps, against_none, rules_against_none, by_dimension, last_values, learning_rates, extremes,
-    should_divide, divide_by_axis, divide_by_optimiser, divide_by_rate, reproduce_origin, proved, false_variants,
-    tails, regimes, compared,
+    should_divide, divide_by_axis, divide_by_optimiser, divide_by_updates, divide_by_rate, reproduce_origin, proved,
+    false_variants, tails, regimes, compared,
 )  # fmt: skip

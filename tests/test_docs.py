@@ -108,6 +108,13 @@ def test_the_readme_fits_a_few_screens() -> None:
     assert len(README.splitlines()) <= 90
 
 
+def _points(found: dict[str, dict[str, float]]) -> list[str]:
+    """Points of accuracy with their interval: training, held-out."""
+    words = ("mean_difference", "low", "high")
+    ends = ([round(100 * found[where][word], 1) + 0.0 for word in words] for where in ("training", "held-out"))
+    return [f"{mean:.1f} [{low:.1f}, {high:.1f}]" for mean, low, high in ends]
+
+
 def _ends_ahead(name: str, optimiser: str) -> list[str]:
     """By how many points `group` ends ahead of `none` at tuned steps: training, held-out."""
     told = {entry["name"]: entry["evidence"] for entry in script("tables").load(name)["predictions"]}
@@ -140,17 +147,15 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     few_answers = [_paired(final, "step_sampled", side) for side in ("train", "test")]
     lost = [end for end in final if end["rule"] in ("none", "group") and end["test"] < 0.01]
     _, chance = fisher_exact([[3, 2], [0, 5]])
-    mean, low, high = (100 * by_size["8"]["training"][name] for name in ("mean_difference", "low", "high"))
     assert all(entry["held-out"]["low"] < 0 < entry["held-out"]["high"] for entry in by_size.values()), "told from 0"
     flat = " ".join(README.split()).replace("−", "-")
-    unseen_mean, unseen_low, unseen_high = (
-        100 * by_size["8"]["held-out"][name] for name in ("mean_difference", "low", "high")
-    )
     few = by_size["4"]["held-out"]
     same = practice["by_rate"]["adam"]["the same"]["held-out"]
     unseen = [f"{100 * by_size[size]['held-out']['mean_difference']:.1f}" for size in ("16", "64")]
     assert unseen[0] == unseen[1]
     points = {size: f"{100 * by_size[str(size)]['training']['mean_difference']:.1f}" for size in (16, 64)}
+    clips = {"1": "](docs/sweeps.md#with-clipping)", "4": ", 4 updates a batch"}
+    clipped = {updates: _points(load("clipped")["by_updates"][updates]["8"]) for updates in clips}
     for said in (
         f"(simulated: {-100 * few['mean_difference']:.1f} lost, between {-100 * few['low']:.1f} and ",
         f"and {abs(100 * few['high']):.1f}) |",
@@ -161,8 +166,8 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
         f"{100 * most[8]:.1f}% of the total |advantage| with 8 answers per prompt (",
         f"({100 * most[16]:.0f}% with 16, {100 * most[64]:.0f}% with 64)",
         f"{100 * real['moved']:.1f}% in [a real run]",
-        f"Adam, groups of 8 | {mean:.1f} [{low:.1f}, {high:.1f}] | ",
-        f"] | {unseen_mean:.1f} [{unseen_low:.1f}, {unseen_high:.1f}] |",
+        *(f"clipped{where} | {' | '.join(clipped[size])} |" for size, where in clips.items()),
+        f"Adam, groups of 8 | {' | '.join(_points(by_size['8']))} |",
         f"all parameters, SGD, exact gradients | {rows[0]} | {rows[1]} |",
         f"last two layers, Adam, exact gradients | {rows[2]} | {rows[3]} |",
         f"3 of 5 undivided runs collapsed, 0 of 5 divided (p = {chance:.2f}) | {few_answers[0]} | {few_answers[1]} |",
