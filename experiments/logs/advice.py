@@ -226,10 +226,10 @@ def _by_lead(e: Evidence, moved: Interval) -> tuple[Verdict, str, tuple[str, ...
 
 def _seen(lead: Lead, least: int) -> str:
     """How the sentence goes on where a lead is too small to be seen."""
-    points, takes = f"{100 * lead.largest:.2g} points", f"takes {least:,} runs of each rule or more."
+    points, runs_of_each = f"{100 * lead.largest:.2g} points", f"takes at least {least:,} runs of each rule."
     if lead.replayed:
-        return f", and the replay lets it lead by {lead}; to see {_kind(lead)} of {points} it {takes}"
-    return f"; to see its simulated gain, {points} on training prompts, {takes}"
+        return f", and the replay lets it lead by {lead}; to see {_kind(lead)} of {points} {runs_of_each}"
+    return f". In simulations it gains {points} on training prompts; to see that {runs_of_each}"
 
 
 def _kind(lead: Lead) -> str:
