@@ -163,7 +163,7 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
         f"(simulated means there, clipped or not: {spans['16']} points with 16, {spans['64']} with 64; nothing clear",
         f"may cost a little on held-out ones (simulated: {_points(by_size['4'])[1]})",
         f"one of {sum(by_size['8']['training'][word] for word in WORDS)} [settings]",
-        f"Held-out differences beyond {100 * same['farthest']:.1f} points appear only where the two rates differ",
+        f"Held-out differences beyond {100 * same['farthest']:.1f} points occur only where dividing and",
         f"{100 * most[8]:.1f}% of the total |advantage| to very easy and very hard prompts (",
         f"(16 answers: {100 * most[16]:.0f}%, 64: {100 * most[64]:.0f}%)",
         f"Qwen2.5-Math-1.5B it was {100 * real['moved']:.1f}%",
