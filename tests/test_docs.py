@@ -159,7 +159,7 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
         found = sorted(round(100 * way[size]["training"]["mean_difference"], 1) + 0.0 for way in ways)
         spans[size] = f"{found[0]:.1f} to {found[-1]:.1f}"
     for said in (
-        f"gains {spans['8']} points of accuracy on the training prompts and nothing clear on held-out ones",
+        f"dividing gains {spans['8']} points on the training prompts and nothing clear on held-out ones",
         f"(simulated means there, clipped or not: {spans['16']} points with 16, {spans['64']} with 64; nothing clear",
         f"may cost a little on held-out ones (simulated: {_points(by_size['4'])[1]})",
         f"one of {sum(by_size['8']['training'][word] for word in WORDS)} [settings]",

@@ -226,10 +226,11 @@ def _by_lead(e: Evidence, moved: Interval) -> tuple[Verdict, str, tuple[str, ...
 
 def _seen(lead: Lead, least: int) -> str:
     """How the sentence goes on where a lead is too small to be seen."""
-    points, runs_of_each = f"{100 * lead.largest:.2g} points", f"takes at least {least:,} runs of each rule."
+    points = f"{100 * lead.largest:.2g} points"
+    needed = f"you need at least {least:,} runs with dividing and {least:,} without."
     if lead.replayed:
-        return f", and the replay lets it lead by {lead}; to see {_kind(lead)} of {points} {runs_of_each}"
-    return f". In simulations it gains {points} on training prompts; to see that {runs_of_each}"
+        return f", and the replay lets it lead by {lead}; to see {_kind(lead)} of {points} {needed}"
+    return f". In simulations it gains {points} on training prompts; to see that {needed}"
 
 
 def _kind(lead: Lead) -> str:

@@ -33,7 +33,7 @@ CASES = {
     "little moved, lead too small": (
         BASE,
         "no difference",
-        "In simulations it gains 0.65 points on training prompts; to see that takes at least 39 runs of each rule.",
+        "In simulations it gains 0.65 points on training prompts; to see that you need at least 39 runs with",
     ),
     "little moved, no lead": (
         replace(BASE, lead=NO_LEAD, run_std=(1e-5, 1e-5)),
@@ -43,7 +43,7 @@ CASES = {
     "little moved, band holds 0 and neither end is seen": (
         replace(BASE, lead=replayed(-0.002, 0.005)),
         "no difference",
-        "the replay lets it lead by -0.2 to +0.5 points of accuracy; to see a lead of 0.5 points takes at least 64",
+        "the replay lets it lead by -0.2 to +0.5 points of accuracy; to see a lead of 0.5 points you need at least 64",
     ),
     "little moved, band holds 0 and its upper end is seen": (
         replace(BASE, lead=replayed(-0.0007, 0.031)),  # of the real run's first visits
@@ -59,12 +59,12 @@ CASES = {
     "little moved, band holds 0 and its lower end is the larger": (
         replace(BASE, lead=replayed(-0.006, 0.002)),
         "no difference",
-        "to see a loss of 0.6 points takes",
+        "to see a loss of 0.6 points you need",
     ),
     "little moved, band positive and too small": (
         replace(BASE, lead=replayed(0.0005, 0.002)),
         "no difference",
-        "takes at least 394 runs",
+        "you need at least 394 runs",
     ),
     "little moved, lead may be seen": (
         replace(BASE, run_std=(0.001, 0.001)),

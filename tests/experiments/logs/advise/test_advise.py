@@ -40,7 +40,8 @@ def test_a_run_like_the_real_one_is_told_that_it_could_not_see_it(tmp_path: Path
     assert found["verdict"] == "no difference"
     assert "dividing moves 6." in found["sentence"]
     assert (
-        "it gains 0.54 points on training prompts; to see that takes at least 55 runs of each rule" in found["sentence"]
+        "it gains 0.54 points on training prompts; to see that you need at least 55 runs with dividing and 55 without"
+        in found["sentence"]
     )
     cli.main(["advise", str(path)])
     printed = capsys.readouterr().out
