@@ -1,8 +1,9 @@
 """Draws the README's picture, docs/figures/answer.png, and rates.png of the long answer. `python docs/picture.py`.
 
 answer.png: the leads of the sweep `practice` with Adam by group size from docs/results/practice.json, on prompts that
-are trained on and on others. rates.png, computed here in a second: one prompt with a right and a wrong answer,
-p = .05 at the start, every rule at the step that T3 certifies; log-odds move by η E[c(k)], k right of G (T12).
+are trained on and on others, hollow where the two rules were tuned to different steps. rates.png, computed here in a
+second: one prompt with a right and a wrong answer, p = .05 at the start, every rule at the step that T3 certifies;
+log-odds move by η E[c(k)], k right of G (T12).
 tests/test_docs.py holds the curves against the simulator.
 """
 
@@ -75,10 +76,12 @@ def dots(ax: Axes) -> None:
         for size, entry in sizes.items():
             y, found = y + 1, entry[where]
             for kind, (colour, marker) in looks.items():
-                x = np.clip([100 * lead for lead in found["leads"][kind]], -FARTHEST, FARTHEST)
-                spread = 0.22 * np.sin(2.4 * np.arange(len(x)))  # so that dots do not hide each other
-                label = labels[kind] if not places else None
-                ax.scatter(x, y + spread, s=22, c=colour, marker=marker, lw=0, label=label, zorder=2)
+                for part, face in (("leads_of_two_rates", "none"), ("leads", colour)):
+                    x = np.clip([100 * lead for lead in found[part][kind]], -FARTHEST, FARTHEST)
+                    spread = 0.22 * np.sin(2.4 * np.arange(len(x)) + (face == "none"))  # dots do not hide each other
+                    label = labels[kind] if not places and part == "leads" else None
+                    line = {"facecolors": face, "edgecolors": colour, "linewidths": 1}
+                    ax.scatter(x, y + spread, s=22, marker=marker, label=label, zorder=2, **line)
             mean, low, high = (100 * found[name] for name in ("mean_difference", "low", "high"))
             ax.plot([low, high], [y, y], color="black", lw=3, zorder=3)
             ax.plot(mean, y, "D", color="black", mec="white", ms=8, zorder=4)

@@ -87,28 +87,39 @@ def learning_rates(cells: list[Any]) -> list[float]:
     return [float(f"{x:.4g}") for x in quantiles(ratios, n=4)]
 
 
-def both(cells: list[Any]) -> Summary:
-    """GRPO against REINFORCE on prompts that are trained on and on others, and the lead of every cell by verdict."""
-    found: Summary = {}
-    for where in WHERE:
-        mine = leads(cells, "group", where)
-        each = {word: sorted(lead["difference"][0] for lead in mine if lead["verdict"] == word) for word in WORDS}
-        rounded = {word: [float(f"{x:.4g}") for x in values] for word, values in each.items()}
-        found[where] = {**(tally(cells, "group", where) or {}), "leads": rounded}
-    return found
-
-
 RATES = {"the same": (0.9, 1.1), "longer": (1.1, float("inf")), "shorter": (0, 0.9)}
 """GRPO's tuned step over REINFORCE's; steps that were tried are at least 3 apart."""
+
+
+def rate(cell: Any) -> str:
+    """Which of `RATES` a cell's tuned steps have."""
+    ratio = cell["rules"]["group"]["step_size"] / cell["rules"]["none"]["step_size"]
+    (name,) = (name for name, (low, high) in RATES.items() if low <= ratio < high)
+    return name
+
+
+def both(cells: list[Any]) -> Summary:
+    """GRPO against REINFORCE on prompts that are trained on and on others, and the lead of every cell by verdict.
+
+    Leads of cells whose two tuned steps are the same stand apart from the others.
+    """
+    found: Summary = {}
+    same = [cell for cell in cells if rate(cell) == "the same"]
+    parts = {"leads": same, "leads_of_two_rates": [cell for cell in cells if rate(cell) != "the same"]}
+    for where in WHERE:
+        found[where] = tally(cells, "group", where) or {}
+        for part, mine in parts.items():
+            all_leads = leads(mine, "group", where)
+            each = {word: sorted(x["difference"][0] for x in all_leads if x["verdict"] == word) for word in WORDS}
+            found[where][part] = {word: [float(f"{x:.4g}") for x in values] for word, values in each.items()}
+    return found
 
 
 def by_rate(summary: Summary) -> Summary:
     """GRPO against REINFORCE by optimiser, where its tuned step is the same, longer and shorter."""
     found: Summary = {optimiser: {name: [] for name in RATES} for optimiser in summary["axes"]["optimiser"]}
     for cell in with_tuned_steps(summary):
-        ratio = cell["rules"]["group"]["step_size"] / cell["rules"]["none"]["step_size"]
-        (name,) = (name for name, (low, high) in RATES.items() if low <= ratio < high)
-        found[cell["axes"]["optimiser"]][name].append(cell)
+        found[cell["axes"]["optimiser"]][rate(cell)].append(cell)
     return {
         optimiser: {name: {where: _farthest(mine, where) for where in WHERE} for name, mine in steps.items()}
         for optimiser, steps in found.items()
