@@ -101,13 +101,13 @@ def rate(cell: Any) -> str:
 def both(cells: list[Any]) -> Summary:
     """GRPO against REINFORCE on prompts that are trained on and on others, and the lead of every cell by verdict.
 
-    Leads of cells whose two tuned steps are the same stand apart from the others.
+    Cells whose two tuned steps are the same have a tally of their own, and their leads stand apart from the others'.
     """
     found: Summary = {}
     same = [cell for cell in cells if rate(cell) == "the same"]
     parts = {"leads": same, "leads_of_two_rates": [cell for cell in cells if rate(cell) != "the same"]}
     for where in WHERE:
-        found[where] = tally(cells, "group", where) or {}
+        found[where] = {**(tally(cells, "group", where) or {}), "at_one_rate": tally(same, "group", where)}
         for part, mine in parts.items():
             all_leads = leads(mine, "group", where)
             each = {word: sorted(x["difference"][0] for x in all_leads if x["verdict"] == word) for word in WORDS}
