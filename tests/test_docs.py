@@ -148,11 +148,12 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
         spans[size] = f"{means[0]:.1f} to {means[-1]:.1f}"
     many = [way[size]["training"]["low"] for way in ways for size in ("16", "64")]
     assert min(many) > 0, "16 answers or more: divide if scored on the training prompts"
+    one_rate = _points({where: by_size["4"][where]["at_one_rate"] for where in ("training", "held-out")})[1]
     for said in (
         f"that gains {spans['8']} points of accuracy on the training prompts, depending on clipping, and nothing",
         f"it gains {spans['16']} points there with 16 and {spans['64']} with 64, depending on clipping; nothing clear",
-        f"{_points(by_size['4'])[1].replace(' ', ' points on held-out ones ', 1)}, but from settings where",
-        f"3 undivided runs collapsed and no divided one, which may be chance (p = {chance:.2f})",
+        f"{_points(by_size['4'])[1].replace(' ', ' points on held-out ones ', 1)}, and {one_rate} where both choices",
+        f"3 undivided runs collapsed to no right answers and no divided one, which may be chance (p = {chance:.2f})",
         f"Simulated** with 8 answers, on training prompts: {in_8[0].replace(' ', ' points ', 1)} in the picture, ",
         f"{in_8[1]} with gradients clipped, {in_8[2]} with [four updates a batch]",
         f"one of {sum(by_size['8']['training'][word] for word in WORDS)} [settings]",
