@@ -111,7 +111,7 @@ def test_a_worker_that_was_away_and_is_back_changes_no_byte(frozen: str, tmp_pat
     told = fakes.Told(fakes.Signals(signal.SIGSTOP, 1, marker), tmp_path / "who")
     config = {"distributed.worker.preload": [fakes.__name__], "distributed.scheduler.worker-ttl": "1 s"}
     with dask.config.set(config), cluster.local(2) as address:
-        waking = threading.Thread(target=_wake, args=(marker, tmp_path / "cluster"))
+        waking = threading.Thread(target=_wake, args=(marker, tmp_path / "who"))
         waking.start()
         engine.run_sweep(fakes.SPEC, tmp_path / "cluster", told, scheduler=address)
         waking.join()
@@ -119,13 +119,12 @@ def test_a_worker_that_was_away_and_is_back_changes_no_byte(frozen: str, tmp_pat
     assert parts(tmp_path / "cluster") == parts(tmp_path / "serial")
 
 
-def _wake(marker: Path, out: Path) -> None:
-    """SIGCONT for the stopped process, once others have done all but its chunk or the scheduler had time to miss it."""
+def _wake(marker: Path, begun: Path) -> None:
+    """SIGCONT for the stopped process, once its chunk was begun again elsewhere, as thirteenth of twelve."""
     deadline = time.monotonic() + 120
     while not marker.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    deadline = time.monotonic() + 9
-    while len(list(out.glob("parts/*"))) < 12 and time.monotonic() < deadline:
+    while len(begun.read_text().split()) < 13 and time.monotonic() < deadline:
         time.sleep(0.05)
     with contextlib.suppress(ProcessLookupError):  # its nanny may have ended it by now
         os.kill(int(marker.read_text()), signal.SIGCONT)
