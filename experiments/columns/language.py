@@ -1,4 +1,4 @@
-"""Columns of `gsm8k sft | train | probe | validate`: steps of learning, states and prompts that were probed."""
+"""Columns of `gsm8k sft | train | probe | validate | compare`: steps of learning, states and prompts probed."""
 
 from __future__ import annotations
 
@@ -128,6 +128,12 @@ LOOK = {
     "train": number("mean p of the training prompts; at looks"),
     "test": number("of the held-out prompts; at looks"),
 }
+LOOKS = {
+    "train": number("mean p of the training prompts"),
+    "train_figures": number("the same without the end of the answer: figures alone"),
+    "test": number("mean p of the held-out prompts"),
+    "test_figures": number("figures alone"),
+}
 
 
 def _learning(columns: dict[str, Column]) -> dict[str, Column]:
@@ -157,4 +163,7 @@ TABLES = (
     Table("gsm8k validate", "*_sampled_probe_*.prompts.parquet", "a prompt, from samples",
           {**SAMPLED_PROMPTS, **SEEDED}),
     Table("gsm8k validate", "*_cap_*.cap.parquet", "a prompt on which T13 is checked", {**CAP, **SEEDED}),
+    Table("gsm8k compare", "*.steps.parquet", "an update of a run", {**NUMBERED, **DRAWN, **SEEDED, **FINAL, **RUN}),
+    Table("gsm8k compare", "*.probes.parquet", "a look along a reported run",
+          {**NUMBERED, **LOOKS, **SEEDED, "rule": RUN["rule"]}),
 )  # fmt: skip

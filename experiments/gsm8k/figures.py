@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from experiments.gsm8k.predictions.held_out import change, first_rows
 from experiments.gsm8k.predictions.law import DIRECTIONS, ratios, resolved
 from experiments.gsm8k.predictions.regions import REGIONS
 from experiments.gsm8k.results import Results
+from experiments.gsm8k.tables import Tried
 from experiments.looks import look
 from experiments.rows import Rows, of
 
@@ -58,12 +59,12 @@ def learning(results: Results) -> Figure:
     return figure
 
 
-def tuning(results: Results) -> Figure:
-    """What tuning saw: the score of each step on the tuning seeds."""
-    names = list(dict.fromkeys(row["mode"] for row in results.tuning))
+def tuning(tried: Sequence[Tried], by: str) -> Figure:
+    """What tuning saw: the score of each step on the tuning seeds or sets."""
+    names = list(dict.fromkeys(row["mode"] for row in tried))
     figure, axes = plt.subplots(1, len(names), figsize=(5 * len(names), 3.6), squeeze=False)
     for ax, mode in zip(axes[0], names, strict=True):
-        rows = [row for row in results.tuning if row["mode"] == mode]
+        rows = [row for row in tried if row["mode"] == mode]
         for rule in dict.fromkeys(row["rule"] for row in rows):
             mine = [row for row in rows if row["rule"] == rule]
             ax.plot(
@@ -78,7 +79,7 @@ def tuning(results: Results) -> Figure:
         ax.set(
             xscale="log",
             xlabel="step size",
-            ylabel=f"pass rate, tuning {results.by}",
+            ylabel=f"pass rate, tuning {by}",
             title=f"mode {mode} (ring: chosen)",
         )
         ax.xaxis.set_minor_formatter(NullFormatter())
@@ -282,7 +283,7 @@ def drawings(results: Results) -> dict[str, Callable[[], Figure]]:
     """Every figure by its file name."""
     drawn = {
         "learning": lambda: learning(results),
-        "tuning": lambda: tuning(results),
+        "tuning": lambda: tuning(results.tuning, results.by),
         "curvature": lambda: curvature(results),
         "indices": lambda: indices(results),
         "surplus": lambda: surplus(results),

@@ -109,6 +109,14 @@ class LegRun(ABC):
             for name in ("train", "test")
         }
 
+    def exact_ends(self, state: State, seed: int, *, prefix: str = "") -> Row:
+        """Exact mean pass rates of training and test prompts, and with figures alone: whatever follows them."""
+        task, row = self.starts.task(seed), {}
+        for name, batch in (("train", task.train), ("test", task.test)):
+            row[f"{prefix}{name}"] = float(self.final.exact(state.parameters, batch).mean())
+            row[f"{prefix}{name}_figures"] = float(self.final.without_end(state.parameters, batch).mean())
+        return row
+
 
 class ExactLeg(LegRun):
     """Population steps in the exact modes."""
@@ -136,16 +144,9 @@ class ExactLeg(LegRun):
         """
         if when == "start":
             if seed not in self._at_start:
-                self._at_start[seed] = self._means(when, state, seed)
+                self._at_start[seed] = self.exact_ends(state, seed, prefix="start_")
             return self._at_start[seed]
-        return self._means(when, state, seed)
-
-    def _means(self, when: str, state: State, seed: int) -> Row:
-        task, row = self.starts.task(seed), {}
-        for name, batch in (("train", task.train), ("test", task.test)):
-            row[f"{when}_{name}"] = float(self.final.exact(state.parameters, batch).mean())
-            row[f"{when}_{name}_figures"] = float(self.final.without_end(state.parameters, batch).mean())
-        return row
+        return self.exact_ends(state, seed, prefix="final_")
 
     def probed_run(
         self, seed: int, arm: Arm, step_size: float, *, what: str, num_steps: int, num_probes: int
@@ -203,3 +204,11 @@ class SampledLeg(LegRun):
     def score(self, steps: Rows) -> float:
         """The final training pass rate: along the run there are only samples of few prompts."""
         return lost.score(float(steps["final_train"][0]))
+
+    def looked_run(self, seed: int, arm: Arm, step_size: float, *, what: str, num_steps: int, num_looks: int) -> Tables:
+        """A run with `num_looks` exact looks at its pass rates, first and last included, spread evenly."""
+        looks = np.linspace(0, num_steps, num_looks).round().astype(int).tolist()
+        return self.run(
+            seed, arm, step_size, what=what, num_steps=num_steps, looks=looks,
+            look=lambda state: self.exact_ends(state, seed),
+        )  # fmt: skip

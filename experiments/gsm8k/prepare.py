@@ -8,6 +8,7 @@ from pathlib import Path
 from experiments import folder
 from experiments.command import Compute
 from experiments.extras import need
+from experiments.gsm8k.compare.config import Compare
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.study import Study
 
@@ -114,6 +115,29 @@ def prepare_validate(config: Validate) -> Compute:
 
         for row in validate(config, splits, study)["predictions"]:
             print(f"{row['verdict']:>12}  {row['name']}: {row['evidence']}")
+        return 0
+
+    return compute
+
+
+def prepare_compare(config: Compare) -> Compute:
+    """Read and check all input.
+
+    Raises:
+        ValueError: bad data or model, a folder that this run may not write to, or libraries of the extra `gsm8k`
+            missing.
+    """
+    need("gsm8k")
+    folder.look(config.out, config.identity(), inputs=None)
+    model = digest_of(config.model).encode()
+    splits = config.questions.read()
+    study = Study(config.out, config.identity(), seed=config.seed, inputs=splits.digest().encode() + model)
+
+    def compute() -> int:
+        from experiments.gsm8k.compare.page import sentences
+        from experiments.gsm8k.compare.study import compare
+
+        print("\n".join(sentences(compare(config, splits, study))))
         return 0
 
     return compute

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import parse
+from experiments.gsm8k.compare.config import Compare
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.gsm8k.plan import PRESETS, STEP_RATIO, Sizes
 from experiments.language.problems.questions import Questions
 
 SFT, TRAIN, PROBE, VALIDATE = ["sft"], ["train", "--checkpoint", "A"], ["probe", "--checkpoint", "A"], ["validate"]
+COMPARE = ["compare", "--model", "A"]
 
 QUESTIONS = [
     ("--num-prompts", "0", "an integer of at least 1"),
@@ -82,8 +84,20 @@ BAD = {
         ("--preset", "huge", "huge"),
         ("--optimiser", "adamw", "adamw"),
     ],
+    "compare": [
+        *SEED,
+        ("--train", "first", "all, last:LAYERS (last:4) or lora:RANK (lora:8)"),
+        ("--rules", "none", "two rules or more, each once"),
+        ("--optimiser", "lion", "lion"),
+        ("--step-sizes", "0.001", "two numbers or more, ascending"),
+        ("--step-sizes", "-1", "positive numbers"),
+        *[(f"--{n}", "0", "at least 1") for n in ("num-steps", "num-prompts", "num-test", "num-tuning")],
+        *[(f"--{n}", "1", "at least 2") for n in ("group-size", "num-sets", "num-looks")],
+        ("--num-looks", "66", "2 to 65"),
+        *[("--prompts-per-step", *row) for row in (("0", "at least 1"), ("129", "up to --num-prompts, 128"))],
+    ],
 }
-BASE = {"sft": SFT, "train": TRAIN, "probe": PROBE, "validate": VALIDATE}
+BASE = {"sft": SFT, "train": TRAIN, "probe": PROBE, "validate": VALIDATE, "compare": COMPARE}
 
 
 @pytest.mark.parametrize(
@@ -102,13 +116,32 @@ def test_a_bad_flag_is_refused_in_one_line(
     assert flag.removeprefix("--").replace("-", "_") in message.replace("-", "_")
 
 
+@pytest.mark.parametrize(
+    ("values", "allowed"),
+    [
+        (("--rules", "none", "none"), "two rules or more, each once"),
+        (("--rules", "none", "maxrl"), "--rules has maxrl; allowed: none, group, batch, power(A)"),
+        (("--rules", "none", "grpo"), "--rules: rule is 'grpo'; allowed: "),
+        (("--step-sizes", "2e-4", "1e-4"), "--step-sizes is 0.0002 0.0001; allowed: two numbers or more, ascending"),
+        (("--step-sizes", "1e-4", "1e-4"), "ascending"),
+    ],
+)
+def test_a_comparison_refuses_lists_that_make_none(
+    values: tuple[str, ...], allowed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(["gsm8k", *COMPARE, *values])
+    assert allowed in capsys.readouterr().err
+
+
 def test_every_flag_has_a_bad_value() -> None:
     """No flag is left untried, but those for which every value is allowed."""
     free = {"data", "download", "checkpoint", "exact", "sampled", "float64", "model"}  # the model: test_sets.py
     sizes = {field.name for field in fields(Sizes)}  # the architecture's, tried in test_commands.py
-    for name, command in (("sft", Sft), ("train", Train), ("probe", ProbeCheckpoint), ("validate", Validate)):
+    for name, command in (("sft", Sft), ("train", Train), ("probe", ProbeCheckpoint), ("validate", Validate),
+                          ("compare", Compare)):  # fmt: skip
         flags = {field.name for field in fields(command)} - {"questions", "sizes"} - sizes - free
-        flags |= set() if command is Validate else {field.name for field in fields(Questions)} - free
+        flags |= set() if command in (Validate, Compare) else {field.name for field in fields(Questions)} - free
         assert flags == {flag.removeprefix("--").replace("-", "_") for flag, _, _ in BAD[name]}
 
 

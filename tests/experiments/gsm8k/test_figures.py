@@ -70,7 +70,7 @@ def test_learning_curves_are_means_over_seeds() -> None:
 
 
 def test_the_ring_is_at_the_chosen_step() -> None:
-    ax = figures.tuning(full()).axes[0]
+    ax = figures.tuning(full().tuning, "seeds").axes[0]
     rings = [line for line in ax.lines if len(line.get_xdata()) == 1]
     assert len(rings) == 3
     assert {(float(ring.get_xdata()[0]), round(float(ring.get_ydata()[0]), 6)) for ring in rings} == {(0.02, 0.4)}
