@@ -1,8 +1,9 @@
 """Writes the measured tables of pages from docs/results/*.json. `python docs/tables.py [NAME=summary.json …]`.
 
-With NAME=summary.json the summary of a run of `gsm8k validate`, `sweep`, `reproduce`, `phases` or `logs report` is
-taken over first, as docs/results/NAME.json: what tables and pictures need of it, without the folders of the machine
-that it ran on. A block `<!-- TABLE NAME -->` of a page is what the function TABLE makes of docs/results/NAME.json.
+With NAME=summary.json the summary of a run of `gsm8k validate`, `gsm8k compare`, `sweep`, `reproduce`, `phases` or
+`logs report` is taken over first, as docs/results/NAME.json: what tables and pictures need of it, without the folders
+of the machine that it ran on. A block `<!-- TABLE NAME -->` of a page is what the function TABLE makes of
+docs/results/NAME.json.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ KEPT = {
     "gsm8k validate": (
         "num_parameters", "held_out", "cross_ratio", "curvature_exponent", "final", "tuning", "predictions",
     ),
+    "gsm8k compare": ("num_parameters", "start_train", "start_test", "rules", "leads", "final", "tuning"),
     "reproduce": (
         "num_checks", "num_violations", "exponents", "exponents_predicted", "exponential_rate", "finite_groups",
         "checks", "false_variants_caught", "regimes", "comparison", "where_grpo_loses",
@@ -156,8 +158,10 @@ def take(summary: Summary) -> Summary:
         return take_sweep(summary)
     config = summary["run"]["config"]
     run = {name: summary["run"][name] for name in ("run_id", "commit", "device", "versions")}
-    if config["command"] == "gsm8k validate":
-        run |= {"wall_time_s": summary["run"]["wall_time_s"], "plan": config["plan"]}
+    if config["command"] in ("gsm8k validate", "gsm8k compare"):
+        run["wall_time_s"] = summary["run"]["wall_time_s"]
+    if "plan" in config:
+        run["plan"] = config["plan"]
     else:
         run["config"] = config
     return {"run": run} | {name: summary[name] for name in KEPT[config["command"]] if name in summary}

@@ -1,4 +1,4 @@
-"""Tables of the language model's page, from the summaries of `gsm8k validate`."""
+"""Tables of the language model's page, from the summaries of `gsm8k validate` and `gsm8k compare`."""
 
 from __future__ import annotations
 
@@ -116,4 +116,31 @@ def replayed(name: str) -> list[str]:
     return table(("steps", "rule, less none", "the study", "replay, cosines as measured", "as in `advise`"), rows)
 
 
-TABLES = (origin, held_out, ends, ratios, exponents, verdicts, both, foretold, replayed)
+def groups_in(name: str) -> list[str]:
+    """Which comparison it was."""
+    summary = load(name)
+    run, config = summary["run"], summary["run"]["config"]
+    return [
+        f"Run {run['run_id']} of commit {run['commit'][:7]} on {run['device']}: {config['train']}, "
+        f"{summary['num_parameters']:,} numbers trained with {config['optimiser']}, {config['num_steps']} updates of "
+        f"{config['prompts_per_step']} prompts with {config['group_size']} answers; {config['num_sets']} reported "
+        f"sets of {config['num_prompts']} + {config['num_test']} prompts, {config['num_tuning']} for tuning; "
+        f"{run['wall_time_s'] / 60:.0f} minutes of computing."
+    ]
+
+
+def groups_by_rule(name: str) -> list[str]:
+    """Where the runs of a comparison ended, and who leads."""
+    summary, rows = load(name), []
+    for rule, found in summary["rules"].items():
+        lead = summary["leads"].get(rule)
+        leads = (change(lead[side]) for side in ("train", "test")) if lead else ("", "")
+        means = (change(found[column]) for column in ("train", "test"))
+        rows.append((rule, f"{found['step_size']:.3g}", *means, *leads, found["fell"]))
+    first = next(iter(summary["rules"]))
+    head = ("rule", "rate", "training p", "held-out p", f"training p, less {first}", f"held-out p, less {first}",
+            "runs that fell")  # fmt: skip
+    return table(head, rows)
+
+
+TABLES = (origin, held_out, ends, ratios, exponents, verdicts, both, foretold, replayed, groups_in, groups_by_rule)

@@ -114,6 +114,15 @@ def _ends_ahead() -> list[str]:
     return [f"{mean:.1f} [{low:.1f}, {high:.1f}]" for mean, low, high in ends]
 
 
+def _gains(name: str) -> str:
+    """What dividing gains at the end of a comparison's runs, in points, as README writes it."""
+    lead, parts = script("tables").load(name)["leads"]["group"], []
+    for side, where in (("train", "training questions"), ("test", "held-out ones")):
+        mean, low, high = (100 * lead[side][end] for end in ("mean", "low", "high"))
+        parts.append(f"{mean:.1f} on {where} [{low:.1f}, {high:.1f}]")
+    return ", ".join(parts).replace("-0.0 ", "0.0 ")
+
+
 def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     """Nobody types a measured number of the answer: what the summaries say has to stand there."""
     load = script("tables").load
@@ -134,6 +143,9 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
     ways = [by_size, clipped["1"], clipped["4"]]
     assert all(way[size]["held-out"]["low"] < 0 < way[size]["held-out"]["high"] for way in ways for size in way)
     assert all(-0.001 < way["8"]["training"]["mean_difference"] < 0.01 for way in ways), "less than a point"
+    rates = {row["step_size"] for row in load("groups_adam")["rules"].values()}
+    assert len(rates) == 1, "the same learning rate is best"
+    assert all(row["fell"] == 0 for name in ("groups_adam", "groups_sgd") for row in load(name)["rules"].values())
     many = [way[size]["training"]["low"] for way in ways for size in ("16", "64")]
     assert min(many) > 0, "16 answers or more: divide if scored on the training prompts"
     for said in (
@@ -142,7 +154,9 @@ def test_numbers_of_the_readme_are_those_of_the_committed_summaries() -> None:
         f"{100 * greatest_moved_share(8):.1f}% of the total \\|advantage\\| with 8 answers",
         f"{100 * real['moved']:.1f}% in [a real run]",
         f"3 of 5 undivided runs collapsed and 0 of 5 divided ones: may be chance (p = {chance:.2f})",
-        f"{whole.replace(' ', ' points on training questions ', 1)}, {unseen.replace(' ', ' on held-out ones ', 1)}",
+        f"{whole.replace(' ', ' on training questions ', 1)}, {unseen.replace(' ', ' on held-out ones ', 1)}",
+        f"dividing gains {_gains('groups_adam').replace(' on training', ' points on training', 1)}; the same learning",
+        f"the same with SGD | {_gains('groups_sgd')}",
     ):
         assert said in flat, said
     assert [(end["mode"], end["rule"]) for end in lost] == [("step", "none"), *[("step_sampled", "none")] * 3]

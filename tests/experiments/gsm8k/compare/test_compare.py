@@ -26,6 +26,7 @@ from experiments.language.model.pretrained import save_model
 from experiments.language.model.sample import Sampler
 from experiments.language.problems.questions import Questions
 from experiments.language.problems.task import make_task
+from tests.experiments.gsm8k.processes import row, write_rows
 from tests.experiments.gsm8k.runs import Kept, refused
 from tests.experiments.language.pretrained import write_model
 
@@ -42,8 +43,11 @@ RATES = (0.003, 0.006)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model that was fine-tuned on the prompts of all three sets, so that some of its groups are alive."""
     out = write_model(tmp_path_factory.mktemp("model"), num_layers=2)
+    write_rows(out / "data", [row(i) for i in range(64)], 40)
     found = load_checkpoint(out, mode="step")
-    questions = Questions(mode="step", num_prompts=24, num_test=6, prompt_length=96, response_length=6)
+    questions = Questions(
+        data=out / "data", mode="step", num_prompts=24, num_test=6, prompt_length=96, response_length=6
+    )
     task = make_task(questions, questions.read(), seed=0, vocabulary=found.vocabulary)
     transform = make_transform("adamw")
     learner = Likelihood(make_model(found.architecture, found.vocabulary), transform)
@@ -58,7 +62,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def arguments(folder: Path, out: Path, **other: object) -> list[str]:
     sizes = [word for name, value in (SIZES | other).items() for word in (f"--{name.replace('_', '-')}", str(value))]
     rates = ["--step-sizes", *map(str, RATES)]
-    return ["gsm8k", "compare", "--model", str(folder), "--train", "all", *sizes, *rates, "--out", str(out)]
+    where = ["--model", str(folder), "--data", str(folder / "data"), "--out", str(out)]
+    return ["gsm8k", "compare", "--train", "all", *sizes, *rates, *where]
 
 
 def run(folder: Path, out: Path) -> None:
@@ -91,10 +96,10 @@ def test_groups_were_alive_and_rates_tuned_on_another_set(finished: Path, summar
     assert min(share for run in steps for share in run["dead_groups"]) < 1
     assert {run["seed"][0] for run in tables(finished, "*_tune_*.steps.parquet")} == {1000}
     assert {run["seed"][0] for run in steps} == {0, 1}
-    for rule, row in summary["rules"].items():
+    for rule, found in summary["rules"].items():
         tried = [t for t in summary["tuning"] if t["rule"] == rule]
         assert max(tried, key=lambda t: t["score"])["score"] == next(t for t in tried if t["best"])["score"]
-        assert row["step_size"] == next(t for t in tried if t["best"])["step_size"]
+        assert found["step_size"] == next(t for t in tried if t["best"])["step_size"]
 
 
 @pytest.mark.parametrize("side", ["train", "test"])
@@ -123,7 +128,7 @@ def adam_step(η, t, x, m, v):
 @pytest.mark.parametrize("rule", ["none", "group"])
 def test_a_run_made_by_hand_ends_where_the_command_s_does(rule: str, folder: Path, finished: Path) -> None:
     """Samples of the same keys; advantages, gradient and Adam written out here."""
-    config = Compare(folder, train="all", step_sizes=RATES, **SIZES)
+    config = Compare(folder, data=folder / "data", train="all", step_sizes=RATES, **SIZES)
     plan, seed = config.plan(), 1
     sets = Sets(plan, plan.equations, config.questions, config.questions.read(),
                 load_checkpoint(folder, mode="step"), keep=Kept())  # fmt: skip
