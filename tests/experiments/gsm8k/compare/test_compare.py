@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     learner = Likelihood(make_model(found.architecture, found.vocabulary), transform)
     with jax.numpy_dtype_promotion("standard"):  # optax's Adam raises a float to a whole number
         state = start(found.parameters, transform)
-        for _ in range(100):
+        for _ in range(60):
             state, _ = learner.step(state, task.train, 1e-2, batch_size=24, seed=0)
     save_model(out, found.architecture, state.parameters)
     return out
@@ -161,7 +161,7 @@ def test_a_run_made_by_hand_ends_where_the_command_s_does(rule: str, folder: Pat
     by_hand = np.exp(np.float64(model.answer_log_probabilities(θ, task.train))).mean()
     (run,) = tables(finished, path.name)
     assert abs(run["train"][-1] - run["train"][0]) > 1e-3
-    assert by_hand == pytest.approx(run["train"][-1], rel=2e-3)  # float32, in another order of sums
+    assert by_hand == pytest.approx(run["train"][-1], rel=1e-4)  # float32, in another order of sums
 
 
 def test_a_run_that_is_missing_is_made_again_and_nothing_else(
