@@ -27,7 +27,8 @@ class Compare:
     questions: disjoint sets, each with training and held-out prompts (mode `step`, where every pass rate is exact).
     Learning rates are tuned on other sets, by the training prompts' pass rate at the end. Writes rows (Parquet),
     summary.json, figures (PNG, SVG) and report.html; finished runs are kept: the same command goes on where it was
-    stopped.
+    stopped. Best on a GPU: an update of all parameters of SmolLM2-135M takes .13 s on an H200, one of its last two
+    layers about 15 s on two cores, and the defaults make a thousand.
     """
 
     resumes: ClassVar[bool] = True
