@@ -69,7 +69,7 @@ BAD_ARGUMENTS = {
     "phases of odd seeds": (["phases", "--num-seeds", "5"], "--num-seeds is 5; allowed: even numbers"),
     "prove an unknown statement": (["prove", "--only", "T99"], "--only is T99; allowed: T0, T1"),
     "prove by an unknown method": (["prove", "--methods", "guess"], "--methods is guess; allowed: formal, symbolic"),
-    "gsm8k alone": (["gsm8k"], "Expected one of {validate, sft, train, probe, fetch}"),
+    "gsm8k alone": (["gsm8k"], "Expected one of {validate, sft, train, probe, compare, fetch}"),
     "gsm8k unknown command": (["gsm8k", "tune"], "tune"),
     "gsm8k no checkpoint": (["gsm8k", "train"], "--checkpoint"),
     "gsm8k target": (["gsm8k", "sft", "--target", "2"], "--target is 2.0; allowed: numbers between 0 and 1"),
@@ -159,7 +159,7 @@ def test_help_names_every_flag_and_exits_0(tmp_path: Path) -> None:
 def test_examples_keep_their_lines(tmp_path: Path) -> None:
     chain = call("gsm8k", "--help", cwd=tmp_path).stdout.splitlines()
     assert "    grpo-curvature gsm8k sft --data DIR --out A                     fine-tune to a mean pass rate" in chain
-    assert sum(line.startswith("    grpo-curvature gsm8k ") for line in chain) == 6
+    assert sum(line.startswith("    grpo-curvature gsm8k ") for line in chain) == 7
     grid = call("sweep", "--help", cwd=tmp_path).stdout.splitlines()
     for line in ("[grid]                      # every combination is one setting", 'name = "coherence"'):
         assert f"    {line}" in grid
