@@ -13,13 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from curvature.groups import adaptivity
-from experiments.gsm8k.predictions.held_out import change, first_rows
+from experiments.gsm8k.predictions.held_out import first_rows
 from experiments.gsm8k.predictions.law import DIRECTIONS, ratios, resolved
 from experiments.gsm8k.predictions.regions import REGIONS
 from experiments.gsm8k.results import Results
 from experiments.gsm8k.tables import Tried
 from experiments.looks import look
 from experiments.rows import Rows, of
+from experiments.statistics import interval
 
 Part = TypeVar("Part")
 REGION_MARKER = {"below ½": "o", "around ½": "x", "above ½": "^"}
@@ -221,6 +222,14 @@ def noise(results: Results) -> Figure:
     return figure
 
 
+def with_interval(ax: Axes, place: float, values: np.ndarray, rule: str) -> None:
+    """A rule's values, a point a set, beside their mean with its 95% interval."""
+    found, colour, marker = interval(values), look(rule).colour, look(rule).marker
+    ax.scatter(np.full(len(values), place - 0.12), values, s=18, alpha=0.7, color=colour, marker=marker)
+    ends = [[found.mean - found.low], [found.high - found.mean]]
+    ax.errorbar(place + 0.12, found.mean, ends, capsize=4, color=colour, marker=marker)
+
+
 def held_out(results: Results) -> Figure:
     """By how much each rule raised the held-out pass rate, a point a set; and held-out against training prompts."""
     designs = [("equal small steps", results.small), ("tuned steps", results.answer)]
@@ -229,13 +238,8 @@ def held_out(results: Results) -> Figure:
     figure, axes = plt.subplots(1, len(designs) + 1, figsize=(4.35 * (len(designs) + 1), 3.8))
     for ax, (title, rows) in zip(axes, designs, strict=False):
         for place, rule in enumerate(dict.fromkeys(map(str, rows["rule"]))):
-            found, runs = change(rows, rule), first_rows(rows, rule)
-            style = {"color": _style(rule)["color"], "marker": look(rule).marker}
-            points = runs["final_test"] - runs["start_test"]
-            ax.scatter(np.full(len(points), place - 0.12), points, s=18, alpha=0.7, **style)
-            ax.errorbar(
-                place + 0.12, found.mean, [[found.mean - found.low], [found.high - found.mean]], capsize=4, **style
-            )
+            runs = first_rows(rows, rule)
+            with_interval(ax, place, runs["final_test"] - runs["start_test"], rule)
         names = [look(rule).name for rule in dict.fromkeys(map(str, rows["rule"]))]
         ax.set_xticks(range(len(names)), names, rotation=30, ha="right", fontsize=8)
         ax.axhline(0, color="black", lw=1)

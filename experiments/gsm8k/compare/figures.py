@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.gsm8k.compare.summary import curves
-from experiments.gsm8k.figures import tuning
+from experiments.gsm8k.figures import tuning, with_interval
 from experiments.gsm8k.tables import Tried
 from experiments.looks import look
 from experiments.rows import Rows
-from experiments.statistics import interval
 
 SIDES = {"train": "training prompts", "test": "held-out prompts"}
 
@@ -36,11 +35,7 @@ def leads(ax: Axes, looks: Rows, rules: list[str]) -> None:
     first, *others = rules
     places = [(rule, side) for rule in others for side in SIDES]
     for place, (rule, side) in enumerate(places):
-        values = (curves(looks, rule, side) - curves(looks, first, side))[:, -1]
-        found, colour, marker = interval(values), look(rule).colour, look(rule).marker
-        ax.scatter(np.full(len(values), place - 0.12), values, s=18, alpha=0.7, color=colour, marker=marker)
-        ends = [[found.mean - found.low], [found.high - found.mean]]
-        ax.errorbar(place + 0.12, found.mean, ends, capsize=4, color=colour, marker=marker)
+        with_interval(ax, place, (curves(looks, rule, side) - curves(looks, first, side))[:, -1], rule)
     ax.axhline(0, color="black", lw=1)
     names = [f"{look(rule).name},\n{SIDES[side]}" for rule, side in places]
     ax.set_xticks(range(len(places)), names, fontsize=8)
