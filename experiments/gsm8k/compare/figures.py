@@ -51,6 +51,13 @@ def compared(looks: Rows, step_sizes: dict[str, float]) -> Figure:
     return figure
 
 
+def rates(tried: list[Tried]) -> Figure:
+    """How each rule's rate was chosen."""
+    figure = tuning(tried, "sets")
+    figure.axes[0].set(title="learning rates that were tried (ring: chosen)", xlabel="learning rate")
+    return figure
+
+
 def drawings(looks: Rows, step_sizes: dict[str, float], tried: list[Tried]) -> dict[str, Callable[[], Figure]]:
     """Every figure by its file name."""
-    return {"compared": lambda: compared(looks, step_sizes), "tuning": lambda: tuning(tried, "sets")}
+    return {"compared": lambda: compared(looks, step_sizes), "tuning": lambda: rates(tried)}

@@ -11,6 +11,11 @@ from experiments.gsm8k.text_sets import in_words, trained
 from experiments.report import escape, origin, page, picture, table
 
 TITLE = "To divide or not: rules compared on a pretrained language model, as trainers train it"
+DIVIDES = {
+    "none": "does not divide a group's advantages",
+    "group": "divides them by the standard deviation of the group's rewards",
+    "batch": "divides them by one deviation for the whole batch",
+}
 OPTIMISER = {"sgd": "SGD", "momentum": "SGD with momentum", "adam": "Adam"}
 
 
@@ -34,6 +39,17 @@ def rate(found: Change) -> str:
     '0.125 [0.100, 0.150]'
     """
     return f"{found['mean']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+
+def rules_in_words(rules: Sequence[str]) -> str:
+    """What each rule divides by.
+
+    >>> rules_in_words(["none", "power(2)"])
+    "“none” does not divide a group's advantages; “power(2)” divides them by a power of its deviation."
+    """
+    return (
+        "; ".join(f"“{rule}” {DIVIDES.get(rule, 'divides them by a power of its deviation')}" for rule in rules) + "."
+    )
 
 
 def sentence(rule: str, first: str, lead: Lead) -> str:
@@ -79,9 +95,10 @@ def report(summary: Summary, figures: Path) -> bytes:
         "".join(f'<p class="verdict">{escape(line)}</p>' for line in sentences(summary)),
         f"<p>A pretrained model, of which {trained(config['train'])} are trained ({summary['num_parameters']:,} "
         f"numbers) with {OPTIMISER[config['optimiser']]}: {config['num_steps']} updates of "
-        f"{config['prompts_per_step']} prompts with {config['group_size']} sampled responses each, right or wrong. It "
-        "is asked for one calculator step of a published solution, with everything that stands before its result, so "
-        "pass rates are exact: p is the probability of the right answer, and means are over prompts. Held-out prompts "
+        f"{config['prompts_per_step']} prompts with {config['group_size']} sampled responses each, right or wrong. "
+        f"Rules: {escape(rules_in_words(config['rules']))} The model is asked for one calculator step of a "
+        "published solution, with everything that stands before its result, so pass rates are exact: p is the "
+        "probability of the right answer, and means are over prompts. Held-out prompts "
         f"come from questions that nothing was trained on. {config['num_sets']} disjoint sets of "
         f"{config['num_prompts']} training and {config['num_test']} held-out prompts are reported; "
         f"{config['num_tuning']} other sets chose each rule's learning rate. Before training p is "
