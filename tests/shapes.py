@@ -6,6 +6,7 @@ CHECKED = (
     "curvature",
     "bandits",
     "experiments.convergence",
+    "experiments.gsm8k.compare.summary",
     "experiments.language",
     "experiments.logs.replay.exact",
     "experiments.logs.replay.leads",
