@@ -43,6 +43,10 @@ class Leg:
     num_samples: int = 8
     """Responses a prompt where pass rates are sampled."""
 
+    def num_runs(self, reported: int) -> int:
+        """Runs with tuned steps on so many reported seeds, those of tuning included, if no grid has to grow."""
+        return len(self.rules) * (len(self.step_sizes) * self.num_tuning + reported)
+
     def questions(self, mode: Mode, base: Questions) -> Questions:
         """The prompts of this leg, from the same source."""
         return replace(

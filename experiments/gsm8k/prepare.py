@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from experiments import folder
 from experiments.command import Compute
@@ -11,6 +12,9 @@ from experiments.extras import need
 from experiments.gsm8k.compare.config import Compare
 from experiments.gsm8k.config import ProbeCheckpoint, Sft, Train, Validate
 from experiments.study import Study
+
+if TYPE_CHECKING:
+    from experiments.language.problems.rows import Splits
 
 
 def _look(config: Sft | Train | ProbeCheckpoint) -> None:
@@ -98,17 +102,28 @@ def prepare_probe(config: ProbeCheckpoint) -> Compute:
     return commands.prepare_probe(config)
 
 
-def prepare_validate(config: Validate) -> Compute:
-    """Read and check all input.
+def _study(config: Validate | Compare) -> tuple[Splits, Study]:
+    """The problems, and the study of them and of the model's content.
 
     Raises:
-        ValueError: bad data, a folder that this run may not write to, or libraries of the extra `gsm8k` missing.
+        ValueError: bad data or model, a folder that this run may not write to, or libraries of the extra `gsm8k`
+            missing.
     """
     need("gsm8k")
     folder.look(config.out, config.identity(), inputs=None)
     model = b"" if config.model is None else digest_of(config.model).encode()
     splits = config.questions.read()
     study = Study(config.out, config.identity(), seed=config.seed, inputs=splits.digest().encode() + model)
+    return splits, study
+
+
+def prepare_validate(config: Validate) -> Compute:
+    """Read and check all input.
+
+    Raises:
+        ValueError: bad data, a folder that this run may not write to, or libraries of the extra `gsm8k` missing.
+    """
+    splits, study = _study(config)
 
     def compute() -> int:
         from experiments.gsm8k.validate import validate
@@ -127,11 +142,7 @@ def prepare_compare(config: Compare) -> Compute:
         ValueError: bad data or model, a folder that this run may not write to, or libraries of the extra `gsm8k`
             missing.
     """
-    need("gsm8k")
-    folder.look(config.out, config.identity(), inputs=None)
-    model = digest_of(config.model).encode()
-    splits = config.questions.read()
-    study = Study(config.out, config.identity(), seed=config.seed, inputs=splits.digest().encode() + model)
+    splits, study = _study(config)
 
     def compute() -> int:
         from experiments.gsm8k.compare.page import sentences

@@ -21,7 +21,7 @@ from experiments.gsm8k import figures, pretrained, text, text_sets
 from experiments.gsm8k.arms import arms
 from experiments.gsm8k.config import Validate
 from experiments.gsm8k.legs import ExactLeg, SampledLeg
-from experiments.gsm8k.plan import Leg, Plan
+from experiments.gsm8k.plan import Plan
 from experiments.gsm8k.predictions.table import predictions
 from experiments.gsm8k.predictions.verdict import Prediction
 from experiments.gsm8k.results import Results
@@ -129,8 +129,7 @@ def expected_parts(plan: Plan) -> int:
         return expected_of_sets(plan)
     total = 0
     for leg in (plan.answer, plan.equations):
-        rules, seeds = len(leg.rules), plan.num_seeds + leg.num_tuning
-        total += seeds + rules * (len(leg.step_sizes) * leg.num_tuning + plan.num_seeds)
+        total += plan.num_seeds + leg.num_tuning + leg.num_runs(plan.num_seeds)
     further = 2 * plan.num_sft_seeds - plan.num_seeds  # SFT states, and their starts where RL has none
     return total + further + (len(plan.answer.rules) + 2) * plan.num_seeds
 
@@ -138,11 +137,7 @@ def expected_parts(plan: Plan) -> int:
 def expected_of_sets(plan: SetPlan) -> int:
     """The same of a pretrained model's study."""
     leg, sets = plan.answer, plan.num_seeds
-
-    def tuned_runs(leg: Leg) -> int:
-        return len(leg.rules) * (len(leg.step_sizes) * leg.num_tuning + sets)
-
-    total = tuned_runs(leg) + len(leg.rules) * sets + sets
-    total += tuned_runs(replace(leg, rules=plan.adam))
-    total += tuned_runs(plan.equations) + sets if plan.sampled else 0
+    total = leg.num_runs(sets) + len(leg.rules) * sets + sets
+    total += replace(leg, rules=plan.adam).num_runs(sets)
+    total += plan.equations.num_runs(sets) + sets if plan.sampled else 0
     return total + (sets if plan.cap_groups else 0)

@@ -93,15 +93,14 @@ class Compare:
         Questions(data=self.data, download=self.download)
 
     def _check_rules(self) -> None:
-        if len(self.rules) < 2 or len(set(self.rules)) < len(self.rules):
+        try:
+            rules = [learning_rule(name) for name in self.rules]
+        except ValueError as error:
+            raise ValueError(f"--rules: {error}") from None
+        if any(rule.kind == "maxrl" for rule in rules):
+            raise ValueError("--rules has maxrl; allowed: none, group, batch, power(A)")
+        if len(rules) < 2 or len({rule.name for rule in rules}) < len(rules):
             raise ValueError(f"--rules is {' '.join(self.rules)}; allowed: two rules or more, each once")
-        for name in self.rules:
-            try:
-                kind = learning_rule(name).kind
-            except ValueError as error:
-                raise ValueError(f"--rules: {error}") from None
-            if kind == "maxrl":
-                raise ValueError("--rules has maxrl; allowed: none, group, batch, power(A)")
 
     @property
     def questions(self) -> Questions:

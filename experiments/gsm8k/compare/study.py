@@ -13,6 +13,7 @@ from experiments.gsm8k.compare.page import report
 from experiments.gsm8k.compare.summary import LEG, summarise
 from experiments.gsm8k.compare.tables import Summary
 from experiments.gsm8k.legs import SampledLeg
+from experiments.gsm8k.pretrained import ALPHA
 from experiments.gsm8k.runs import tuned
 from experiments.gsm8k.set_plan import SetPlan
 from experiments.gsm8k.sets import MODE, Sets
@@ -21,9 +22,6 @@ from experiments.language.problems.rows import Splits
 from experiments.parallel import each
 from experiments.rows import Rows, join
 from experiments.study import Study
-
-NO_EXPONENT = 2.0
-"""Of a rule that is "power" alone, which the command does not offer."""
 
 
 def compare(config: Compare, splits: Splits, study: Study) -> Summary:
@@ -34,13 +32,13 @@ def compare(config: Compare, splits: Splits, study: Study) -> Summary:
         ValueError: a folder that holds no model that we read, or too few questions for all sets.
     """
     plan = config.plan()
-    study.num_parts = expected_parts(plan)
+    study.num_parts = plan.equations.num_runs(plan.num_seeds)
     with study:
         sets = Sets(plan, plan.equations, config.questions, splits, load_checkpoint(config.model, mode=MODE),
                     keep=study.tables)  # fmt: skip
         for note in sets.notes:
             tqdm.write(f"  {note}")
-        leg, rules = SampledLeg(plan, plan.equations, sets, name=LEG), arms(config.rules, NO_EXPONENT, plan)
+        leg, rules = SampledLeg(plan, plan.equations, sets, name=LEG), arms(config.rules, ALPHA, plan)
         step_sizes, tuning = tuned(leg, rules)
         looks = reported(plan, leg, rules, step_sizes)
         study.bar.total = study.bar.n  # grids may have grown
@@ -60,9 +58,3 @@ def reported(plan: SetPlan, leg: SampledLeg, rules: list[Arm], step_sizes: dict[
         )["probes"]
 
     return join(each(one, [(arm, seed) for seed in plan.seeds for arm in rules]))
-
-
-def expected_parts(plan: SetPlan) -> int:
-    """How many runs there will be if no grid has to grow."""
-    leg = plan.equations
-    return len(leg.rules) * (len(leg.step_sizes) * leg.num_tuning + plan.num_seeds)

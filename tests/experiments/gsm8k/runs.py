@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import jax
 import pyarrow.parquet as pq
 import pytest
 
@@ -95,6 +96,21 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     assert said.err.count("\n") == 1
     assert said.err.startswith("grpo-curvature: error: ")
     return said.err
+
+
+def in_process(arguments: list[str]) -> None:
+    """The command in this process, which compiles once for several."""
+    promotion = jax.config.jax_numpy_dtype_promotion  # pyright: ignore[reportAttributeAccessIssue]
+    jax.config.update("jax_numpy_dtype_promotion", "standard")  # optax's Adam raises a float to a whole number
+    try:
+        cli.main(arguments)
+    finally:
+        jax.config.update("jax_numpy_dtype_promotion", promotion)
+
+
+def some_tables(out: Path, pattern: str) -> list[dict[str, list]]:
+    """The parts of the rows whose names are like that, in order."""
+    return [pq.read_table(path).to_pydict() for path in sorted((out / "rows").glob(pattern))]
 
 
 class Kept:

@@ -120,6 +120,7 @@ def test_a_bad_flag_is_refused_in_one_line(
     ("values", "allowed"),
     [
         (("--rules", "none", "none"), "two rules or more, each once"),
+        (("--rules", "power", "power(2)"), "two rules or more, each once"),
         (("--rules", "none", "maxrl"), "--rules has maxrl; allowed: none, group, batch, power(A)"),
         (("--rules", "none", "grpo"), "--rules: rule is 'grpo'; allowed: "),
         (("--step-sizes", "2e-4", "1e-4"), "--step-sizes is 0.0002 0.0001; allowed: two numbers or more, ascending"),

@@ -4,12 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import jax
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
-from experiments import cli
 from experiments.gsm8k import config, set_plan
 from experiments.gsm8k.predictions.verdict import CONFIRMED, OPEN, REFUTED
 from experiments.gsm8k.set_plan import SET_PRESETS
@@ -19,7 +16,7 @@ from experiments.language.probes.effort import Effort
 from experiments.language.problems.generator import generate
 from experiments.language.problems.questions import Questions
 from experiments.language.problems.steps import step_splits
-from tests.experiments.gsm8k.runs import Kept, refused
+from tests.experiments.gsm8k.runs import Kept, in_process, refused, some_tables
 from tests.experiments.language.pretrained import write_model
 
 pytestmark = pytest.mark.early
@@ -32,12 +29,7 @@ def study(folder: Path, out: Path) -> None:
     """The command, in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(set_plan.SET_PRESETS, "quick", QUICK)
-        promotion = jax.config.jax_numpy_dtype_promotion  # pyright: ignore[reportAttributeAccessIssue]
-        jax.config.update("jax_numpy_dtype_promotion", "standard")  # optax's Adam raises a float to a whole number
-        try:
-            cli.main(["gsm8k", "validate", "--model", str(folder), "--preset", "quick", "--out", str(out)])
-        finally:
-            jax.config.update("jax_numpy_dtype_promotion", promotion)
+        in_process(["gsm8k", "validate", "--model", str(folder), "--preset", "quick", "--out", str(out)])
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +49,6 @@ def summary(finished: Path) -> dict:
     return json.loads((finished / "summary.json").read_text())
 
 
-def rows(finished: Path, pattern: str) -> list[dict]:
-    return [pq.read_table(path).to_pydict() for path in sorted((finished / "rows").glob(pattern))]
-
-
 def test_every_prediction_has_a_verdict_and_every_rule_its_held_out_change(summary: dict) -> None:
     assert {p["verdict"] for p in summary["predictions"]} <= {CONFIRMED, REFUTED, OPEN}
     names = [p["name"] for p in summary["predictions"]]
@@ -77,17 +65,17 @@ def test_every_prediction_has_a_verdict_and_every_rule_its_held_out_change(summa
 def test_the_change_is_that_of_the_runs(rule: str, finished: Path, summary: dict) -> None:
     label = rule.replace("(", "").replace(")", "")
     for design, kind in (("tuned", "run"), ("equal", "small")):
-        runs = rows(finished, f"step_{kind}_{label}_*_[01].steps.parquet")
+        runs = some_tables(finished, f"step_{kind}_{label}_*_[01].steps.parquet")
         assert [run["seed"][0] for run in runs] == [0, 1]
         changes = [run["final_test"][0] - run["start_test"][0] for run in runs]
         assert summary["held_out"][rule][design]["mean"] == pytest.approx(np.mean(changes))
-    starts = {run["start_test"][0] for run in rows(finished, "step_run_*_0.steps.parquet")}
+    starts = {run["start_test"][0] for run in some_tables(finished, "step_run_*_0.steps.parquet")}
     assert len(starts) == 1  # every rule begins at the pretrained state
 
 
 def test_steps_were_tuned_on_another_set(finished: Path) -> None:
-    tuned = {run["seed"][0] for run in rows(finished, "step*_tune_*.steps.parquet")}
-    reported = {run["seed"][0] for run in rows(finished, "step*_run_*.steps.parquet")}
+    tuned = {run["seed"][0] for run in some_tables(finished, "step*_tune_*.steps.parquet")}
+    reported = {run["seed"][0] for run in some_tables(finished, "step*_run_*.steps.parquet")}
     assert tuned == {1000}
     assert reported == {0, 1}
 

@@ -27,7 +27,7 @@ from experiments.language.model.sample import Sampler
 from experiments.language.problems.questions import Questions
 from experiments.language.problems.task import make_task
 from tests.experiments.gsm8k.processes import row, write_rows
-from tests.experiments.gsm8k.runs import Kept, refused
+from tests.experiments.gsm8k.runs import Kept, in_process, refused, some_tables
 from tests.experiments.language.pretrained import write_model
 
 pytestmark = pytest.mark.early
@@ -67,12 +67,7 @@ def arguments(folder: Path, out: Path, **other: object) -> list[str]:
 
 
 def run(folder: Path, out: Path) -> None:
-    promotion = jax.config.jax_numpy_dtype_promotion  # pyright: ignore[reportAttributeAccessIssue]
-    jax.config.update("jax_numpy_dtype_promotion", "standard")  # in all threads
-    try:
-        cli.main(arguments(folder, out))
-    finally:
-        jax.config.update("jax_numpy_dtype_promotion", promotion)
+    in_process(arguments(folder, out))
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +82,10 @@ def summary(finished: Path) -> dict:
     return json.loads((finished / "summary.json").read_text())
 
 
-def tables(out: Path, pattern: str) -> list[dict]:
-    return [pq.read_table(path).to_pydict() for path in sorted((out / "rows").glob(pattern))]
-
-
 def test_groups_were_alive_and_rates_tuned_on_another_set(finished: Path, summary: dict) -> None:
-    steps = tables(finished, "*_run_*.steps.parquet")
+    steps = some_tables(finished, "*_run_*.steps.parquet")
     assert min(share for run in steps for share in run["dead_groups"]) < 1
-    assert {run["seed"][0] for run in tables(finished, "*_tune_*.steps.parquet")} == {1000}
+    assert {run["seed"][0] for run in some_tables(finished, "*_tune_*.steps.parquet")} == {1000}
     assert {run["seed"][0] for run in steps} == {0, 1}
     for rule, found in summary["rules"].items():
         tried = [t for t in summary["tuning"] if t["rule"] == rule]
@@ -105,7 +96,7 @@ def test_groups_were_alive_and_rates_tuned_on_another_set(finished: Path, summar
 @pytest.mark.parametrize("side", ["train", "test"])
 def test_leads_are_those_of_the_runs_paired_over_sets(side: str, finished: Path, summary: dict) -> None:
     none, group = (
-        np.array([look[side] for look in tables(finished, f"compare_run_{rule}_*.probes.parquet")])
+        np.array([look[side] for look in some_tables(finished, f"compare_run_{rule}_*.probes.parquet")])
         for rule in ("none", "group")
     )
     assert none.shape == (2, 3)
@@ -159,7 +150,7 @@ def test_a_run_made_by_hand_ends_where_the_command_s_does(rule: str, folder: Pat
             v = jax.tree.map(lambda a, b: 0.999 * a + 0.001 * b**2, v, g)
             θ = jax.tree.map(partial(adam_step, η, t + 1), θ, m, v)
     by_hand = np.exp(np.float64(model.answer_log_probabilities(θ, task.train))).mean()
-    (run,) = tables(finished, path.name)
+    (run,) = some_tables(finished, path.name)
     assert abs(run["train"][-1] - run["train"][0]) > 1e-3
     assert by_hand == pytest.approx(run["train"][-1], rel=1e-4)  # float32, in another order of sums
 
